@@ -1,1 +1,28 @@
+"""Bayesian causal mediation analysis with posterior sensitivity to unmeasured confounding."""
+
+from bayesmed.datasets import load_data
+from bayesmed.effects import Effects
+from bayesmed.families import FAMILIES, Family
+from bayesmed.fitting import MediationFit, fit
+from bayesmed.model import IdentificationWarning, MediationModel
+from bayesmed.priors import Prior
+from bayesmed.sensitivity import Sensitivity
+from bayesmed.simulation import simulate
+from bayesmed.storage import load
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "FAMILIES",
+    "Effects",
+    "Family",
+    "IdentificationWarning",
+    "MediationFit",
+    "MediationModel",
+    "Prior",
+    "Sensitivity",
+    "fit",
+    "load",
+    "load_data",
+    "simulate",
+]

@@ -1,0 +1,124 @@
+"""Checks of the roles of variables and of binary responses, each with its mend."""
+
+import numpy as np
+import pandas as pd
+from scipy import optimize
+
+from bayesmed.design import INTERCEPT, Design, Parsed
+from bayesmed.families import Family
+
+# A linear program decides separation; beyond this many rows a random part serves.
+_SEPARATION_ROWS = 5000
+
+
+def check_roles(mediator: Parsed, outcome: Parsed, treatment: str, columns: list[str]) -> None:
+    """Check that treatment, mediator and outcome stand where they must.
+
+    Raises
+    ------
+    ValueError
+        If one of them is missing from, or must not be in, a formula.
+    """
+    if treatment not in columns:
+        raise ValueError(
+            f"The treatment {treatment!r} is not a column of the data; the columns are {columns}."
+        )
+    if len({mediator.response, outcome.response, treatment}) < 3:
+        raise ValueError(
+            "Treatment, mediator and outcome must be three variables; given were "
+            f"{treatment!r}, {mediator.response!r} and {outcome.response!r}."
+        )
+    for parsed, equation in ((mediator, "mediator"), (outcome, "outcome")):
+        if treatment not in parsed.variables:
+            raise ValueError(
+                f"The treatment {treatment!r} does not stand in the {equation} formula "
+                f"{parsed.text!r}; without it an effect would be zero by construction. Add it."
+            )
+        for name in {mediator.response, outcome.response} - (
+            {mediator.response} if equation == "outcome" else set()
+        ):
+            if name in parsed.variables:
+                raise ValueError(
+                    f"{name!r} must not stand on the right-hand side of the {equation} formula "
+                    f"{parsed.text!r}."
+                )
+    if mediator.response not in outcome.variables:
+        raise ValueError(
+            f"The mediator {mediator.response!r} does not stand in the outcome formula "
+            f"{outcome.text!r}; the ACME would be zero by construction. Add it."
+        )
+
+
+def check_binary_response(column: pd.Series, family: Family, equation: str) -> None:
+    """Check that the observed response lies in the family's support.
+
+    Raises
+    ------
+    ValueError
+        Naming the values and rows that do not.
+    """
+    name = column.name
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        levels = column.cat.categories.tolist()
+        raise ValueError(
+            f"The {equation} {name!r} is categorical with levels {levels}, but the {family.name} "
+            f"family takes {family.domain}; recode it, for example "
+            f"df[{name!r}] = (df[{name!r}] == {levels[-1]!r}).astype(int)."
+        )
+    values = column.to_numpy(dtype=float)
+    bad = ~family.valid(values)
+    if bad.any():
+        shown = sorted({f"{value:g}" for value in values[bad]})[:5]
+        raise ValueError(
+            f"The {equation} {name!r} has {int(bad.sum())} value(s) outside the support of the "
+            f"{family.name} family ({family.domain}), such as {', '.join(shown)}; recode it or "
+            "choose another family."
+        )
+
+
+def separation_note(design: Design, y: np.ndarray, equation: str) -> str | None:
+    """Say whether the columns separate the zeros from the ones of a binary response.
+
+    Separation means a direction b with (2 y - 1) x'b >= 0 in every row and > 0 in some
+    (Albert & Anderson 1984); it is found by a linear program.
+    """
+    rows = np.arange(len(y))
+    if len(y) > _SEPARATION_ROWS:
+        rows = np.random.default_rng(0).choice(len(y), _SEPARATION_ROWS, replace=False)
+    scaled = design.matrix / np.abs(design.matrix).max(axis=0)
+    direction = _separating(scaled[rows], y[rows])
+    if direction is None:
+        return None
+    margins = (2.0 * y - 1.0) * (scaled @ direction)
+    if margins.min() < -1e-7:
+        return None
+    alone = [
+        term
+        for j, term in enumerate(design.terms)
+        if term != INTERCEPT and _separating_column(scaled[:, j], y)
+    ]
+    names = alone or [
+        term
+        for term, weight in zip(design.terms, direction, strict=True)
+        if abs(weight) > 1e-6 and term != INTERCEPT
+    ]
+    return (
+        f"Separation in the {equation} equation: {names} predict {design.parsed.response!r} without "
+        "error in some rows, so the likelihood does not bound the coefficients and their priors "
+        "do. Drop or merge these columns, or state a prior for them that you can defend."
+    )
+
+
+def _separating(columns: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+    signed = (2.0 * y - 1.0)[:, None] * columns
+    found = optimize.linprog(
+        -signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(signed)), bounds=(-1.0, 1.0)
+    )
+    return found.x if found.status == 0 and -found.fun > 1e-6 else None
+
+
+def _separating_column(column: np.ndarray, y: np.ndarray) -> bool:
+    """Whether one column, with a constant, separates (quasi-)completely."""
+    zeros, ones = column[y == 0], column[y == 1]
+    ends = zeros.max() <= ones.min() or ones.max() <= zeros.min()
+    return bool(ends)

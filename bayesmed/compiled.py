@@ -1,0 +1,174 @@
+"""One compiled log-density per model structure, with the data as inputs.
+
+Two models of the same structure (families, distributions of the priors, fixed or random rho)
+share the compiled function whatever their data, so that a refit compiles nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmed.priors import Prior
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+    from bayesmed.model import MediationModel
+
+_CACHE: dict[tuple[Any, ...], Callable[..., Any]] = {}
+#: How many log-densities were compiled in this process.
+compilations = 0
+
+
+@dataclass(frozen=True)
+class LogDensity:
+    """The unnormalised log posterior on the sampler's coordinates, and its way back.
+
+    Attributes
+    ----------
+    function : callable
+        ``function(x, *data)`` returns the log-density and its gradient, shape (dim,).
+    data : tuple of numpy.ndarray
+        The shared data of the model in the function's order.
+    start : numpy.ndarray
+        A sensible point, shape (dim,).
+    """
+
+    function: Callable[..., Any]
+    data: tuple[np.ndarray, ...]
+    start: np.ndarray
+
+
+def structure(model: "MediationModel") -> tuple[Any, ...]:
+    """What two models must share to share compiled code."""
+    from bayesmed.coefficients import group_priors
+
+    parts: list[Any] = [model.families, model.prior_scale, model.identification.map is not None]
+    parts.append(_kind(model.rho) if isinstance(model.rho, Prior) else "fixed")
+    for equation, design, family in zip(
+        ("mediator", "outcome"), model.designs, model.families, strict=True
+    ):
+        priors = model.priors_in_use[equation]
+        groups = group_priors(design.terms, priors)
+        # One group takes any number of columns; several are told apart by position.
+        index = [tuple(group.index) for group in groups] if len(groups) > 1 else "all"
+        intercept = design.terms.index("Intercept") if "Intercept" in design.terms else None
+        bounded = tuple(np.isfinite(priors[term].bounds).any() for term in design.terms)
+        parts.append((
+            tuple((group.distribution.__name__, group.names) for group in groups),
+            str(index), intercept, bounded if any(bounded) else "none",
+            tuple(_kind(priors[name]) for name in family.parameters),
+        ))  # fmt: skip
+    return tuple(parts)
+
+
+def _kind(prior: Prior) -> tuple[Any, ...]:
+    return (prior.distribution, tuple(prior.parameters), tuple(np.isfinite(prior.bounds)))
+
+
+def log_density(model: "MediationModel") -> LogDensity:
+    """Return the log-density of a model, compiled at the first call for its structure."""
+    graph = model.build()
+    key = structure(model)
+    shared = _shared_inputs(graph)
+    if key not in _CACHE:
+        _CACHE[key] = _compile(graph, shared)
+    data = tuple(variable.get_value(borrow=True) for variable in shared)
+    sizes = _sizes(graph)
+    return LogDensity(_CACHE[key], (*data, sizes), _start(model, graph, sizes))
+
+
+def _shared_inputs(graph: "pm.Model") -> list[Any]:
+    """The shared data of the log-density, in the graph's own order."""
+    from pytensor.compile import SharedVariable
+    from pytensor.graph.traversal import graph_inputs
+    from pytensor.tensor import TensorType
+
+    found = graph_inputs([graph.logp(jacobian=True)])
+    return [v for v in found if isinstance(v, SharedVariable) and isinstance(v.type, TensorType)]
+
+
+def _sizes(graph: "pm.Model") -> np.ndarray:
+    """Cumulative lengths of the value variables, so that their sizes are data too."""
+    sizes = []
+    for variable in graph.free_RVs:
+        dims = graph.named_vars_to_dims.get(variable.name, ())
+        sizes.append(int(np.prod([len(graph.coords[dim]) for dim in dims])))
+    return np.cumsum([0, *sizes])
+
+
+def _start(model: "MediationModel", graph: "pm.Model", sizes: np.ndarray) -> np.ndarray:
+    """Zero in the orthogonal coordinates, and the response's spread for a log scale."""
+    start = np.zeros(sizes[-1])
+    for i, variable in enumerate(graph.free_RVs):
+        transform = graph.rvs_to_transforms[variable]
+        equation, _, parameter = variable.name.partition("_")
+        if parameter.startswith("sigma") and getattr(transform, "name", "").startswith("log"):
+            start[sizes[i]] = np.log(model.values(equation).std())
+    return start
+
+
+def constrain(model: "MediationModel", points: np.ndarray) -> dict[str, np.ndarray]:
+    """Random variables and deterministics of the model at many sampler points.
+
+    Parameters
+    ----------
+    points : numpy.ndarray
+        Shape (..., dim).
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        Each of shape (..., *own shape).
+    """
+    import pytensor
+    import pytensor.tensor as pt
+    from pytensor.compile.mode import Mode
+    from pytensor.graph.replace import clone_replace, vectorize_graph
+
+    graph = model.build()
+    sizes = pt.constant(_sizes(graph))
+    values = set(graph.value_vars)
+    wanted = [v for v in graph.unobserved_value_vars if v not in values]
+    x, batch = pt.vector("x"), pt.matrix("batch")
+    single = clone_replace(wanted, _replacements(graph, x, sizes))
+    # All draws at once in NumPy: nothing is compiled.
+    function = pytensor.function(
+        [batch], vectorize_graph(single, {x: batch}), mode=Mode(linker="py", optimizer=None)
+    )
+    flat = points.reshape(-1, points.shape[-1])
+    return {
+        variable.name: np.asarray(value).reshape(*points.shape[:-1], *np.shape(value)[1:])
+        for variable, value in zip(wanted, function(flat), strict=True)
+    }
+
+
+def _replacements(graph: "pm.Model", x: Any, sizes: Any) -> dict[Any, Any]:
+    parts = {}
+    for i, value in enumerate(graph.value_vars):
+        piece = x[sizes[i] : sizes[i + 1]] if value.ndim else x[sizes[i]]
+        parts[value] = value.type.filter_variable(piece, allow_convert=True)
+    return parts
+
+
+def _compile(graph: "pm.Model", shared: list[Any]) -> Callable[..., Any]:
+    global compilations
+    import pytensor
+    import pytensor.tensor as pt
+    from pytensor.graph.replace import clone_replace
+
+    compilations += 1
+    logp = graph.logp(jacobian=True)
+    gradients = pt.grad(logp, graph.value_vars)
+    gradient = pt.concatenate([part.ravel() for part in gradients])
+    x, sizes = pt.vector("x"), pt.lvector("sizes")
+    inputs = [variable.type(name=variable.name) for variable in shared]
+    replaced = {**_replacements(graph, x, sizes), **dict(zip(shared, inputs, strict=True))}
+    outputs = clone_replace([logp, gradient], replaced)
+    function = pytensor.function(
+        [x, *inputs, sizes], outputs, mode="NUMBA", trust_input=True, on_unused_input="ignore"
+    )
+    # The bare compiled kernel holds no state, so that chains may share it across threads.
+    return function.vm.jit_fn

@@ -1,0 +1,141 @@
+r"""The curve of a closed pair: counterfactual means at every rho from the draws at rho = 0.
+
+With an additive outcome the mean is linear in the coefficients, so one set of expected rows
+serves every rho. With a Gaussian mediator and a probit outcome, writing
+:math:`u = \eta_0(t, \mu_m(t')) / r`, :math:`r = \sqrt{1 + g_0^2 \sigma_m^2}` and
+:math:`v = -(\mu_m(t') - \mu_m(t)) / (\sigma_m r)`, the map of ``closed`` reduces to
+
+.. math:: \mu(t, t'; \rho) = \frac1n \sum_i \Phi(u_i + s v_i), \qquad s = \rho / \sqrt{1-\rho^2},
+
+an entire function of one variable, which is interpolated at Chebyshev nodes.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.polynomial import chebyshev
+from scipy.special import ndtr
+
+from bayesmed.closed import ClosedMap
+from bayesmed.design import Counterfactuals
+from bayesmed.families import Family
+from bayesmed.potential import ARMS, Draws, cell_means, expected_rows, with_rho
+
+_BLOCK = 200_000
+_SMALL = 1e-11
+_DEGREES = (12, 20, 32, 64)
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Draws at rho = 0 of a closed pair, and what maps them.
+
+    Attributes
+    ----------
+    draws : Draws
+        The mediator's draws; its outcome coefficients are not used.
+    coef0 : numpy.ndarray
+        Outcome coefficients at rho = 0, shape (S, outcome_term).
+    scale0 : numpy.ndarray or None
+        Residual scale at rho = 0, shape (S,).
+    map : ClosedMap
+    """
+
+    draws: Draws
+    coef0: np.ndarray
+    scale0: np.ndarray | None
+    map: ClosedMap
+
+    def at(self, rho: float) -> Draws:
+        """Structural draws at rho."""
+        sigma = self.draws.mediator_parameters["sigma"]
+        coef, scale = self.map.structural(
+            self.coef0, self.scale0, self.draws.mediator_coef, sigma, np.float64(rho)
+        )
+        return with_rho(self.draws, coef, scale, rho)
+
+
+def curve_cells(
+    regression: Regression,
+    families: tuple[Family, Family],
+    rows: Counterfactuals,
+    rho: np.ndarray,
+) -> np.ndarray:
+    """Counterfactual means along rho.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (rho, 2, 2, S).
+    """
+    if families[1].kind == "continuous":
+        expected = expected_rows(regression.draws, families, rows)
+        coefs = np.stack([regression.at(value).outcome_coef for value in rho])
+        return np.einsum("abst,rst->rabs", expected, coefs)
+    if rows.base is None:
+        return np.stack([cell_means(regression.at(value), families, rows) for value in rho])
+    return _probit_curve(regression, rows, rho)
+
+
+def _probit_curve(regression: Regression, rows: Counterfactuals, rho: np.ndarray) -> np.ndarray:
+    s = rho / np.sqrt((1.0 - rho) * (1.0 + rho))
+    out = np.empty((len(rho), 2, 2, len(regression.draws)))
+    degree = 0
+    for part, parts in probit_blocks(regression, rows):
+        for t in ARMS:
+            out[:, t, t, part] = ndtr(parts[t, t][0]).mean(axis=0)
+            u, v = parts[t, 1 - t]
+            values, degree = _interpolate(lambda x, u=u, v=v: mean_ndtr(u, v, x), s, degree)
+            out[:, t, 1 - t, part] = values
+    return out
+
+
+def probit_blocks(
+    regression: Regression, rows: Counterfactuals
+) -> Iterator[tuple[slice, dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]]]:
+    """Blocks of draws with (u, v) of every cell, arrays of shape (obs, S)."""
+    assert rows.base is not None and rows.slope is not None
+    n, draws = rows.mediator.shape[1], regression.draws
+    same = [bool(np.all(rows.slope[t] == rows.slope[t][:1])) for t in ARMS]
+    size = max(1, _BLOCK // n)
+    for start in range(0, len(draws), size):
+        part = slice(start, start + size)
+        beta, coef = draws.mediator_coef[part], regression.coef0[part]
+        sigma = draws.mediator_parameters["sigma"][part]
+        means = [rows.mediator[s] @ beta.T for s in ARMS]
+        cells = {}
+        for t in ARMS:
+            slope = (rows.slope[t][:1] if same[t] else rows.slope[t]) @ coef.T
+            spread = np.sqrt(1.0 + (slope * sigma) ** 2)
+            base = rows.base[t] @ coef.T
+            for s in ARMS:
+                u = (base + slope * means[s]) / spread
+                cells[t, s] = (u, (means[t] - means[s]) / (sigma * spread))
+        yield part, cells
+
+
+def mean_ndtr(u: np.ndarray, v: np.ndarray, s: float | np.ndarray) -> np.ndarray:
+    """Mean over rows of Phi(u + s v), per draw; s is a number or one per draw."""
+    return ndtr(u + s * v).mean(axis=0)
+
+
+def _interpolate(
+    function: Callable[[float], np.ndarray], s: np.ndarray, degree: int
+) -> tuple[np.ndarray, int]:
+    """Values of an entire function at the points s, shape (s, S), and the degree it took."""
+    low, high = float(s.min()), float(s.max())
+    for size in (d for d in _DEGREES if d >= degree):
+        if size + 1 >= len(s):
+            break
+        nodes = chebyshev.chebpts1(size + 1)
+        values = np.stack([function(0.5 * (high - low) * x + 0.5 * (high + low)) for x in nodes])
+        basis = chebyshev.chebvander(nodes, size)
+        weights = 2.0 / (size + 1) * basis.T
+        weights[0] *= 0.5
+        coefficients = weights @ values
+        if np.abs(coefficients[-3:]).max() < _SMALL:
+            scaled = (2.0 * s - low - high) / (high - low)
+            return chebyshev.chebvander(scaled, size) @ coefficients, size
+        degree = size
+    return np.stack([function(value) for value in s]), _DEGREES[-1] + 1

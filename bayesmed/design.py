@@ -1,0 +1,306 @@
+"""Formulas become design matrices, and the counterfactual rows of both arms.
+
+A formula is code: formulaic evaluates the functions in it. Formulas come from the user's own
+call only; one that was read from a file is never evaluated.
+"""
+
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from formulaic import Formula, ModelSpec
+from formulaic.errors import DataMismatchWarning, FormulaicError
+from formulaic.utils.variables import get_expression_variables
+from scipy import linalg
+
+from bayesmed.frame import Contrast, assign
+
+_BACKTICKED = re.compile(r"`([^`]+)`")
+_NAME = r"(?:`[^`]+`|[^\W\d][\w.]*)"
+_POWER = re.compile(rf"({_NAME})\s*(?:\^|\*\*)\s*(\d+)")
+INTERCEPT = "Intercept"
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A formula split into its response and right-hand side, and the columns it uses."""
+
+    text: str
+    response: str
+    rhs: str
+    variables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Design:
+    """One equation on the complete rows.
+
+    Attributes
+    ----------
+    parsed : Parsed
+    spec : formulaic.ModelSpec
+        Kept so that new rows get the same coding, knots and centring.
+    matrix : numpy.ndarray
+        Observed rows, shape (obs, term).
+    terms : tuple of str
+        Column names.
+    """
+
+    parsed: Parsed
+    spec: ModelSpec
+    matrix: np.ndarray
+    terms: tuple[str, ...]
+
+    def rows(self, frame: pd.DataFrame) -> np.ndarray:
+        """Evaluate the right-hand side on new rows, shape (obs, term)."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DataMismatchWarning)
+            return np.asarray(self.spec.get_model_matrix(frame, context={}), dtype=float)
+
+    def uses(self, term: Any, variable: str) -> bool:
+        """Whether any factor of a term depends on a variable."""
+        return any(variable in map(str, self.spec.factor_variables[f]) for f in term.factors)
+
+    def is_affine(self, variable: str) -> bool:
+        """Whether every column is affine in a numeric variable.
+
+        True where each term holds the variable at most once, and then as itself, not inside
+        a function.
+        """
+        for term in self.spec.formula:
+            inside = [
+                factor
+                for factor in term.factors
+                if variable in map(str, self.spec.factor_variables[factor])
+            ]
+            if len(inside) > 1 or any(factor.expr != variable for factor in inside):
+                return False
+        return True
+
+    def knots(self, variable: str) -> tuple[float, ...]:
+        """Knots of the splines of a variable, where its columns are not smooth."""
+        found: set[float] = set()
+        for factor, used in self.spec.factor_variables.items():
+            if variable in map(str, used):
+                state = self.spec.transform_state.get(factor.expr, {})
+                found.update(float(knot) for knot in state.get("knots", ()))
+        return tuple(sorted(found))
+
+
+@dataclass(frozen=True)
+class Counterfactuals:
+    """Rows of both equations under either arm; axis 0 is control, treated.
+
+    Attributes
+    ----------
+    mediator : numpy.ndarray
+        Mediator design, shape (arm, obs, mediator_term).
+    base, slope : numpy.ndarray or None
+        Outcome design at m is ``base + m * slope``, shape (arm, obs, outcome_term); for a
+        0/1 mediator exact at both values. None where the design is not affine in m.
+    rows_at : callable or None
+        ``rows_at(arm, m)`` evaluates the outcome design at the mediator values m of shape
+        (grid,) for every row: shape (obs, grid, outcome_term).
+    knots : tuple of float
+        Where the outcome design is not smooth in m.
+    """
+
+    mediator: np.ndarray
+    base: np.ndarray | None
+    slope: np.ndarray | None
+    rows_at: Callable[[int, np.ndarray], np.ndarray] | None = None
+    knots: tuple[float, ...] = ()
+
+
+def parse(formula: str, columns: list[str], equation: str) -> Parsed:
+    """Split a formula and find the columns it uses.
+
+    Raises
+    ------
+    ValueError
+        If the formula has no single response, is malformed or names an unknown column.
+    """
+    if not isinstance(formula, str) or formula.count("~") != 1:
+        raise ValueError(
+            f"The {equation} formula must read 'response ~ terms'; {formula!r} was given."
+        )
+    left, rhs = (part.strip() for part in formula.split("~"))
+    response = left.strip("`").strip()
+    if response not in columns:
+        hint = "" if re.fullmatch(_NAME, left) else (
+            " A transformed response must be a column of its own: compute it first."
+        )  # fmt: skip
+        raise ValueError(
+            f"The response {left!r} of the {equation} formula is not a column of the data; "
+            f"the columns are {columns}.{hint}"
+        )
+    _refuse_power(rhs, equation)
+    try:
+        terms = Formula(rhs, _context={"__formulaic_variables_available__": columns})
+        factors = [factor for term in terms for factor in term.factors]
+    except (FormulaicError, AttributeError, TypeError, SyntaxError) as error:
+        reason = re.sub(r"\x1b\[[0-9;]*m|[⧛⧚]", "", str(error)).split("\n")[0]
+        raise ValueError(f"The {equation} formula {formula!r} cannot be read: {reason}") from None
+    used = [name for factor in factors for name in _columns_of(factor)]
+    unknown = [name for name in dict.fromkeys(used) if name not in columns]
+    if unknown:
+        raise ValueError(
+            f"{unknown} in the {equation} formula {formula!r} is not a column of the data; "
+            f"the columns are {columns}."
+        )
+    return Parsed(formula, response, rhs, tuple(dict.fromkeys(used)))
+
+
+def _columns_of(factor: Any) -> list[str]:
+    kind = factor.eval_method.value
+    if kind == "literal":
+        return []
+    if kind == "lookup":
+        return [factor.expr]
+    quoted = _BACKTICKED.findall(factor.expr)
+    code = _BACKTICKED.sub("0", factor.expr)
+    names = get_expression_variables(code, {})
+    return quoted + sorted(
+        str(name) for name in names if "value" in {role.value for role in name.roles}
+    )
+
+
+def _refuse_power(rhs: str, equation: str) -> None:
+    """formulaic reads x^2 as the interaction of x with itself, which is x."""
+    outside = rhs
+    while (stripped := re.sub(r"[\w.]+\([^()]*\)|\{[^{}]*\}", "", outside)) != outside:
+        outside = stripped
+    found = _POWER.search(outside)
+    if found:
+        name, power = found.groups()
+        raise ValueError(
+            f"{found.group(0)!r} in the {equation} formula would be read as {name!r} alone; "
+            f"for a power write I({name}**{power})."
+        )
+
+
+def build_design(parsed: Parsed, data: pd.DataFrame, equation: str) -> Design:
+    """Evaluate one formula on the complete rows.
+
+    Raises
+    ------
+    ValueError
+        If a term cannot be evaluated, a column is not finite, or columns are collinear.
+    """
+    try:
+        matrix = Formula(parsed.rhs).get_model_matrix(data, context={}, na_action="ignore")
+    except FormulaicError as error:
+        raise ValueError(
+            f"A term of the {equation} formula {parsed.text!r} cannot be evaluated: {error}"
+        ) from None
+    values = np.asarray(matrix, dtype=float)
+    terms = tuple(map(str, matrix.columns))
+    broken = [term for term, column in zip(terms, values.T, strict=True) if not _finite(column)]
+    if broken:
+        raise ValueError(
+            f"{broken} in the {equation} formula is not finite in some rows; the function in it "
+            "does not exist at the data's values."
+        )
+    _refuse_collinear(values, terms, equation)
+    return Design(parsed, matrix.model_spec, values, terms)
+
+
+def _finite(values: np.ndarray) -> bool:
+    return bool(np.isfinite(values).all())
+
+
+def _refuse_collinear(matrix: np.ndarray, terms: tuple[str, ...], equation: str) -> None:
+    if not terms:
+        raise ValueError(f"The {equation} formula has no terms.")
+    scaled = matrix / np.sqrt((matrix**2).mean(axis=0))
+    triangle, pivots = linalg.qr(scaled, mode="r", pivoting=True)[-2:]
+    diagonal = np.abs(np.diag(triangle))
+    rank = int((diagonal > 1e-9 * max(diagonal[0], 1e-300)).sum())
+    if rank == len(terms):
+        return
+    if len(matrix) < len(terms):
+        raise ValueError(
+            f"The {equation} design has {len(terms)} columns but only {len(matrix)} rows; "
+            "use fewer terms."
+        )
+    kept, extra = pivots[:rank], pivots[rank]
+    weights = linalg.lstsq(scaled[:, kept], scaled[:, extra])[0]
+    others = [terms[j] for j, weight in zip(kept, weights, strict=True) if abs(weight) > 1e-6]
+    raise ValueError(
+        f"The {equation} design is collinear: {terms[extra]!r} is a combination of {others}; "
+        "leave one of them out."
+    )
+
+
+def counterfactuals(
+    mediator: Design,
+    outcome: Design,
+    frame: pd.DataFrame,
+    contrast: Contrast,
+    binary_mediator: bool,
+) -> Counterfactuals:
+    """Rows of both designs under control and treated.
+
+    Parameters
+    ----------
+    mediator, outcome : Design
+    frame : pandas.DataFrame
+        The rows to average over; covariates may have been set.
+    contrast : Contrast
+    binary_mediator : bool
+        Then two values of m describe the outcome design, whatever functions hold it.
+    """
+    name = mediator.parsed.response
+    arms = [assign(frame, {contrast.treatment: level}) for level in (contrast.control, contrast.treated)]
+    mediator_rows = np.stack([mediator.rows(arm) for arm in arms])
+    if binary_mediator or outcome.is_affine(name):
+        at_zero, at_one = (
+            np.stack([outcome.rows(arm.assign(**{name: value})) for arm in arms]) for value in (0, 1)
+        )
+        return Counterfactuals(mediator_rows, at_zero, at_one - at_zero)
+
+    def rows_at(arm: int, m: np.ndarray) -> np.ndarray:
+        repeated = arms[arm].loc[np.repeat(arms[arm].index, len(m))].reset_index(drop=True)
+        repeated[name] = np.tile(m, len(arms[arm]))
+        return outcome.rows(repeated).reshape(len(arms[arm]), len(m), -1)
+
+    return Counterfactuals(mediator_rows, None, None, rows_at, outcome.knots(name))
+
+
+def check_mediator_terms(outcome: Design, frame: pd.DataFrame, mediator: str, family: str) -> None:
+    """Evaluate functions of a real-valued mediator where counterfactual values can fall.
+
+    Raises
+    ------
+    ValueError
+        If a spline has no value outside its knots, or a function such as log none at
+        negative values; the message names the mend.
+    """
+    values = frame[mediator].to_numpy(dtype=float)
+    spread = 10.0 * values.std()
+    probe = frame.iloc[[0, 0]].reset_index(drop=True)
+    probe[mediator] = [values.min() - spread, values.max() + spread]
+    try:
+        with np.errstate(all="ignore"):
+            rows = outcome.rows(probe)
+    except FormulaicError as error:
+        raise ValueError(
+            f"A function of the mediator {mediator!r} in {outcome.parsed.text!r} has no value "
+            "outside the observed range, where counterfactual mediators can fall: give "
+            "bs(..., extrapolation='extend') or use cr(...). "
+            f"(formulaic: {str(error).splitlines()[0]})"
+        ) from None
+    broken = [
+        term for term, column in zip(outcome.terms, rows.T, strict=True) if not _finite(column)
+    ]
+    if broken:
+        raise ValueError(
+            f"{broken} does not exist at every value that a {family} mediator can take (it can "
+            f"be negative). Model the transformed mediator as a column of its own "
+            f"(df['log_{mediator}'] = np.log(df[{mediator!r}])) in both formulas, or use a "
+            "mediator family with positive support."
+        )

@@ -1,0 +1,571 @@
+"""Sampling a model, and the fit: draws that every later step reads."""
+
+import json
+import os
+import uuid
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesmed import copula
+from bayesmed.closed import ClosedMap
+from bayesmed.convergence import Convergence, check_convergence
+from bayesmed.design import Counterfactuals
+from bayesmed.effects import (
+    Effects,
+    contrasts,
+    draws_of,
+    effects_about,
+    families_of,
+    potential_outcomes,
+)
+from bayesmed.model import EQUATIONS, IdentificationWarning, MediationModel
+from bayesmed.potential import Draws
+from bayesmed.priors import Prior
+from bayesmed.sampling import run_sampler, to_dataset
+from bayesmed.summary import rounded, summarise
+
+if TYPE_CHECKING:
+    from bayesmed.sensitivity import Sensitivity
+
+_DIMS = {
+    "mediator_coef": ("mediator_term",),
+    "outcome_coef": ("outcome_term",),
+    "outcome_coef_rho0": ("outcome_term",),
+}
+_CHUNK = 4_000_000
+
+
+def sample(
+    model: MediationModel,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    cores: int | None,
+    random_seed: int | None,
+    sampler: str,
+    progress: bool,
+    options: Mapping[str, Any],
+) -> "MediationFit":
+    """Draw from the posterior; see :meth:`bayesmed.MediationModel.fit`."""
+    for name, value in (("draws", draws), ("tune", tune), ("chains", chains)):
+        if not isinstance(value, (int, np.integer)) or value < (0 if name == "tune" else 1):
+            raise ValueError(f"{name} must be a positive whole number; {value!r} was given.")
+    seed = _settle_seed(random_seed)
+    settings = {
+        "draws": int(draws), "tune": int(tune), "chains": int(chains), "cores": cores,
+        "random_seed": seed,
+    }  # fmt: skip
+    if isinstance(model.rho, Prior) and model.identification.map is None:
+        warnings.warn(
+            "The posterior of rho is not evidence about confounding: it is identified by "
+            f"{model.identification.reason}.",
+            IdentificationWarning,
+            stacklevel=3,
+        )
+    posterior, stats, interrupted = run_sampler(model, sampler, settings, progress, options)
+    tree = _tree(model, posterior, stats)
+    about = describe(model)
+    about.update(
+        sampler=sampler, settings={**settings, "cores": None}, interrupted=interrupted,
+        fit=uuid.uuid4().hex, versions=_versions(sampler),
+    )  # fmt: skip
+    tree.attrs["bayesmed"] = json.dumps(about)
+    fit = MediationFit(tree, model)
+    if fit.convergence.problems:
+        warnings.warn(str(fit.convergence), UserWarning, stacklevel=3)
+    return fit
+
+
+def _settle_seed(seed: int | None) -> int:
+    if seed is None:
+        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"random_seed must be a whole number of at least 0; {seed!r} was given.")
+    return int(seed)
+
+
+def _versions(sampler: str) -> dict[str, str]:
+    names = ["bayesmed", "pymc", "arviz", *([sampler] if sampler != "pymc" else [])]
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def describe(model: MediationModel) -> dict[str, Any]:
+    """What tables, reports and a loaded file need to know about a model, as plain data."""
+    closed = model.identification
+    return {
+        "formulas": {e: d.parsed.text for e, d in zip(EQUATIONS, model.designs, strict=True)},
+        "mediator": model.designs[0].parsed.response,
+        "outcome": model.designs[1].parsed.response,
+        "treatment": model.treatment,
+        "contrast": str(model.contrast),
+        "levels": [str(model.contrast.control), str(model.contrast.treated)],
+        "families": [family.name for family in model.families],
+        "parameters": {
+            e: list(f.parameters) for e, f in zip(EQUATIONS, model.families, strict=True)
+        },
+        "n": len(model.frame.data),
+        "n_given": model.frame.n_given,
+        "missing": model.frame.missing,
+        "notes": list(model.notes),
+        "priors": {
+            equation: {
+                name: [prior.distribution, prior.parameters] for name, prior in priors.items()
+            }
+            for equation, priors in model.priors_in_use.items()
+        },
+        "prior_source": {
+            equation: sorted((model.priors or {}).get(equation, {})) for equation in EQUATIONS
+        },
+        "priors_on": model.prior_scale,
+        "rho_prior": repr(model.rho) if isinstance(model.rho, Prior) else None,
+        "rho_fixed": None if isinstance(model.rho, Prior) else float(model.rho),
+        "rho": f"~ {model.rho!r}" if isinstance(model.rho, Prior) else f"fixed at {model.rho:g}",
+        "closed": closed.map.latent if closed.map is not None else None,
+        "identified_by": closed.reason,
+        "affine": model.counterfactuals.base is not None,
+        "hash": model_hash(model),
+    }
+
+
+def model_hash(model: MediationModel) -> str:
+    """Fingerprint of data, formulas, families and contrast: a saved fit is matched by it."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for design in model.designs:
+        digest.update(repr((design.parsed.text, design.terms)).encode())
+        digest.update(np.ascontiguousarray(design.matrix).tobytes())
+    for equation in EQUATIONS:
+        digest.update(np.ascontiguousarray(model.values(equation)).tobytes())
+    digest.update(repr((model.contrast, [family.name for family in model.families])).encode())
+    return digest.hexdigest()
+
+
+def _tree(
+    model: MediationModel, posterior: dict[str, np.ndarray], stats: dict[str, np.ndarray]
+) -> xr.DataTree:
+    mediator, outcome = model.designs
+    coords = {"mediator_term": list(mediator.terms), "outcome_term": list(outcome.terms)}
+    arrays = {k: v for k, v in posterior.items() if not k.endswith("__")}
+    order = ["rho", "mediator_coef", "outcome_coef"]
+    arrays = {k: arrays[k] for k in [*(n for n in order if n in arrays), *sorted(set(arrays) - set(order))]}
+    observed = xr.Dataset({name: ("obs", model.values(name)) for name in EQUATIONS})
+    return xr.DataTree.from_dict({
+        "posterior": to_dataset(arrays, coords, _DIMS),
+        "sample_stats": to_dataset(stats, {}, {}),
+        "observed_data": observed,
+        "constant_data": _constant_data(model, coords),
+    })  # fmt: skip
+
+
+def _constant_data(model: MediationModel, coords: dict[str, list[str]]) -> xr.Dataset:
+    rows, closed = model.counterfactuals, model.identification.map
+    mediator, outcome = model.designs
+    data: dict[str, Any] = {
+        "mediator_design": (("obs", "mediator_term"), mediator.matrix),
+        "outcome_design": (("obs", "outcome_term"), outcome.matrix),
+        "mediator_rows": (("arm", "obs", "mediator_term"), rows.mediator),
+    }
+    if rows.base is not None:
+        data["outcome_base"] = (("arm", "obs", "outcome_term"), rows.base)
+        data["outcome_slope"] = (("arm", "obs", "outcome_term"), rows.slope)
+    if closed is not None:
+        data["map_direction"] = (("outcome_term",), closed.direction)
+        data["map_loading"] = (("outcome_term", "mediator_term"), closed.loading)
+    return xr.Dataset(data, coords={**coords, "arm": ["control", "treated"]})
+
+
+@dataclass(frozen=True, eq=False)
+class MediationFit:
+    """Posterior draws of a mediation model.
+
+    Attributes
+    ----------
+    tree : xarray.DataTree
+        Groups ``posterior``, ``sample_stats``, ``observed_data`` and ``constant_data``, and
+        ``log_likelihood`` after :meth:`add_log_likelihood`; everything ArviZ reads.
+        ``posterior`` holds ``mediator_coef(mediator_term)`` and
+        ``outcome_coef(outcome_term)`` on the user's scale, structural, at the model's rho;
+        in closed pairs with ``priors_on="regression"`` also ``outcome_coef_rho0``, those of
+        the regression at rho = 0; each family's parameters, such as ``mediator_sigma``; and
+        ``rho`` where it has a prior.
+    model : MediationModel or None
+        None for a fit that was loaded without one.
+    """
+
+    tree: xr.DataTree
+    model: MediationModel | None = None
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The model in words and numbers, as plain data."""
+        return dict(json.loads(self.tree.attrs["bayesmed"]))
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """The posterior group as a Dataset."""
+        return self.tree["posterior"].to_dataset()
+
+    @cached_property
+    def convergence(self) -> Convergence:
+        """Convergence diagnostics of all parameters."""
+        return check_convergence(
+            self.posterior, self.tree["sample_stats"].to_dataset(), self.about["interrupted"]
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of chains and of draws in each."""
+        sizes = self.tree["posterior"].sizes
+        return int(sizes["chain"]), int(sizes["draw"])
+
+    @property
+    def draws(self) -> Draws:
+        """Both equations' structural draws, chains flattened."""
+        about = self.about
+        return draws_of(self.posterior, about["rho_fixed"], about["parameters"])
+
+    @property
+    def closed_map(self) -> ClosedMap | None:
+        """The exact map of a closed pair."""
+        about = self.about
+        if about["closed"] is None:
+            return None
+        data = self.tree["constant_data"]
+        return ClosedMap(
+            data["map_direction"].to_numpy(), data["map_loading"].to_numpy(), about["closed"]
+        )
+
+    def counterfactuals(self, at: Mapping[str, Any] | None = None) -> Counterfactuals:
+        """Rows of both equations under either arm.
+
+        Raises
+        ------
+        ValueError
+            If a formula is needed and the fit was loaded without its model.
+        """
+        if at:
+            return self.require_model("at=").counterfactuals_at(at)
+        if self.model is not None:
+            return self.model.counterfactuals
+        if not self.about["affine"]:
+            self.require_model("the mediator inside a function")
+        data = self.tree["constant_data"]
+        names = ("mediator_rows", "outcome_base", "outcome_slope")
+        return Counterfactuals(*(data[name].to_numpy() for name in names))
+
+    def require_model(self, purpose: str) -> MediationModel:
+        """Return the model, or say how to give it to a loaded fit."""
+        if self.model is None:
+            raise ValueError(
+                f"{purpose} needs the formulas, which a saved file never evaluates; build the "
+                "model again and load the fit with bm.load(path, model=model)."
+            )
+        return self.model
+
+    def effects(
+        self,
+        at: Mapping[str, Any] | None = None,
+        average: Literal["sample", "population"] = "sample",
+    ) -> Effects:
+        """Posterior of the mediation effects.
+
+        Parameters
+        ----------
+        at : mapping, optional
+            Covariates and the value every row gets, for conditional effects. Effects at two
+            settings have paired draws: subtract one from the other.
+        average : {"sample", "population"}
+            Over the observed rows, or over a Bayesian bootstrap of them, which adds the
+            uncertainty about the population's covariates.
+
+        Returns
+        -------
+        Effects
+            On the scale of the response.
+
+        Raises
+        ------
+        ValueError
+            For a variable or level in ``at`` that does not exist, or an unknown average.
+
+        References
+        ----------
+        Imai, K., Keele, L., & Tingley, D. (2010). Psychological Methods, 15(4), 309-334.
+
+        Rubin, D. B. (1981). The Bayesian bootstrap. Annals of Statistics, 9(1), 130-134.
+        """
+        if average not in ("sample", "population"):
+            raise ValueError(f"average={average!r}; choose 'sample' or 'population'.")
+        about = self.about
+        bootstrap = about["settings"]["random_seed"] if average == "population" else None
+        po = potential_outcomes(
+            self.draws, families_of(about), self.counterfactuals(at), self.shape, bootstrap
+        )
+        result = contrasts(po)
+        result.attrs["bayesmed"] = json.dumps(effects_about(about, at, average))
+        return Effects(result)
+
+    def sensitivity(self, rho: Any = None, progress: bool = True) -> "Sensitivity":
+        """Posterior of every effect as a function of the residual correlation.
+
+        Parameters
+        ----------
+        rho : array-like of float, optional
+            Values in (-1, 1); by default 37 from -0.9 to 0.9.
+        progress : bool
+            Report refits, where the pair needs them.
+
+        Returns
+        -------
+        Sensitivity
+
+        Raises
+        ------
+        ValueError
+            For values outside (-1, 1), or where refits need the model of a loaded fit.
+
+        Notes
+        -----
+        In closed pairs the curve is exact and comes from the draws at hand; elsewhere the
+        compiled model is fitted again at each value.
+        """
+        from bayesmed.sensitivity import sweep
+
+        return sweep(self, rho, progress)
+
+    def coefficients(
+        self,
+        ci_prob: float = 0.95,
+        ci_kind: Literal["eti", "hdi"] = "eti",
+        round_to: Literal["auto"] | None = "auto",
+    ) -> pd.DataFrame:
+        """Coefficients of both equations at the model's rho, with the mediation paths named.
+
+        Parameters
+        ----------
+        ci_prob, ci_kind, round_to
+            As :meth:`bayesmed.Effects.summary`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by equation and term; ``path`` is a (treatment to mediator), b (mediator
+            to outcome), c' (treatment to outcome) or their interaction, blank elsewhere.
+            On the scale of each linear predictor.
+        """
+        about, posterior = self.about, self.posterior
+        rows: dict[str, xr.DataArray] = {}
+        keys: list[tuple[str, str, str]] = []
+        for equation in EQUATIONS:
+            coef = posterior[f"{equation}_coef"]
+            for term in coef[f"{equation}_term"].to_numpy():
+                keys.append((equation, str(term), path_of(equation, str(term), about)))
+                rows[f"{equation} {term}"] = coef.sel({f"{equation}_term": term}, drop=True)
+            for name in about["parameters"][equation]:
+                keys.append((equation, name, ""))
+                rows[f"{equation} {name}"] = posterior[f"{equation}_{name}"]
+        if "rho" in posterior:
+            keys.append(("both", "rho", ""))
+            rows["rho"] = posterior["rho"]
+        table = summarise(rows, ci_prob, ci_kind)
+        table = rounded(table) if round_to == "auto" else table
+        table.insert(0, "path", [path for *_, path in keys])
+        table.index = pd.MultiIndex.from_tuples(
+            [(equation, term) for equation, term, _ in keys], names=["equation", "term"]
+        )
+        return table
+
+    def add_log_likelihood(self) -> "MediationFit":
+        """Write the ``log_likelihood`` group: ``mediator`` log p(m), ``outcome`` log p(y | m).
+
+        Returns
+        -------
+        MediationFit
+            Itself. The arrays have dims (chain, draw, obs) and sum to the joint
+            log-likelihood.
+
+        Notes
+        -----
+        In a closed pair the likelihood does not depend on rho: LOO cannot compare values of
+        rho there.
+        """
+        draws, families = self.draws, families_of(self.about)
+        data = self.tree["constant_data"]
+        designs = [data[f"{name}_design"].to_numpy() for name in EQUATIONS]
+        observed = [self.tree["observed_data"][name].to_numpy()[:, None] for name in EQUATIONS]
+        n, count = len(observed[0]), len(draws)
+        size = max(1, _CHUNK // n)
+        out = np.empty((2, count, n))
+        for start in range(0, count, size):
+            part = slice(start, start + size)
+            block = draws.block(part)
+            first = copula.margin(
+                families[0], observed[0], designs[0] @ block.mediator_coef.T, block.mediator_parameters
+            )
+            second = copula.margin(
+                families[1], observed[1], designs[1] @ block.outcome_coef.T, block.outcome_parameters
+            )
+            out[0, part] = copula.log_marginal(first).T
+            out[1, part] = copula.log_conditional(first, second, block.rho).T
+        arrays = {name: out[i].reshape(*self.shape, n) for i, name in enumerate(EQUATIONS)}
+        group = to_dataset(arrays, {"obs": np.arange(n)}, {name: ("obs",) for name in EQUATIONS})
+        self.tree["log_likelihood"] = xr.DataTree(group)
+        return self
+
+    def report(self, sensitivity: "Sensitivity | None" = None) -> str:
+        """A methods and results paragraph with this fit's figures; see ``report``."""
+        from bayesmed.report import paragraph
+
+        return paragraph(
+            self.about,
+            self.effects().draws,
+            str(self.convergence),
+            None if sensitivity is None else sensitivity.rho_zero,
+        )
+
+    def save(self, path: "str | os.PathLike[str]") -> None:
+        """Write the fit to a NetCDF file; see :func:`bayesmed.load`."""
+        from bayesmed.storage import save
+
+        save(self, path)
+
+    def __repr__(self) -> str:
+        about = self.about
+        chains, draws = self.shape
+        lines = [
+            f"MediationFit: {about['contrast']} on {about['outcome']} through {about['mediator']}, "
+            f"n = {about['n']}, rho {about['rho']}",
+            f"{chains} chains of {draws} draws by {about['sampler']}, random_seed "
+            f"{about['settings']['random_seed']}",
+            str(self.convergence),
+            *about["notes"],
+        ]
+        return "\n".join(lines)
+
+
+def path_of(equation: str, term: str, about: Mapping[str, Any]) -> str:
+    """Which mediation path a coefficient is."""
+    treatment, mediator = about["treatment"], about["mediator"]
+
+    def is_treatment(factor: str) -> bool:
+        plain = factor.split("[")[0]
+        return plain in (treatment, f"C({treatment})", f"factor({treatment})")
+
+    factors = term.split(":")
+    if equation == "mediator":
+        return "a" if len(factors) == 1 and is_treatment(term) else ""
+    if term == mediator:
+        return "b"
+    if len(factors) == 1 and is_treatment(term):
+        return "c'"
+    holds = [factor == mediator or is_treatment(factor) for factor in factors]
+    return "b x c'" if len(factors) == 2 and all(holds) and mediator in factors else ""
+
+
+def prior_predictive(model: MediationModel, draws: int, random_seed: int | None) -> Effects:
+    """Draw data and effects from the prior; see :meth:`MediationModel.prior_predictive`."""
+    import pymc as pm
+
+    seed = _settle_seed(random_seed)
+    graph = model.build()
+    names = [v.name for v in graph.free_RVs + graph.deterministics]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pytensor.compile.mode import Mode
+
+        drawn = pm.draw(
+            [graph[name] for name in names], draws=draws, random_seed=seed,
+            mode=Mode(linker="py", optimizer=None),
+        )  # fmt: skip
+    arrays = {name: np.asarray(value)[None] for name, value in zip(names, drawn, strict=True)}
+    mediator, outcome = model.designs
+    coords = {"mediator_term": list(mediator.terms), "outcome_term": list(outcome.terms)}
+    prior = to_dataset(arrays, coords, _DIMS)
+    about = {**describe(model), "settings": {"random_seed": seed}, "fit": f"prior {seed}"}
+    parameters = draws_of(prior, about["rho_fixed"], about["parameters"])
+    po = potential_outcomes(parameters, model.families, model.counterfactuals, (1, draws))
+    result = contrasts(po)
+    result.attrs["bayesmed"] = json.dumps(
+        {**effects_about(about, None, "sample"), "rho": f"{about['rho']} (prior, no data)"}
+    )
+    data = simulate_rows(model, parameters, np.random.default_rng(seed))
+    simulated = to_dataset(
+        {name: values[None] for name, values in data.items()},
+        {"obs": np.arange(len(model.frame.data))},
+        {name: ("obs",) for name in EQUATIONS},
+    )
+    tree = xr.DataTree.from_dict({"prior": prior, "prior_predictive": simulated})
+    return Effects(result, tree)
+
+
+def simulate_rows(
+    model: MediationModel, draws: Draws, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Mediator and outcome of every row for each draw, shape (S, obs), by the structural model."""
+    mediator, outcome = model.designs
+    frame = model.frame.data
+    n = len(frame)
+    out = {name: np.empty((len(draws), n)) for name in EQUATIONS}
+    for d in range(len(draws)):
+        own = draws.block(slice(d, d + 1))
+        e_m, z = rng.standard_normal((2, n))
+        e_y = own.rho * e_m + np.sqrt(1.0 - own.rho**2) * z
+        eta = mediator.matrix @ own.mediator_coef[0]
+        m = model.families[0].value(e_m, eta, own.mediator_parameters)
+        rows = outcome.rows(frame.assign(**{mediator.parsed.response: m}))
+        y = model.families[1].value(e_y, rows @ own.outcome_coef[0], own.outcome_parameters)
+        out["mediator"][d], out["outcome"][d] = m, y
+    return out
+
+
+def fit(data: Any, **arguments: Any) -> MediationFit:
+    """Build a :class:`MediationModel` and fit it in one call.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame or polars.DataFrame
+    **arguments
+        Those of :class:`MediationModel` and of :meth:`MediationModel.fit`.
+
+    Returns
+    -------
+    MediationFit
+
+    Raises
+    ------
+    ValueError, TypeError
+        As MediationModel.
+
+    Examples
+    --------
+    >>> import bayesmed as bm
+    >>> fit = bm.fit(  # doctest: +SKIP
+    ...     bm.load_data("jobs"),
+    ...     mediator="job_seek ~ treat + econ_hard + sex + age",
+    ...     outcome="depress2 ~ treat + job_seek + econ_hard + sex + age",
+    ...     treatment="treat",
+    ...     random_seed=1,
+    ... )
+    """
+    own = {
+        "mediator", "outcome", "treatment", "control", "treated", "mediator_family",
+        "outcome_family", "rho", "priors", "priors_on",
+    }  # fmt: skip
+    model = MediationModel(data, **{k: v for k, v in arguments.items() if k in own})
+    return model.fit(**{k: v for k, v in arguments.items() if k not in own})

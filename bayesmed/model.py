@@ -1,0 +1,409 @@
+"""The joint model of mediator and outcome: what a user states, checked, and its PyMC graph."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from bayesmed.checks import check_binary_response, check_roles, separation_note
+from bayesmed.closed import Closedness, closedness
+from bayesmed.design import (
+    Counterfactuals,
+    Design,
+    build_design,
+    check_mediator_terms,
+    counterfactuals,
+    parse,
+)
+from bayesmed.families import Family, resolve_family
+from bayesmed.frame import Contrast, Frame, Level, assign, clean, contrast, to_pandas
+from bayesmed.priors import Prior, check_rho, default_priors, merge_priors
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+    from bayesmed.effects import Effects
+    from bayesmed.fitting import MediationFit
+
+PriorScale = Literal["regression", "structural"]
+EQUATIONS = ("mediator", "outcome")
+
+
+class IdentificationWarning(UserWarning):
+    """What a reader must know about where the answer's identification comes from."""
+
+
+@dataclass(frozen=True, eq=False)
+class MediationModel:
+    r"""A Bayesian model of causal mediation: two equations and one residual correlation.
+
+    The mediator and the outcome have normal residual scores
+    :math:`(e_m, e_y)` with correlation :math:`\rho`:
+
+    .. math::
+
+        M(t) = Q_m(\Phi(e_m); \theta_m(t, x)), \qquad
+        Y(t, m) = Q_y(\Phi(e_y); \theta_y(t, m, x))
+
+    with Q the quantile function of the equation's family. :math:`\rho = 0` is sequential
+    ignorability (Imai, Keele & Tingley 2010, assumption 1).
+
+    Parameters
+    ----------
+    data : pandas.DataFrame or polars.DataFrame
+        Rows with missing values in any variable of either formula are dropped, counted and
+        reported by a warning.
+    mediator, outcome : str
+        Formulas ``"response ~ terms"`` in formulaic's syntax. The treatment must stand in
+        both, the mediator in the outcome's. A formula is code: do not take one from a
+        source you do not trust.
+    treatment : str
+        Column of the treatment, numeric or categorical.
+    control, treated : number or level, optional
+        The contrast. 0 and 1 where the column holds nothing else; must be given otherwise.
+    mediator_family, outcome_family : str or Family
+        ``"gaussian"``, ``"probit"`` or ``"logit"``.
+    rho : float or Prior
+        Residual correlation in (-1, 1), fixed or with a prior.
+    priors : mapping, optional
+        ``{"mediator": {term: Prior}, "outcome": {term: Prior}}``, by column name of the
+        design, ``"Intercept"`` (at the means of the columns) or ``"sigma"``. What is not
+        named keeps its default (:func:`bayesmed.priors.default_priors`).
+    priors_on : {"regression", "structural"}, optional
+        Which coefficients of the outcome the priors speak of: those of the regression at
+        :math:`\rho = 0` or the structural ones at the model's :math:`\rho`. The default is
+        ``"regression"`` in closed pairs, where the data say nothing about :math:`\rho`,
+        and ``"structural"`` elsewhere, where there is no other choice.
+
+    Attributes
+    ----------
+    notes : tuple of str
+        What was done to the data.
+    priors_in_use : dict
+        Every prior of both equations.
+    identification : Closedness
+        Whether the pair is closed under :math:`\rho`, and if not why.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For data, formulas, contrasts or priors that cannot be used; the message says how to
+        mend them.
+
+    Warns
+    -----
+    IdentificationWarning
+        Where something other than the data alone speaks about :math:`\rho`, or a covariate
+        stands in the outcome equation only.
+    UserWarning
+        For dropped rows and for separation.
+
+    References
+    ----------
+    Imai, K., Keele, L., & Tingley, D. (2010). A general approach to causal mediation
+    analysis. Psychological Methods, 15(4), 309-334.
+
+    Imai, K., Keele, L., & Yamamoto, T. (2010). Identification, inference and sensitivity
+    analysis for causal mediation effects. Statistical Science, 25(1), 51-71.
+
+    Examples
+    --------
+    >>> import bayesmed as bm
+    >>> model = bm.MediationModel(
+    ...     bm.load_data("framing"),
+    ...     mediator="emo ~ treat + age + educ + gender + income",
+    ...     outcome="cong_mesg ~ emo + treat + age + educ + gender + income",
+    ...     treatment="treat",
+    ...     outcome_family="probit",
+    ... )
+    >>> model.identification.map is not None
+    True
+    """
+
+    data: Any = field(repr=False)
+    mediator: str = field(kw_only=True)
+    outcome: str = field(kw_only=True)
+    treatment: str = field(kw_only=True)
+    control: Level | None = field(default=None, kw_only=True)
+    treated: Level | None = field(default=None, kw_only=True)
+    mediator_family: str | Family = field(default="gaussian", kw_only=True)
+    outcome_family: str | Family = field(default="gaussian", kw_only=True)
+    rho: float | Prior = field(default=0.0, kw_only=True)
+    priors: Mapping[str, Mapping[str, Prior]] | None = field(default=None, kw_only=True)
+    priors_on: PriorScale | None = field(default=None, kw_only=True)
+
+    families: tuple[Family, Family] = field(init=False, repr=False)
+    frame: Frame = field(init=False, repr=False)
+    contrast: Contrast = field(init=False, repr=False)
+    designs: tuple[Design, Design] = field(init=False, repr=False)
+    priors_in_use: dict[str, dict[str, Prior]] = field(init=False, repr=False)
+    identification: Closedness = field(init=False, repr=False)
+    notes: tuple[str, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        check_rho(self.rho)
+        families = (
+            resolve_family(self.mediator_family, "mediator"),
+            resolve_family(self.outcome_family, "outcome"),
+        )
+        given = to_pandas(self.data)
+        columns = list(given.columns)
+        parsed = (parse(self.mediator, columns, "mediator"), parse(self.outcome, columns, "outcome"))
+        check_roles(parsed[0], parsed[1], self.treatment, columns)
+        used = [name for part in parsed for name in (part.response, *part.variables)]
+        frame = clean(given, used)
+        for part, family, equation in zip(parsed, families, EQUATIONS, strict=True):
+            check_binary_response(frame.data[part.response], family, equation)
+        designs = (
+            build_design(parsed[0], frame.data, "mediator"),
+            build_design(parsed[1], frame.data, "outcome"),
+        )
+        if families[0].kind != "binary":
+            check_mediator_terms(designs[1], frame.data, parsed[0].response, families[0].name)
+        chosen = contrast(frame, self.treatment, self.control, self.treated)
+        settled = {
+            "families": families,
+            "frame": frame,
+            "contrast": chosen,
+            "designs": designs,
+            "priors_in_use": self._merge(designs, families, frame.data),
+            "identification": closedness(designs[0], designs[1], families, frame, chosen),
+            "notes": frame.notes,
+        }
+        for name, value in settled.items():
+            object.__setattr__(self, name, value)
+        # The clean frame serves from here on; a later change to the caller's data must not.
+        object.__setattr__(self, "data", None)
+        self._check_prior_scale()
+        self._warn()
+
+    def _merge(
+        self, designs: tuple[Design, Design], families: tuple[Family, Family], data: pd.DataFrame
+    ) -> dict[str, dict[str, Prior]]:
+        given = dict(self.priors or {})
+        unknown = [name for name in given if name not in EQUATIONS]
+        if unknown:
+            raise ValueError(
+                f"priors has the keys {list(given)}; give {{'mediator': {{...}}, 'outcome': "
+                "{...}} (the prior of rho is the argument rho)."
+            )
+        merged = {}
+        for name, design, family in zip(EQUATIONS, designs, families, strict=True):
+            clash = set(design.terms) & set(family.parameters)
+            if clash:
+                raise ValueError(
+                    f"The {name} equation has a column named like a parameter of the "
+                    f"{family.name} family: {sorted(clash)}; rename the column."
+                )
+            y = data[design.parsed.response].to_numpy(dtype=float)
+            defaults = default_priors(design, family, y)
+            merged[name] = merge_priors(defaults, given.get(name, {}), name, family)
+        return merged
+
+    def _check_prior_scale(self) -> None:
+        if self.priors_on not in (None, "regression", "structural"):
+            raise ValueError(
+                f"priors_on={self.priors_on!r}; choose 'regression' or 'structural'."
+            )
+        if self.priors_on == "regression" and self.identification.map is None:
+            raise ValueError(
+                "priors_on='regression' needs a closed pair, which has an equivalent model at "
+                f"rho = 0; here rho is identified by {self.identification.reason}. Use "
+                "priors_on='structural'."
+            )
+
+    def _warn(self) -> None:
+        import warnings
+
+        found = self.identification
+        for note in self.notes:
+            if "rows dropped" in note:
+                warnings.warn(note, UserWarning, stacklevel=4)
+        for design, family, equation in zip(self.designs, self.families, EQUATIONS, strict=True):
+            if family.kind == "binary":
+                note = separation_note(design, self.values(equation), equation)
+                if note:
+                    warnings.warn(note, UserWarning, stacklevel=4)
+        if found.outcome_only:
+            warnings.warn(
+                f"{list(found.outcome_only)} stand in the outcome equation only; this asserts that "
+                "the mediator does not depend on them given the treatment and its covariates. "
+                "The same covariates in both equations is the recommendation.",
+                IdentificationWarning,
+                stacklevel=4,
+            )
+        if found.exclusion:
+            warnings.warn(
+                f"The pair is not closed under rho: {found.reason}.",
+                IdentificationWarning,
+                stacklevel=4,
+            )
+
+    def values(self, equation: str) -> np.ndarray:
+        """Observed mediator or outcome on the complete rows, float, shape (obs,)."""
+        design = self.designs[EQUATIONS.index(equation)]
+        return self.frame.data[design.parsed.response].to_numpy(dtype=float)
+
+    @property
+    def prior_scale(self) -> PriorScale:
+        """Whether priors speak of the regression at rho = 0 or of the structural equations."""
+        if self.priors_on is not None:
+            return self.priors_on
+        return "regression" if self.identification.map is not None else "structural"
+
+    @cached_property
+    def counterfactuals(self) -> Counterfactuals:
+        """Rows of both equations under either arm, at the observed covariates."""
+        return self.counterfactuals_at({})
+
+    def counterfactuals_at(self, at: Mapping[str, Any]) -> Counterfactuals:
+        """Rows under either arm with some covariates set to one value.
+
+        Parameters
+        ----------
+        at : mapping of str to value
+            Covariates and the values all rows get.
+
+        Raises
+        ------
+        ValueError
+            For the treatment, the mediator or the outcome, an unknown variable, or a level
+            that does not exist.
+        """
+        mediator, outcome = (design.parsed.response for design in self.designs)
+        fixed = [name for name in at if name in (self.treatment, mediator, outcome)]
+        if fixed:
+            raise ValueError(
+                f"at= sets covariates; {fixed} is the treatment, mediator or outcome. The treatment "
+                "contrast is set by control= and treated= of the model."
+            )
+        frame = assign(self.frame.data, dict(at))
+        return counterfactuals(
+            *self.designs, frame, self.contrast, self.families[0].kind == "binary"
+        )
+
+    def with_rho(self, rho: float | Prior) -> "MediationModel":
+        """The same model at another residual correlation, fixed or with a prior."""
+        return replace(self, data=self.frame.data, rho=rho)
+
+    def with_data(self, data: Any) -> "MediationModel":
+        """The same model on other data; a fit of it compiles nothing new.
+
+        Default priors are taken anew from the scale of the new data.
+        """
+        return replace(self, data=data)
+
+    def prior_summary(self) -> pd.DataFrame:
+        """Every prior in use: equation, parameter, prior, and where it comes from."""
+        given = self.priors or {}
+        rows = [
+            (equation, name, repr(prior), "user" if name in given.get(equation, {}) else "default")
+            for equation, priors in self.priors_in_use.items()
+            for name, prior in priors.items()
+        ]
+        rho = repr(self.rho) if isinstance(self.rho, Prior) else f"fixed at {self.rho:g}"
+        rows.append(("both", "rho", rho, "user"))
+        return pd.DataFrame(rows, columns=["equation", "parameter", "prior", "source"])
+
+    def build(self) -> "pm.Model":
+        """Return the PyMC model.
+
+        Its observed variables are ``mediator``, with log p(m), and ``outcome``, with
+        log p(y | m). Under ``priors_on="regression"`` the outcome's coefficients at
+        rho = 0 are the random variable ``outcome_coef_rho0``; the likelihood, which does
+        not depend on rho, is evaluated there, and the structural ``outcome_coef`` at rho is
+        a deterministic function of it.
+
+        Returns
+        -------
+        pymc.Model
+            Dims ``obs``, ``mediator_term``, ``outcome_term``. ``rho`` is data where it is
+            fixed. It is made once; do not change it.
+        """
+        return self._graph
+
+    @cached_property
+    def _graph(self) -> "pm.Model":
+        from bayesmed.graph import build_graph
+
+        return build_graph(self)
+
+    def prior_predictive(
+        self, draws: int = 500, random_seed: int | None = None
+    ) -> "Effects":
+        """Draw from the prior: data and the effects it implies.
+
+        Parameters
+        ----------
+        draws : int
+            Number of draws.
+        random_seed : int, optional
+            Drawn and kept in the attributes when None.
+
+        Returns
+        -------
+        Effects
+            Effects under the prior; ``.tree`` holds the groups ``prior`` (parameters) and
+            ``prior_predictive`` with ``mediator`` and ``outcome`` of dims (chain, draw, obs),
+            the outcome drawn at the simulated mediator.
+        """
+        from bayesmed.fitting import prior_predictive
+
+        return prior_predictive(self, draws, random_seed)
+
+    def fit(
+        self,
+        *,
+        draws: int = 1000,
+        tune: int = 1000,
+        chains: int = 4,
+        cores: int | None = None,
+        random_seed: int | None = None,
+        sampler: Literal["nutpie", "pymc", "numpyro"] = "nutpie",
+        progress: bool = True,
+        **sampler_options: Any,
+    ) -> "MediationFit":
+        """Draw from the joint posterior.
+
+        Parameters
+        ----------
+        draws, tune, chains : int
+            Kept draws and warm-up draws of each chain, and the number of chains.
+        cores : int, optional
+            Chains run at once; all cores by default.
+        random_seed : int, optional
+            The same seed gives the same draws. Drawn, kept and reported when None.
+        sampler : {"nutpie", "pymc", "numpyro"}
+            numpyro must be installed to be named.
+        progress : bool
+            Show the sampler's progress bar.
+        **sampler_options
+            Passed to the sampler, such as ``target_accept``.
+
+        Returns
+        -------
+        MediationFit
+
+        Raises
+        ------
+        ImportError
+            If the sampler is not installed.
+        RuntimeError
+            If sampling was interrupted before any draw was kept.
+        """
+        from bayesmed.fitting import sample
+
+        return sample(
+            self,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            cores=cores,
+            random_seed=random_seed,
+            sampler=sampler,
+            progress=progress,
+            options=sampler_options,
+        )

@@ -1,0 +1,160 @@
+"""Figures from Datasets: every function takes an axes and returns it."""
+
+import json
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from bayesmed.effects import effect_rows
+from bayesmed.sensitivity import select_effect
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Okabe & Ito's blue and vermilion: told apart by all, also in grey.
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#4D4D4D"
+_INNER, _OUTER = 0.5, 0.95
+_WIDTH_MM = 120.0
+_SCALES = {
+    "identity": "on the scale of {outcome}",
+    "probit": "on P({outcome} = 1)",
+    "logit": "on P({outcome} = 1)",
+}
+
+
+def _axes(ax: "Axes | None", height_mm: float) -> "Axes":
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    _, made = plt.subplots(
+        figsize=(_WIDTH_MM / 25.4, height_mm / 25.4), layout="constrained", dpi=150
+    )
+    return made
+
+
+def _quantiles(values: xr.DataArray, mass: float) -> tuple[np.ndarray, np.ndarray]:
+    import arviz as az
+
+    bounds = az.eti(values, prob=mass).to_numpy()
+    return bounds[..., 0], bounds[..., 1]
+
+
+def _effect_label(about: dict[str, Any]) -> str:
+    from bayesmed.effects import families_of
+
+    return "Effect " + _SCALES[families_of(about)[1].link].format(outcome=about["outcome"])
+
+
+def plot_effects(
+    draws: xr.Dataset,
+    ax: "Axes | None" = None,
+    names: Literal["r", "epi"] = "r",
+    color: str = BLUE,
+) -> "Axes":
+    """Forest plot of the effects: median, 50% and 95% equal-tailed intervals.
+
+    The proportion mediated, which is a ratio, is not drawn.
+
+    Parameters
+    ----------
+    draws : xarray.Dataset
+        Of :class:`bayesmed.Effects`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure of 120 mm otherwise.
+    names : {"r", "epi"}
+        Row names.
+    color : str
+        Of the estimates.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    about = json.loads(draws.attrs["bayesmed"])
+    rows = {k: v for k, v in effect_rows(draws, names).items() if not k.startswith("Prop.")}
+    order = sorted(rows, key=lambda name: (name.startswith("Total"),))
+    ax = _axes(ax, 16.0 + 8.0 * len(order))
+    ax.axvline(0.0, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+    for place, name in enumerate(order):
+        values = rows[name]
+        for mass, width in ((_OUTER, 1.2), (_INNER, 4.0)):
+            low, high = _quantiles(values, mass)
+            ax.plot([low, high], [place, place], color=color, linewidth=width,
+                    solid_capstyle="butt" if width > 2 else "round")  # fmt: skip
+        ax.plot(float(values.median()), place, "o", color="white", markeredgecolor=color,
+                markersize=5.5, markeredgewidth=1.4, zorder=3)  # fmt: skip
+    ax.set_yticks(range(len(order)), order)
+    ax.set_ylim(len(order) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlabel(f"{_effect_label(about)}\n(median, 50% and 95% interval; {about['contrast'].replace('->', '→')})")
+    _open_frame(ax)
+    return ax
+
+
+def _open_frame(ax: "Axes") -> None:
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+
+
+def plot_sensitivity(
+    draws: xr.Dataset,
+    rho_zero: xr.Dataset | None = None,
+    ax: "Axes | None" = None,
+    effect: Literal["acme", "ade", "total"] = "acme",
+    arm: Literal["control", "treated", "average"] = "average",
+    color: str = BLUE,
+) -> "Axes":
+    """An effect against rho: median, 50% and 95% bands, and the posterior of rho*.
+
+    Parameters
+    ----------
+    draws : xarray.Dataset
+        Of :class:`bayesmed.Sensitivity`.
+    rho_zero : xarray.Dataset, optional
+        Its tipping points; drawn on the zero line for the ACME, median, 50% and 95%
+        interval.
+    ax : matplotlib.axes.Axes, optional
+    effect, arm : str
+        Which effect.
+    color : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    about = json.loads(draws.attrs["bayesmed"])
+    values, grid = select_effect(draws, effect, arm), draws["rho"].to_numpy()
+    ax = _axes(ax, 80.0)
+    for mass, opacity in ((_OUTER, 0.18), (_INNER, 0.38)):
+        low, high = _quantiles(values, mass)
+        ax.fill_between(grid, low, high, color=color, alpha=opacity, linewidth=0,
+                        label=f"{mass:.0%} interval")  # fmt: skip
+    ax.plot(grid, values.median(["chain", "draw"]), color=color, linewidth=1.6, label="median")
+    ax.axhline(0.0, color=GREY, linewidth=0.8)
+    if about["rho_fixed"] is not None:
+        ax.axvline(about["rho_fixed"], color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
+    if effect == "acme" and rho_zero is not None:
+        _draw_tipping(ax, rho_zero["rho_zero"].sel(arm=arm))
+    name = {"acme": "ACME", "ade": "ADE", "total": "Total effect"}[effect]
+    shown = name if effect == "total" else f"{name} ({arm})"
+    ax.set_xlabel("Residual correlation ρ of mediator and outcome")
+    ax.set_ylabel(f"{shown},\n{_effect_label(about).removeprefix('Effect ')}")
+    ax.set_xlim(grid[0], grid[-1])
+    ax.legend(frameon=False, fontsize="small", loc="best")
+    _open_frame(ax)
+    return ax
+
+
+def _draw_tipping(ax: "Axes", values: xr.DataArray) -> None:
+    roots = values.to_numpy().ravel()
+    roots = roots[np.isfinite(roots)]
+    if roots.size < 8:
+        return
+    for mass, width in ((_OUTER, 1.4), (_INNER, 4.5)):
+        low, high = np.quantile(roots, [(1 - mass) / 2, (1 + mass) / 2])
+        ax.plot([low, high], [0.0, 0.0], color=ORANGE, linewidth=width, zorder=4,
+                solid_capstyle="butt", clip_on=True)  # fmt: skip
+    ax.plot(np.median(roots), 0.0, "o", color="white", markeredgecolor=ORANGE, markersize=5.5,
+            markeredgewidth=1.4, zorder=5, label="ρ*, where the effect is zero")  # fmt: skip

@@ -1,0 +1,136 @@
+"""The paragraph of a paper, with every figure in it from the fit."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesmed.summary import rounded, summarise
+
+
+def paragraph(
+    about: Mapping[str, Any],
+    effects: xr.Dataset,
+    convergence: str,
+    rho_zero: xr.Dataset | None = None,
+) -> str:
+    """Methods and results in a paragraph each.
+
+    Parameters
+    ----------
+    about : mapping
+        The fit's description.
+    effects : xarray.Dataset
+        Of :class:`bayesmed.Effects`.
+    convergence : str
+    rho_zero : xarray.Dataset, optional
+        Of :class:`bayesmed.Sensitivity`.
+
+    Returns
+    -------
+    str
+    """
+    parts = [_methods(about, convergence), _results(about, effects, rho_zero)]
+    return "\n\n".join(parts)
+
+
+def _methods(about: Mapping[str, Any], convergence: str) -> str:
+    names = {
+        "gaussian": "a Gaussian linear model",
+        "probit": "a probit model",
+        "logit": "a logistic model",
+    }
+    mediator, outcome = (names.get(name, f"a {name} model") for name in about["families"])
+    settings, formulas = about["settings"], about["formulas"]
+    changed = [f"{e} {n}" for e, own in about["prior_source"].items() for n in own]
+    priors = (
+        f"Priors were weakly informative on the scale of the data{_stated(changed)} and stated for "
+        + (
+            "the regression at rho = 0"
+            if about["priors_on"] == "regression"
+            else "the structural coefficients"
+        )
+        + "."
+    )
+    dropped = about["n_given"] - about["n"]
+    missing = f" ({dropped} of {about['n_given']} rows had missing values)" if dropped else ""
+    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
+    return (
+        f"We estimated natural mediation effects of {about['treatment']} ({about['levels'][0]} "
+        f"against {about['levels'][1]}) on {about['outcome']} through {about['mediator']} in "
+        f"n = {about['n']} participants{missing}, fitting jointly {mediator} of the mediator "
+        f"({formulas['mediator']}) and {outcome} of the outcome ({formulas['outcome']}) with "
+        f"residual correlation rho {about['rho']}. {priors} Effects are contrasts of "
+        "counterfactual means, averaged over the observed rows, computed for each posterior draw. "
+        f"The posterior was sampled with {about['sampler']} ({settings['chains']} chains of "
+        f"{settings['draws']} draws after {settings['tune']} of warm-up, seed "
+        f"{settings['random_seed']}; {versions}). {convergence}"
+    )
+
+
+def _stated(changed: list[str]) -> str:
+    return f", except those stated for {', '.join(changed)}," if changed else ""
+
+
+def _results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset | None) -> str:
+    acme, ade = effects["acme"].sel(arm="average"), effects["ade"].sel(arm="average")
+    text = (
+        f"The average causal mediation effect was {_quote(acme)}, the average direct effect "
+        f"{_quote(ade)} and the total effect {_quote(effects['total'])}. "
+    )
+    share = effects["prop_mediated"].sel(arm="average")
+    positive = float((effects["total"] > 0).mean())
+    text += (
+        f"The proportion mediated had median {_number(share)}; P(total effect > 0) = {positive:.3f}"
+    )
+    uncertain = 0.025 < positive < 0.975
+    text += ", so its sign is uncertain and the proportion hard to interpret. " if uncertain else ". "
+    text += "These are medians with 95% equal-tailed credible intervals. "
+    if rho_zero is not None:
+        text += _tipping(about, rho_zero)
+    text += (
+        "The figures assume that the treatment is ignorable given the covariates, and the mediator "
+        f"given treatment and covariates up to the residual correlation rho {about['rho']}; they do "
+        "not cover confounders that the treatment affects."
+    )
+    return text
+
+
+def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset) -> str:
+    values = rho_zero["rho_zero"].sel(arm="average", drop=True).to_numpy()
+    found = values[np.isfinite(values)]
+    if not found.size:
+        return "No residual correlation in (-1, 1) would make the mediation effect zero. "
+    low, middle, high = np.quantile(found, [0.025, 0.5, 0.975])
+    missing = 1.0 - found.size / values.size
+    note = f" (no such value in {missing:.1%} of draws)" if missing > 0 else ""
+    identified = (
+        " The data carry no information about rho in this model. "
+        if about["closed"]
+        else f" In this model rho is identified by {about['identified_by']}, which is no evidence "
+        "about confounding. "
+    )
+    return (
+        f"The mediation effect would be zero at a residual correlation of rho* = {middle:.2f} "
+        f"[{low:.2f}, {high:.2f}]{note}.{identified}"
+    )
+
+
+def _quote(values: xr.DataArray) -> str:
+    table = rounded(summarise({"x": values})).loc["x"]
+    return (
+        f"{table['median']:g} [{table['eti95_low']:g}, {table['eti95_high']:g}], "
+        f"P(> 0) = {table['P(>0)']:.3f}"
+    )
+
+
+def _number(values: xr.DataArray) -> str:
+    table = rounded(summarise({"x": values})).loc["x"]
+    return f"{table['median']:g} [{table['eti95_low']:g}, {table['eti95_high']:g}]"
+
+
+def describe_dataset(draws: xr.Dataset) -> dict[str, Any]:
+    """What a Dataset of effects says about itself."""
+    return dict(json.loads(draws.attrs["bayesmed"]))

@@ -1,0 +1,200 @@
+"""The samplers: each returns posterior draws and sampler statistics as plain Datasets."""
+
+import importlib.util
+import time
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from bayesmed import compiled
+
+if TYPE_CHECKING:
+    from bayesmed.model import MediationModel
+
+SAMPLERS = ("nutpie", "pymc", "numpyro")
+#: An evaluation slower than this is worth a thread of its own; faster ones only wait for
+#: the interpreter.
+_SLOW_EVALUATION = 3e-4
+_FEWEST_INTERRUPTED = 100
+_KEPT_STATS = ("diverging", "energy", "tree_depth", "depth", "n_steps", "step_size", "logp")
+
+
+def run_sampler(
+    model: "MediationModel",
+    sampler: str,
+    settings: Mapping[str, Any],
+    progress: bool,
+    options: Mapping[str, Any],
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], bool]:
+    """Sample a model.
+
+    Parameters
+    ----------
+    settings : mapping
+        ``draws``, ``tune``, ``chains``, ``cores`` (or None) and ``random_seed``.
+
+    Returns
+    -------
+    posterior : dict of str to numpy.ndarray
+        Arrays of shape (chain, draw, ...).
+    stats : dict of str to numpy.ndarray
+        Arrays of shape (chain, draw).
+    interrupted : bool
+
+    Raises
+    ------
+    ValueError, ImportError, RuntimeError
+        For an unknown sampler, one that is not installed, or an interruption in warm-up.
+    """
+    if sampler not in SAMPLERS:
+        raise ValueError(f"sampler={sampler!r}; choose one of {list(SAMPLERS)}.")
+    if importlib.util.find_spec(sampler) is None:
+        raise ImportError(
+            f"sampler={sampler!r} is not installed; install {sampler} or use another of "
+            f"{list(SAMPLERS)}."
+        )
+    if sampler == "nutpie":
+        return _nutpie(model, settings, progress, options)
+    return _pymc(model, sampler, settings, progress, options)
+
+
+def _nutpie(
+    model: "MediationModel", settings: Mapping[str, Any], progress: bool, options: Mapping[str, Any]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], bool]:
+    import nutpie
+    from nutpie.compiled_pyfunc import from_pyfunc
+
+    density = compiled.log_density(model)
+    start, data, function = density.start, density.data, density.function
+    function(start, *data)
+    began = time.perf_counter()
+    function(start, *data)
+    cores = settings["cores"]
+    if cores is None and time.perf_counter() - began < _SLOW_EVALUATION:
+        cores = 1
+
+    def make_logp() -> Any:
+        def logp(x: np.ndarray) -> tuple[float, np.ndarray]:
+            value, gradient = function(x, *data)
+            return float(value), gradient
+
+        return logp
+
+    def make_expand(*seeds: int) -> Any:
+        return lambda x: {"x": x}
+
+    def first_point(seed: int) -> np.ndarray:
+        return start + np.random.default_rng(seed).uniform(-1.0, 1.0, start.size)
+
+    problem = from_pyfunc(
+        start.size, make_logp, make_expand, [np.dtype("float64")], [(start.size,)], ["x"],
+        make_initial_point_fn=first_point,
+    )  # fmt: skip
+    running = nutpie.sample(
+        problem,
+        draws=settings["draws"],
+        tune=settings["tune"],
+        chains=settings["chains"],
+        cores=cores,
+        seed=settings["random_seed"],
+        save_warmup=False,
+        progress_bar=progress,
+        blocking=False,
+        **options,
+    )
+    interrupted = False
+    try:
+        tree = running.wait()
+    except KeyboardInterrupt:
+        tree, interrupted = running.abort(), True
+    except BaseException:
+        running.cancel()
+        raise
+    points = tree["posterior"]["x"].to_numpy() if "posterior" in tree.children else np.empty((0, 0, 1))
+    stats = {
+        name: tree["sample_stats"][name].to_numpy()
+        for name in _KEPT_STATS
+        if "sample_stats" in tree.children and name in tree["sample_stats"]
+    }
+    if interrupted:
+        points, stats = keep_complete(points, stats)
+    return compiled.constrain(model, points), stats, interrupted
+
+
+def keep_complete(
+    points: np.ndarray, stats: dict[str, np.ndarray]
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Cut an interrupted run to chains of one length, leaving out those below 100 draws.
+
+    Raises
+    ------
+    RuntimeError
+        If no chain has 100 draws after warm-up.
+    """
+    lengths = np.isfinite(points).all(axis=-1).sum(axis=1) if points.size else np.zeros(0, int)
+    enough = lengths >= _FEWEST_INTERRUPTED
+    if not enough.any():
+        longest = int(lengths.max()) if lengths.size else 0
+        raise RuntimeError(
+            "Sampling was interrupted too early: the longest chain has "
+            f"{longest} draws after warm-up, and {_FEWEST_INTERRUPTED} are needed. Nothing was "
+            "kept; fit again, with smaller tune= or draws= if time is short."
+        )
+    common = int(lengths[enough].min())
+    cut = {name: value[enough, :common] for name, value in stats.items()}
+    return points[enough, :common], cut
+
+
+def _pymc(
+    model: "MediationModel",
+    sampler: str,
+    settings: Mapping[str, Any],
+    progress: bool,
+    options: Mapping[str, Any],
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], bool]:
+    import pymc as pm
+
+    graph = model.build()
+    asked = settings["draws"]
+    with graph, warnings.catch_warnings():
+        # Convergence is told once, by this package.
+        warnings.simplefilter("ignore")
+        tree = pm.sample(
+            draws=asked,
+            tune=settings["tune"],
+            chains=settings["chains"],
+            cores=settings["cores"],
+            random_seed=settings["random_seed"],
+            nuts_sampler=sampler,
+            progressbar=progress,
+            compute_convergence_checks=False,
+            return_inferencedata=True,
+            **options,
+        )
+    posterior = tree["posterior"]
+    kept = {str(n): posterior[n].transpose("chain", "draw", ...).to_numpy() for n in posterior}
+    stats = {
+        str(n): tree["sample_stats"][n].to_numpy()
+        for n in tree["sample_stats"]
+        if n in _KEPT_STATS
+    }
+    interrupted = posterior.sizes["draw"] < asked
+    return kept, stats, interrupted
+
+
+def to_dataset(
+    arrays: Mapping[str, np.ndarray], coords: Mapping[str, Any], dims: Mapping[str, tuple[str, ...]]
+) -> xr.Dataset:
+    """Label arrays of shape (chain, draw, ...)."""
+    variables = {
+        name: (("chain", "draw", *dims.get(name, ())), values) for name, values in arrays.items()
+    }
+    some = next(iter(arrays.values()))
+    own = {"chain": np.arange(some.shape[0]), "draw": np.arange(some.shape[1])}
+    used = {dim for name in arrays for dim in dims.get(name, ())}
+    return xr.Dataset(
+        variables, coords={**own, **{k: v for k, v in coords.items() if k in used}}
+    )

@@ -1,0 +1,106 @@
+"""Saving and loading a fit: arrays and one JSON string, nothing that runs."""
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from bayesmed.fitting import MediationFit, model_hash
+
+if TYPE_CHECKING:
+    from bayesmed.model import MediationModel
+
+_FORMAT = 1
+
+
+def save(fit: MediationFit, path: "str | os.PathLike[str]") -> None:
+    """Write a fit to a NetCDF file, all or nothing.
+
+    The file is written beside its target and moved there when it is complete, so an older
+    file stays intact if the disk is full or the process dies.
+
+    Parameters
+    ----------
+    fit : MediationFit
+    path : path-like
+        By custom it ends in ``.nc``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; the message says where.
+    """
+    target = Path(path)
+    tree = fit.tree.copy()
+    tree.attrs["bayesmed_format"] = _FORMAT
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent or ".", prefix=".bayesmed-", suffix=".nc")
+    except OSError as error:
+        raise OSError(f"Cannot write a file in {target.parent.resolve()}: {error}") from error
+    os.close(handle)
+    try:
+        tree.to_netcdf(name, engine="h5netcdf")
+        os.replace(name, target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        if isinstance(error, OSError):
+            raise OSError(
+                f"The fit was not saved to {target} ({error}); it is still in memory, and a file "
+                "that was there before is unchanged. Free some space or choose another folder."
+            ) from error
+        raise
+
+
+def load(path: "str | os.PathLike[str]", model: "MediationModel | None" = None) -> MediationFit:
+    """Read a fit that :meth:`bayesmed.MediationFit.save` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+    model : MediationModel, optional
+        The model, built by the user from the same data and formulas: needed for ``at=`` and
+        for refits. Formulas in the file are text for the report and never evaluated.
+
+    Returns
+    -------
+    MediationFit
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not a fit of bayesmed, is damaged, or the model is not the one it was fitted
+        with.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise FileNotFoundError(f"There is no file {source}.")
+    try:
+        with xr.open_datatree(source, engine="h5netcdf") as opened:
+            tree = opened.load()
+        about = json.loads(tree.attrs["bayesmed"])
+        found = int(tree.attrs["bayesmed_format"])
+        for group in ("posterior", "sample_stats", "observed_data", "constant_data"):
+            tree[group]
+    except Exception as error:
+        raise ValueError(
+            f"{source} is not a complete fit saved by bayesmed ({type(error).__name__}: {error})."
+        ) from error
+    if found != _FORMAT:
+        raise ValueError(
+            f"{source} has format {found}, but this version of bayesmed reads format {_FORMAT}; use "
+            f"the version that wrote it ({about.get('versions', {}).get('bayesmed', 'unknown')})."
+        )
+    if model is not None and model_hash(model) != about["hash"]:
+        raise ValueError(
+            f"The model is not the one that {source} was fitted with: data, formulas "
+            f"({about['formulas']}), families ({about['families']}) or contrast "
+            f"({about['contrast']}) differ."
+        )
+    return MediationFit(tree, model)

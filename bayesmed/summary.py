@@ -1,0 +1,79 @@
+"""Summaries of draws by ArviZ, in one table of one shape."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+CiKind = Literal["eti", "hdi"]
+
+
+def summarise(
+    rows: Mapping[str, xr.DataArray], ci_prob: float = 0.95, ci_kind: CiKind = "eti"
+) -> pd.DataFrame:
+    """Median, interval, P(> 0) and the Monte Carlo diagnostics of named quantities.
+
+    Parameters
+    ----------
+    rows : mapping of str to xarray.DataArray
+        Dims (chain, draw).
+    ci_prob : float
+        Mass of the interval, in (0, 1).
+    ci_kind : {"eti", "hdi"}
+        Equal-tailed or highest-density.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a quantity.
+
+    Raises
+    ------
+    ValueError
+        If the mass or kind is not one of these.
+    """
+    import arviz as az
+
+    if not 0.0 < ci_prob < 1.0:
+        raise ValueError(f"ci_prob must lie between 0 and 1; {ci_prob!r} was given.")
+    if ci_kind not in ("eti", "hdi"):
+        raise ValueError(f"ci_kind={ci_kind!r}; choose 'eti' or 'hdi'.")
+    names = list(rows)
+    stacked = np.stack([rows[n].transpose("chain", "draw").to_numpy() for n in names], axis=-1)
+    data = xr.DataArray(stacked, dims=("chain", "draw", "row"), coords={"row": names}, name="x")
+    interval = az.eti if ci_kind == "eti" else az.hdi
+    bounds = interval(data, prob=ci_prob).to_numpy()
+    label = f"{ci_kind}{round(100 * ci_prob, 6):g}"
+    with np.errstate(all="ignore"):
+        columns: dict[str, Any] = {
+            "median": np.median(stacked, axis=(0, 1)),
+            f"{label}_low": bounds[..., 0],
+            f"{label}_high": bounds[..., 1],
+            "P(>0)": (stacked > 0).mean(axis=(0, 1)),
+            "mcse": az.mcse(data, method="median").to_numpy(),
+            "ess_bulk": az.ess(data, method="bulk").to_numpy(),
+            "ess_tail": az.ess(data, method="tail").to_numpy(),
+            "r_hat": az.rhat(data).to_numpy(),
+        }
+    return pd.DataFrame(columns, index=pd.Index(names))
+
+
+def rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Show no digit of an estimate or its interval below the Monte Carlo error."""
+    shown = table.copy()
+    estimates = [name for name in table.columns if name == "median" or name.endswith(("_low", "_high"))]
+    for row, error in table["mcse"].items():
+        if np.isfinite(error) and error > 0:
+            digits = max(0, -int(np.floor(np.log10(error))))
+            for name in estimates:
+                shown.loc[row, name] = round(float(table.loc[row, name]), digits)
+    shown["mcse"] = [float(f"{error:.1g}") if np.isfinite(error) else error for error in table["mcse"]]
+    shown["P(>0)"] = table["P(>0)"].round(3)
+    shown["r_hat"] = table["r_hat"].round(3)
+    for name in ("ess_bulk", "ess_tail"):
+        shown[name] = table[name].round(0)
+        if np.isfinite(table[name]).all():
+            shown[name] = shown[name].astype(int)
+    return shown

@@ -1,0 +1,122 @@
+"""The tipping point: the rho at which an ACME is zero, one value per draw."""
+
+import numpy as np
+
+from bayesmed.curve import Regression, curve_cells, mean_ndtr, probit_blocks
+from bayesmed.design import Counterfactuals
+from bayesmed.families import Family
+from bayesmed.potential import ARMS, expected_rows
+
+#: Brackets for roots that have no closed form, dense near |rho| = 1.
+_BRACKETS = np.tanh(np.linspace(-3.8, 3.8, 61))
+_BISECTIONS = 40
+
+
+def tipping_points(
+    regression: Regression, families: tuple[Family, Family], rows: Counterfactuals
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""Roots of the ACME in rho for a closed pair.
+
+    With :math:`x = \rho^* / \sqrt{1 - \rho^{*2}}`: a slope in m that is the same for all
+    rows gives :math:`x = g_0 \sigma_m / s` (s = 1 for probit); a Gaussian outcome in general
+    :math:`x = \sigma_m ACME_0 / (s\, mean_i a_i)`, a_i the effect on the mediator's mean. Other
+    cases are bracketed and bisected.
+
+    Returns
+    -------
+    rho_zero : numpy.ndarray
+        Shape (3, S) for control, treated, average; NaN where the curve has no root in
+        (-1, 1); the root nearest to zero where it has several.
+    roots : numpy.ndarray
+        How many roots were found, shape (3, S).
+    """
+    slopes = _common_slopes(regression, rows)
+    sigma = regression.draws.mediator_parameters["sigma"]
+    gaussian = families[1].kind == "continuous"
+    scale = regression.scale0 if gaussian else np.ones(len(sigma))
+    assert scale is not None
+    if slopes is not None and (gaussian or np.allclose(slopes[0], slopes[1], rtol=1e-12)):
+        x = np.stack([*slopes, 0.5 * (slopes[0] + slopes[1])]) * sigma / scale
+        return _from_odds(x)
+    if gaussian:
+        expected = expected_rows(regression.draws, families, rows)
+        acme = np.einsum("ast,st->as", expected[:, 1] - expected[:, 0], regression.coef0)
+        beta = regression.draws.mediator_coef
+        shift = beta @ (rows.mediator[1] - rows.mediator[0]).mean(axis=0)
+        x = np.stack([*acme, acme.mean(axis=0)]) * sigma / (scale * shift)
+        return _from_odds(x)
+    if rows.base is None:
+        cells = curve_cells(regression, families, rows, _BRACKETS)
+        return roots_on_grid(_BRACKETS, _acme(cells))
+    rho_zero, roots = _probit_roots(regression, families, rows)
+    if slopes is not None:
+        rho_zero[:2], roots[:2] = _from_odds(np.stack(slopes) * sigma)
+    return rho_zero, roots
+
+
+def _from_odds(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    rho = x / np.sqrt(1.0 + x * x)
+    return rho, np.isfinite(rho).astype(int)
+
+
+def _common_slopes(
+    regression: Regression, rows: Counterfactuals
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Slope in m of each arm at rho = 0, where it is the same for every row."""
+    if rows.slope is None or not all(np.allclose(rows.slope[t], rows.slope[t][:1]) for t in ARMS):
+        return None
+    control, treated = (regression.coef0 @ rows.slope[t][0] for t in ARMS)
+    return control, treated
+
+
+def _acme(cells: np.ndarray) -> np.ndarray:
+    """ACME of control, treated and average from cells (rho, 2, 2, S): (3, rho, S)."""
+    by_arm = [cells[:, t, 1] - cells[:, t, 0] for t in ARMS]
+    return np.stack([*by_arm, 0.5 * (by_arm[0] + by_arm[1])])
+
+
+def roots_on_grid(rho: np.ndarray, acme: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Roots by linear interpolation between grid values; acme has shape (3, rho, S)."""
+    low, high = acme[:, :-1], acme[:, 1:]
+    crosses = (low * high < 0) | (low == 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(low == 0, 0.0, low / (low - high))
+    where = rho[:-1][:, None] + share * np.diff(rho)[:, None]
+    where = np.where(crosses, where, np.nan)
+    return _nearest(where), crosses.sum(axis=1)
+
+
+def _nearest(where: np.ndarray) -> np.ndarray:
+    """Along axis 1 the value nearest to zero, NaN where there is none."""
+    distance = np.where(np.isnan(where), np.inf, np.abs(where))
+    best = distance.argmin(axis=1)
+    return np.take_along_axis(where, best[:, None], axis=1)[:, 0]
+
+
+def _probit_roots(
+    regression: Regression, families: tuple[Family, Family], rows: Counterfactuals
+) -> tuple[np.ndarray, np.ndarray]:
+    acme = _acme(curve_cells(regression, families, rows, _BRACKETS))
+    start, roots = roots_on_grid(_BRACKETS, acme)
+    position = np.clip(np.searchsorted(_BRACKETS, start) - 1, 0, len(_BRACKETS) - 2)
+    low, high = _BRACKETS[position], _BRACKETS[position + 1]
+    found = np.isfinite(start)
+    at_low = np.take_along_axis(acme, position[:, None], axis=1)[:, 0]
+    for part, cells in probit_blocks(regression, rows):
+        for arm in range(3):
+            a, b, sign = low[arm, part].copy(), high[arm, part].copy(), np.sign(at_low[arm, part])
+            for _ in range(_BISECTIONS):
+                middle = 0.5 * (a + b)
+                same = np.sign(_acme_at(cells, arm, middle)) == sign
+                a, b = np.where(same, middle, a), np.where(same, b, middle)
+            start[arm, part] = np.where(found[arm, part], 0.5 * (a + b), np.nan)
+    return start, roots
+
+
+def _acme_at(
+    cells: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]], arm: int, rho: np.ndarray
+) -> np.ndarray:
+    """ACME of an arm (2: average) at one rho per draw."""
+    s = rho / np.sqrt((1.0 - rho) * (1.0 + rho))
+    arms = ARMS if arm == 2 else (arm,)
+    return np.mean([mean_ndtr(*cells[t, 1], s) - mean_ndtr(*cells[t, 0], s) for t in arms], axis=0)
