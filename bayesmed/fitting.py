@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,6 +16,7 @@ import xarray as xr
 from bayesmed import copula
 from bayesmed.closed import ClosedMap
 from bayesmed.convergence import Convergence, check_convergence
+from bayesmed.describe import describe, path_of, versions
 from bayesmed.design import Counterfactuals
 from bayesmed.effects import (
     Effects,
@@ -29,17 +29,12 @@ from bayesmed.effects import (
 from bayesmed.model import EQUATIONS, IdentificationWarning, MediationModel
 from bayesmed.potential import Draws
 from bayesmed.priors import Prior
-from bayesmed.sampling import run_sampler, to_dataset
+from bayesmed.sampling import COEFFICIENT_DIMS, run_sampler, settle_seed, to_dataset
 from bayesmed.summary import rounded, summarise
 
 if TYPE_CHECKING:
     from bayesmed.sensitivity import Sensitivity
 
-_DIMS = {
-    "mediator_coef": ("mediator_term",),
-    "outcome_coef": ("outcome_term",),
-    "outcome_coef_rho0": ("outcome_term",),
-}
 _CHUNK = 4_000_000
 
 
@@ -59,7 +54,7 @@ def sample(
     for name, value in (("draws", draws), ("tune", tune), ("chains", chains)):
         if not isinstance(value, (int, np.integer)) or value < (0 if name == "tune" else 1):
             raise ValueError(f"{name} must be a positive whole number; {value!r} was given.")
-    seed = _settle_seed(random_seed)
+    seed = settle_seed(random_seed)
     settings = {
         "draws": int(draws), "tune": int(tune), "chains": int(chains), "cores": cores,
         "random_seed": seed,
@@ -76,84 +71,13 @@ def sample(
     about = describe(model)
     about.update(
         sampler=sampler, settings={**settings, "cores": None}, interrupted=interrupted,
-        fit=uuid.uuid4().hex, versions=_versions(sampler),
+        fit=uuid.uuid4().hex, versions=versions(sampler),
     )  # fmt: skip
     tree.attrs["bayesmed"] = json.dumps(about)
     fit = MediationFit(tree, model)
     if fit.convergence.problems:
         warnings.warn(str(fit.convergence), UserWarning, stacklevel=3)
     return fit
-
-
-def _settle_seed(seed: int | None) -> int:
-    if seed is None:
-        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise ValueError(f"random_seed must be a whole number of at least 0; {seed!r} was given.")
-    return int(seed)
-
-
-def _versions(sampler: str) -> dict[str, str]:
-    names = ["bayesmed", "pymc", "arviz", *([sampler] if sampler != "pymc" else [])]
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def describe(model: MediationModel) -> dict[str, Any]:
-    """What tables, reports and a loaded file need to know about a model, as plain data."""
-    closed = model.identification
-    return {
-        "formulas": {e: d.parsed.text for e, d in zip(EQUATIONS, model.designs, strict=True)},
-        "mediator": model.designs[0].parsed.response,
-        "outcome": model.designs[1].parsed.response,
-        "treatment": model.treatment,
-        "contrast": str(model.contrast),
-        "levels": [str(model.contrast.control), str(model.contrast.treated)],
-        "families": [family.name for family in model.families],
-        "parameters": {
-            e: list(f.parameters) for e, f in zip(EQUATIONS, model.families, strict=True)
-        },
-        "n": len(model.frame.data),
-        "n_given": model.frame.n_given,
-        "missing": model.frame.missing,
-        "notes": list(model.notes),
-        "priors": {
-            equation: {
-                name: [prior.distribution, prior.parameters] for name, prior in priors.items()
-            }
-            for equation, priors in model.priors_in_use.items()
-        },
-        "prior_source": {
-            equation: sorted((model.priors or {}).get(equation, {})) for equation in EQUATIONS
-        },
-        "priors_on": model.prior_scale,
-        "rho_prior": repr(model.rho) if isinstance(model.rho, Prior) else None,
-        "rho_fixed": None if isinstance(model.rho, Prior) else float(model.rho),
-        "rho": f"~ {model.rho!r}" if isinstance(model.rho, Prior) else f"fixed at {model.rho:g}",
-        "closed": closed.map.latent if closed.map is not None else None,
-        "identified_by": closed.reason,
-        "affine": model.counterfactuals.base is not None,
-        "hash": model_hash(model),
-    }
-
-
-def model_hash(model: MediationModel) -> str:
-    """Fingerprint of data, formulas, families and contrast: a saved fit is matched by it."""
-    import hashlib
-
-    digest = hashlib.sha256()
-    for design in model.designs:
-        digest.update(repr((design.parsed.text, design.terms)).encode())
-        digest.update(np.ascontiguousarray(design.matrix).tobytes())
-    for equation in EQUATIONS:
-        digest.update(np.ascontiguousarray(model.values(equation)).tobytes())
-    digest.update(repr((model.contrast, [family.name for family in model.families])).encode())
-    return digest.hexdigest()
 
 
 def _tree(
@@ -166,7 +90,7 @@ def _tree(
     arrays = {k: arrays[k] for k in [*(n for n in order if n in arrays), *sorted(set(arrays) - set(order))]}
     observed = xr.Dataset({name: ("obs", model.values(name)) for name in EQUATIONS})
     return xr.DataTree.from_dict({
-        "posterior": to_dataset(arrays, coords, _DIMS),
+        "posterior": to_dataset(arrays, coords, COEFFICIENT_DIMS),
         "sample_stats": to_dataset(stats, {}, {}),
         "observed_data": observed,
         "constant_data": _constant_data(model, coords),
@@ -457,81 +381,6 @@ class MediationFit:
             *about["notes"],
         ]
         return "\n".join(lines)
-
-
-def path_of(equation: str, term: str, about: Mapping[str, Any]) -> str:
-    """Which mediation path a coefficient is."""
-    treatment, mediator = about["treatment"], about["mediator"]
-
-    def is_treatment(factor: str) -> bool:
-        plain = factor.split("[")[0]
-        return plain in (treatment, f"C({treatment})", f"factor({treatment})")
-
-    factors = term.split(":")
-    if equation == "mediator":
-        return "a" if len(factors) == 1 and is_treatment(term) else ""
-    if term == mediator:
-        return "b"
-    if len(factors) == 1 and is_treatment(term):
-        return "c'"
-    holds = [factor == mediator or is_treatment(factor) for factor in factors]
-    return "b x c'" if len(factors) == 2 and all(holds) and mediator in factors else ""
-
-
-def prior_predictive(model: MediationModel, draws: int, random_seed: int | None) -> Effects:
-    """Draw data and effects from the prior; see :meth:`MediationModel.prior_predictive`."""
-    import pymc as pm
-
-    seed = _settle_seed(random_seed)
-    graph = model.build()
-    names = [v.name for v in graph.free_RVs + graph.deterministics]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pytensor.compile.mode import Mode
-
-        drawn = pm.draw(
-            [graph[name] for name in names], draws=draws, random_seed=seed,
-            mode=Mode(linker="py", optimizer=None),
-        )  # fmt: skip
-    arrays = {name: np.asarray(value)[None] for name, value in zip(names, drawn, strict=True)}
-    mediator, outcome = model.designs
-    coords = {"mediator_term": list(mediator.terms), "outcome_term": list(outcome.terms)}
-    prior = to_dataset(arrays, coords, _DIMS)
-    about = {**describe(model), "settings": {"random_seed": seed}, "fit": f"prior {seed}"}
-    parameters = draws_of(prior, about["rho_fixed"], about["parameters"])
-    po = potential_outcomes(parameters, model.families, model.counterfactuals, (1, draws))
-    result = contrasts(po)
-    result.attrs["bayesmed"] = json.dumps(
-        {**effects_about(about, None, "sample"), "rho": f"{about['rho']} (prior, no data)"}
-    )
-    data = simulate_rows(model, parameters, np.random.default_rng(seed))
-    simulated = to_dataset(
-        {name: values[None] for name, values in data.items()},
-        {"obs": np.arange(len(model.frame.data))},
-        {name: ("obs",) for name in EQUATIONS},
-    )
-    tree = xr.DataTree.from_dict({"prior": prior, "prior_predictive": simulated})
-    return Effects(result, tree)
-
-
-def simulate_rows(
-    model: MediationModel, draws: Draws, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
-    """Mediator and outcome of every row for each draw, shape (S, obs), by the structural model."""
-    mediator, outcome = model.designs
-    frame = model.frame.data
-    n = len(frame)
-    out = {name: np.empty((len(draws), n)) for name in EQUATIONS}
-    for d in range(len(draws)):
-        own = draws.block(slice(d, d + 1))
-        e_m, z = rng.standard_normal((2, n))
-        e_y = own.rho * e_m + np.sqrt(1.0 - own.rho**2) * z
-        eta = mediator.matrix @ own.mediator_coef[0]
-        m = model.families[0].value(e_m, eta, own.mediator_parameters)
-        rows = outcome.rows(frame.assign(**{mediator.parsed.response: m}))
-        y = model.families[1].value(e_y, rows @ own.outcome_coef[0], own.outcome_parameters)
-        out["mediator"][d], out["outcome"][d] = m, y
-    return out
 
 
 def fit(data: Any, **arguments: Any) -> MediationFit:

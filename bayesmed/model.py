@@ -350,7 +350,7 @@ class MediationModel:
             ``prior_predictive`` with ``mediator`` and ``outcome`` of dims (chain, draw, obs),
             the outcome drawn at the simulated mediator.
         """
-        from bayesmed.fitting import prior_predictive
+        from bayesmed.predictive import prior_predictive
 
         return prior_predictive(self, draws, random_seed)
 

@@ -14,12 +14,26 @@ from bayesmed import compiled
 if TYPE_CHECKING:
     from bayesmed.model import MediationModel
 
+COEFFICIENT_DIMS = {
+    "mediator_coef": ("mediator_term",),
+    "outcome_coef": ("outcome_term",),
+    "outcome_coef_rho0": ("outcome_term",),
+}
 SAMPLERS = ("nutpie", "pymc", "numpyro")
 #: An evaluation slower than this is worth a thread of its own; faster ones only wait for
 #: the interpreter.
 _SLOW_EVALUATION = 3e-4
 _FEWEST_INTERRUPTED = 100
 _KEPT_STATS = ("diverging", "energy", "tree_depth", "depth", "n_steps", "step_size", "logp")
+
+
+def settle_seed(seed: int | None) -> int:
+    """Check a seed, or draw one where None is given."""
+    if seed is None:
+        return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"random_seed must be a whole number of at least 0; {seed!r} was given.")
+    return int(seed)
 
 
 def run_sampler(

@@ -16,7 +16,6 @@ from bayesmed.effects import (
     ARMS_AND_AVERAGE,
     Effects,
     contrasts,
-    effect_rows,
     effects_about,
     families_of,
     headline,
@@ -223,7 +222,7 @@ def check_grid(rho: Any) -> np.ndarray:
     if rho is None:
         return DEFAULT_GRID
     try:
-        grid = np.unique(np.atleast_1d(np.asarray(rho, dtype=float)))
+        grid = np.unique(np.round(np.atleast_1d(np.asarray(rho, dtype=float)), 12)) + 0.0
     except (TypeError, ValueError):
         raise ValueError(f"rho must be numbers in (-1, 1); {rho!r} was given.") from None
     if not grid.size or not np.all(np.isfinite(grid)) or np.abs(grid).max() >= 1.0:
@@ -380,5 +379,3 @@ def _by_weights(
         )
     return np.stack(cells), how, np.array(ks)
 
-
-__all__ = ["Sensitivity", "effect_rows", "sweep"]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from bayesmed.fitting import MediationFit, model_hash
+from bayesmed.describe import model_hash
+from bayesmed.fitting import MediationFit
 
 if TYPE_CHECKING:
     from bayesmed.model import MediationModel

@@ -61,15 +61,20 @@ def summarise(
 
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:
-    """Show no digit of an estimate or its interval below the Monte Carlo error."""
+    """Show no digit of an estimate or its interval below the Monte Carlo error.
+
+    Those columns hold Python floats, so that pandas prints each with its own digits.
+    """
     shown = table.copy()
-    estimates = [name for name in table.columns if name == "median" or name.endswith(("_low", "_high"))]
-    for row, error in table["mcse"].items():
-        if np.isfinite(error) and error > 0:
-            digits = max(0, -int(np.floor(np.log10(error))))
-            for name in estimates:
-                shown.loc[row, name] = round(float(table.loc[row, name]), digits)
-    shown["mcse"] = [float(f"{error:.1g}") if np.isfinite(error) else error for error in table["mcse"]]
+    errors = table["mcse"].to_numpy()
+    digits = [
+        -int(np.floor(np.log10(error))) if np.isfinite(error) and error > 0 else 15
+        for error in errors
+    ]
+    for name in [n for n in table.columns if n == "median" or n.endswith(("_low", "_high"))]:
+        values = [round(float(v), d) + 0.0 for v, d in zip(table[name], digits, strict=True)]
+        shown[name] = pd.Series(values, index=table.index, dtype=object)
+    shown["mcse"] = pd.Series([float(f"{e:.1g}") for e in errors], index=table.index, dtype=object)
     shown["P(>0)"] = table["P(>0)"].round(3)
     shown["r_hat"] = table["r_hat"].round(3)
     for name in ("ess_bulk", "ess_tail"):

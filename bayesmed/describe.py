@@ -1,0 +1,91 @@
+"""A model in words and numbers, as plain data that tables, reports and files carry."""
+
+import hashlib
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from bayesmed.model import EQUATIONS, MediationModel
+from bayesmed.priors import Prior
+
+
+def versions(sampler: str) -> dict[str, str]:
+    names = ["bayesmed", "pymc", "arviz", *([sampler] if sampler != "pymc" else [])]
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def describe(model: MediationModel) -> dict[str, Any]:
+    """What tables, reports and a loaded file need to know about a model, as plain data."""
+    closed = model.identification
+    return {
+        "formulas": {e: d.parsed.text for e, d in zip(EQUATIONS, model.designs, strict=True)},
+        "mediator": model.designs[0].parsed.response,
+        "outcome": model.designs[1].parsed.response,
+        "treatment": model.treatment,
+        "contrast": str(model.contrast),
+        "levels": [str(model.contrast.control), str(model.contrast.treated)],
+        "families": [family.name for family in model.families],
+        "parameters": {
+            e: list(f.parameters) for e, f in zip(EQUATIONS, model.families, strict=True)
+        },
+        "n": len(model.frame.data),
+        "n_given": model.frame.n_given,
+        "missing": model.frame.missing,
+        "notes": list(model.notes),
+        "priors": {
+            equation: {
+                name: [prior.distribution, prior.parameters] for name, prior in priors.items()
+            }
+            for equation, priors in model.priors_in_use.items()
+        },
+        "prior_source": {
+            equation: sorted((model.priors or {}).get(equation, {})) for equation in EQUATIONS
+        },
+        "priors_on": model.prior_scale,
+        "rho_prior": repr(model.rho) if isinstance(model.rho, Prior) else None,
+        "rho_fixed": None if isinstance(model.rho, Prior) else float(model.rho),
+        "rho": f"~ {model.rho!r}" if isinstance(model.rho, Prior) else f"fixed at {model.rho:g}",
+        "closed": closed.map.latent if closed.map is not None else None,
+        "identified_by": closed.reason,
+        "affine": model.counterfactuals.base is not None,
+        "hash": model_hash(model),
+    }
+
+
+def model_hash(model: MediationModel) -> str:
+    """Fingerprint of data, formulas, families and contrast: a saved fit is matched by it."""
+    digest = hashlib.sha256()
+    for design in model.designs:
+        digest.update(repr((design.parsed.text, design.terms)).encode())
+        digest.update(np.ascontiguousarray(design.matrix).tobytes())
+    for equation in EQUATIONS:
+        digest.update(np.ascontiguousarray(model.values(equation)).tobytes())
+    digest.update(repr((model.contrast, [family.name for family in model.families])).encode())
+    return digest.hexdigest()
+
+
+def path_of(equation: str, term: str, about: Mapping[str, Any]) -> str:
+    """Which mediation path a coefficient is."""
+    treatment, mediator = about["treatment"], about["mediator"]
+
+    def is_treatment(factor: str) -> bool:
+        plain = factor.split("[")[0]
+        return plain in (treatment, f"C({treatment})", f"factor({treatment})")
+
+    factors = term.split(":")
+    if equation == "mediator":
+        return "a" if len(factors) == 1 and is_treatment(term) else ""
+    if term == mediator:
+        return "b"
+    if len(factors) == 1 and is_treatment(term):
+        return "c'"
+    holds = [factor == mediator or is_treatment(factor) for factor in factors]
+    return "b x c'" if len(factors) == 2 and all(holds) and mediator in factors else ""
