@@ -27,6 +27,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 # Below this the subtraction of the arcsine formula may lose half of its digits.
 _TAIL = 1e-9
 _TINY = 1e-300
+_STEEP = 0.925
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,9 @@ def log_conditional(first: Point | HalfLine, second: Point | HalfLine, rho: Any)
     if isinstance(second, Point):
         tilt = first.sign * (first.threshold - rho * second.score) / k
         return second.log_density + special.log_ndtr(tilt) - base
-    both = bvn_cdf(
-        first.sign * first.threshold, second.sign * second.threshold, first.sign * second.sign * rho
+    sign = first.sign * second.sign * special.where(rho < 0.0, -1.0, 1.0)
+    both = _bvn_cdf(
+        first.sign * first.threshold, second.sign * second.threshold, sign, abs(rho)
     )
     return special.log(special.maximum(both, _TINY)) - base
 
@@ -128,47 +130,105 @@ def bvn_cdf(h: Any, l: Any, rho: Any) -> Any:  # noqa: E741 - the literature's l
     Genz, A. (2004). Numerical computation of rectangular bivariate and trivariate normal
     and t probabilities. Statistics and Computing, 14, 251-260.
     """
-    moderate = _arcsine_integral(h, l, rho, start=0.0) + special.ndtr(h) * special.ndtr(l)
-    if not special.is_tensor(h, l, rho):
-        return _bvn_cdf_arrays(h, l, rho, moderate)
-    value = special.where(abs(rho) < 0.925, moderate, _near_degenerate(h, l, rho))
-    # From rho = -1 upwards all terms are positive, so a small probability does not cancel.
-    rising = _wedge(h, l) + _arcsine_integral(h, l, rho, start=-0.5 * np.pi)
-    return special.where((value < _TAIL) & (rho < 0.0), rising, value)
+    negative = special.where(rho < 0.0, -1.0, 1.0)
+    return _bvn_cdf(h, l, negative, abs(rho))
 
 
-def _bvn_cdf_arrays(h: Any, l: Any, rho: Any, moderate: Any) -> np.ndarray:  # noqa: E741
-    """The same choice of formula, each evaluated only where it is used."""
-    h, l, rho, value = np.broadcast_arrays(h, l, rho, moderate)  # noqa: E741
+def _bvn_cdf(h: Any, l: Any, sign: Any, size: Any) -> Any:  # noqa: E741
+    """The same at correlation ``sign * size``; one size for all rows saves most of the work."""
+    if special.is_tensor(h, l, sign, size):
+        return _bvn_cdf_tensors(h, l, sign, size)
+    value = _arcsine_integral(h, l, sign, size) + special.ndtr(h) * special.ndtr(l)
+    h, l, sign, size, value = np.broadcast_arrays(h, l, sign, size, value)  # noqa: E741
     value = value.copy()
-    steep = np.abs(rho) >= 0.925
+    steep = size >= _STEEP
     if steep.any():
-        value[steep] = _near_degenerate(h[steep], l[steep], rho[steep])
-    low = (value < _TAIL) & (rho < 0.0)
+        value[steep] = _near_degenerate(h[steep], l[steep], sign[steep], size[steep])
+    low = (value < _TAIL) & (sign < 0.0)
     if low.any():
-        value[low] = _wedge(h[low], l[low]) + _arcsine_integral(
-            h[low], l[low], rho[low], start=-0.5 * np.pi
-        )
+        value[low] = _rising_integral(h[low], l[low], size[low])
     return value
 
 
-def _arcsine_integral(h: Any, l: Any, rho: Any, start: float) -> Any:  # noqa: E741
-    """Integral of the BVN density over the correlation, from sin(start) to rho."""
-    half = 0.5 * (special.arcsin(rho) - start)
+def _bvn_cdf_tensors(h: Any, l: Any, sign: Any, size: Any) -> Any:  # noqa: E741
+    """The formulas as one graph, with the exact gradient in place of theirs.
+
+    d/dh = phi(h) Phi((l - rho h) / k), and d/drho is the bivariate density.
+    """
+    import pytensor.tensor as pt
+    from pytensor.compile.builders import OpFromGraph
+
+    def pullback(inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
+        x, y, s, r = inputs
+        k2 = (1.0 - r) * (1.0 + r)
+        k = pt.sqrt(k2)
+
+        def slope(one: Any, other: Any) -> Any:
+            normal = pt.exp(-0.5 * one * one) / np.sqrt(2.0 * np.pi)
+            return normal * special.ndtr((other - s * r * one) / k)
+
+        density = pt.exp(-0.5 * (x * x - 2.0 * s * r * x * y + y * y) / k2) / (2.0 * np.pi * k)
+        (out,) = cotangents
+        by_size = out * s * density
+        by_size = by_size.sum() if r.ndim == 0 else by_size
+        return [out * slope(x, y), out * slope(y, x), pt.zeros_like(s), by_size]
+
+    h, l, sign = pt.broadcast_arrays(  # noqa: E741
+        *(pt.as_tensor(part, dtype="float64") for part in (h, l, sign))
+    )
+    arguments = [h, l, sign, pt.as_tensor(size, dtype="float64")]
+    x, y, s, r = (argument.type() for argument in arguments)
+    moderate = _arcsine_integral(x, y, s, r) + special.ndtr(x) * special.ndtr(y)
+    value = special.where(r < _STEEP, moderate, _near_degenerate(x, y, s, r))
+    value = special.where((value < _TAIL) & (s < 0.0), _rising_integral(x, y, r), value)
+    return OpFromGraph([x, y, s, r], [value], inline=True, pullback=pullback)(*arguments)
+
+
+def _arcsine_integral(h: Any, l: Any, sign: Any, size: Any) -> Any:  # noqa: E741
+    """Integral of the bivariate density over the correlation from 0 to sign * size."""
+    half = 0.5 * special.arcsin(size)
+    squares, product = 0.5 * (h * h + l * l), sign * h * l
+
+    def density(node: Any) -> Any:
+        sine = special.sin(half * (1.0 + node))
+        return special.exp((sine * product - squares) / (1.0 - sine * sine))
+
+    return sign * _gauss_legendre(density, (half, squares)) * half / (2.0 * np.pi)
+
+
+def _rising_integral(h: Any, l: Any, size: Any) -> Any:  # noqa: E741
+    """The probability at correlation -size, from -1 upwards.
+
+    All terms are positive, so a small probability keeps its leading digits.
+    """
+    half = 0.5 * (0.5 * np.pi - special.arcsin(size))
     squares, product = 0.5 * (h * h + l * l), h * l
+
+    def density(node: Any) -> Any:
+        sine = special.sin(half * (1.0 + node) - 0.5 * np.pi)
+        return special.exp((sine * product - squares) / (1.0 - sine * sine))
+
+    return _wedge(h, l) + _gauss_legendre(density, (half, squares)) * half / (2.0 * np.pi)
+
+
+def _gauss_legendre(function: Any, parts: tuple[Any, ...]) -> Any:
+    """Sum of weights times function(node); a tensor gets its nodes on one leading axis."""
+    if special.is_tensor(*parts):
+        ndim = max(getattr(part, "ndim", 0) for part in parts)
+        shape = (-1, *(1,) * ndim)
+        values = function(_NODES.reshape(shape))
+        return (values * _WEIGHTS.reshape(shape)).sum(axis=0)
     total: Any = 0.0
     for node, weight in zip(_NODES, _WEIGHTS, strict=True):
-        sine = special.sin(start + half * (1.0 + node))
-        total = total + weight * special.exp((sine * product - squares) / (1.0 - sine * sine))
-    return total * half / (2.0 * np.pi)
+        total = total + weight * function(node)
+    return total
 
 
-def _near_degenerate(h: Any, l: Any, rho: Any) -> Any:  # noqa: E741
-    """Genz's expansion about |rho| = 1, for |rho| >= 0.925."""
-    negative = rho < 0.0
-    l_signed = special.where(negative, -l, l)
+def _near_degenerate(h: Any, l: Any, sign: Any, size: Any) -> Any:  # noqa: E741
+    """Genz's expansion about |rho| = 1."""
+    l_signed = sign * l
     product = h * l_signed
-    variance = (1.0 - rho) * (1.0 + rho)
+    variance = (1.0 - size) * (1.0 + size)
     a = special.sqrt(variance)
     gap = abs(h - l_signed)
     square = gap * gap
@@ -178,16 +238,18 @@ def _near_degenerate(h: Any, l: Any, rho: Any) -> Any:  # noqa: E741
     ) - special.exp(-0.5 * product) * np.sqrt(2.0 * np.pi) * special.ndtr(-gap / a) * gap * (
         1.0 - c * square * (1.0 - d * square) / 3.0
     )
-    for node, weight in zip(_NODES, _WEIGHTS, strict=True):
+
+    def difference(node: Any) -> Any:
         x2 = (0.5 * a * (1.0 + node)) ** 2
         root = special.sqrt(1.0 - x2)
         smooth = special.exp(-0.5 * product * x2 / (1.0 + root) ** 2) / root
         series = 1.0 + c * x2 * (1.0 + 5.0 * d * x2)
-        kernel = special.exp(-0.5 * (square / x2 + product))
-        total = total + 0.5 * a * weight * kernel * (smooth - series)
+        return special.exp(-0.5 * (square / x2 + product)) * (smooth - series)
+
+    total = total + 0.5 * a * _gauss_legendre(difference, (a, square))
     excess = -total / (2.0 * np.pi)
     smaller = special.where(h < l_signed, h, l_signed)
-    return special.where(negative, _wedge(h, l) - excess, special.ndtr(smaller) + excess)
+    return special.where(sign < 0.0, _wedge(h, l) - excess, special.ndtr(smaller) + excess)
 
 
 def _wedge(h: Any, l: Any) -> Any:  # noqa: E741

@@ -10,7 +10,9 @@ serves every rho. With a Gaussian mediator and a probit outcome, writing
 an entire function of one variable, which is interpolated at Chebyshev nodes.
 """
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,11 +22,21 @@ from scipy.special import ndtr
 from bayesmed.closed import ClosedMap
 from bayesmed.design import Counterfactuals
 from bayesmed.families import Family
-from bayesmed.potential import ARMS, Draws, cell_means, expected_rows, with_rho
+from bayesmed.potential import (
+    ARMS,
+    Draws,
+    cell_means,
+    common_slope,
+    expected_rows,
+    with_rho,
+)
+
+#: (u, v) of the cell (t, t'), each of shape (obs, S).
+Cells = dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]
 
 _BLOCK = 200_000
-_SMALL = 1e-11
-_DEGREES = (12, 20, 32, 64)
+_SMALL = 1e-10
+_DEGREES = (10, 14, 18, 24, 32, 64)
 
 
 @dataclass(frozen=True)
@@ -81,38 +93,43 @@ def curve_cells(
 def _probit_curve(regression: Regression, rows: Counterfactuals, rho: np.ndarray) -> np.ndarray:
     s = rho / np.sqrt((1.0 - rho) * (1.0 + rho))
     out = np.empty((len(rho), 2, 2, len(regression.draws)))
-    degree = 0
-    for part, parts in probit_blocks(regression, rows):
+
+    def fill(part: slice) -> None:
+        cells, degree = probit_cells(regression, rows, part), 0
         for t in ARMS:
-            out[:, t, t, part] = ndtr(parts[t, t][0]).mean(axis=0)
-            u, v = parts[t, 1 - t]
+            out[:, t, t, part] = ndtr(cells[t, t][0]).mean(axis=0)
+            u, v = cells[t, 1 - t]
             values, degree = _interpolate(lambda x, u=u, v=v: mean_ndtr(u, v, x), s, degree)
             out[:, t, 1 - t, part] = values
+
+    # The normal distribution function releases the interpreter, so threads pay.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(fill, draw_blocks(regression, rows)))
     return out
 
 
-def probit_blocks(
-    regression: Regression, rows: Counterfactuals
-) -> Iterator[tuple[slice, dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]]]:
-    """Blocks of draws with (u, v) of every cell, arrays of shape (obs, S)."""
+def draw_blocks(regression: Regression, rows: Counterfactuals) -> list[slice]:
+    """Blocks of draws small enough for the processor's cache."""
+    size = max(1, _BLOCK // rows.mediator.shape[1])
+    return [slice(start, start + size) for start in range(0, len(regression.draws), size)]
+
+
+def probit_cells(regression: Regression, rows: Counterfactuals, part: slice) -> Cells:
+    """(u, v) of every cell for a block of draws."""
     assert rows.base is not None and rows.slope is not None
-    n, draws = rows.mediator.shape[1], regression.draws
-    same = [bool(np.all(rows.slope[t] == rows.slope[t][:1])) for t in ARMS]
-    size = max(1, _BLOCK // n)
-    for start in range(0, len(draws), size):
-        part = slice(start, start + size)
-        beta, coef = draws.mediator_coef[part], regression.coef0[part]
-        sigma = draws.mediator_parameters["sigma"][part]
-        means = [rows.mediator[s] @ beta.T for s in ARMS]
-        cells = {}
-        for t in ARMS:
-            slope = (rows.slope[t][:1] if same[t] else rows.slope[t]) @ coef.T
-            spread = np.sqrt(1.0 + (slope * sigma) ** 2)
-            base = rows.base[t] @ coef.T
-            for s in ARMS:
-                u = (base + slope * means[s]) / spread
-                cells[t, s] = (u, (means[t] - means[s]) / (sigma * spread))
-        yield part, cells
+    draws = regression.draws
+    beta, coef = draws.mediator_coef[part], regression.coef0[part]
+    sigma = draws.mediator_parameters["sigma"][part]
+    means = [rows.mediator[s] @ beta.T for s in ARMS]
+    cells = {}
+    for t in ARMS:
+        slope = common_slope(rows.slope[t], coef)
+        spread = np.sqrt(1.0 + (slope * sigma) ** 2)
+        base = rows.base[t] @ coef.T
+        for s in ARMS:
+            u = (base + slope * means[s]) / spread
+            cells[t, s] = (u, (means[t] - means[s]) / (sigma * spread))
+    return cells
 
 
 def mean_ndtr(u: np.ndarray, v: np.ndarray, s: float | np.ndarray) -> np.ndarray:

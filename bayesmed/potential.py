@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.polynomial import chebyshev
 from scipy.special import ndtr
 
 from bayesmed.copula import bvn_cdf
@@ -26,6 +27,7 @@ _BLOCK = 2_000_000
 _AGREE = 1e-9
 _REACH = 8.5
 _LARGEST_RULE = 4096
+_INTERPOLATION_SIZES = (16, 32, 64, 128)
 ARMS = (0, 1)
 
 
@@ -264,7 +266,7 @@ def probit_index(block: Draws, rows: Counterfactuals) -> tuple[list[list[np.ndar
     means = [rows.mediator[s] @ block.mediator_coef.T for s in ARMS]
     index, spread = [], []
     for t in ARMS:
-        slope = _slope(rows.slope[t], block.outcome_coef)
+        slope = common_slope(rows.slope[t], block.outcome_coef)
         base = rows.base[t] @ block.outcome_coef.T
         index.append([base + slope * means[s] for s in ARMS])
         step = slope * sigma
@@ -272,7 +274,7 @@ def probit_index(block: Draws, rows: Counterfactuals) -> tuple[list[list[np.ndar
     return index, spread
 
 
-def _slope(rows: np.ndarray, coef: np.ndarray) -> np.ndarray:
+def common_slope(rows: np.ndarray, coef: np.ndarray) -> np.ndarray:
     """Slope in m per row and draw; one row where it is the same for all."""
     rows = rows[:1] if np.all(rows == rows[:1]) else rows
     return rows @ coef.T
@@ -292,10 +294,14 @@ def _quadrature_over_score(
     assert rows.base is not None and rows.slope is not None
     out = np.empty((2, 2, len(block)))
     for t in ARMS:
-        slope = _slope(rows.slope[t], block.outcome_coef)
+        slope = common_slope(rows.slope[t], block.outcome_coef)
         base = rows.base[t] @ block.outcome_coef.T
         for s in ARMS:
             eta_m = rows.mediator[s] @ block.mediator_coef.T
+            if families[0].latent == "free" and len(slope) == 1:
+                step = slope * block.mediator_parameters["sigma"]
+                out[t, s] = _interpolated(block, families[1], base + slope * eta_m, step, weights)
+                continue
 
             def at_size(
                 count: int, base: Any = base, slope: Any = slope, eta_m: Any = eta_m
@@ -303,14 +309,48 @@ def _quadrature_over_score(
                 total = np.zeros(eta_m.shape)
                 for e, weight in zip(*_score_rule(count), strict=True):
                     m = families[0].value(e, eta_m, block.mediator_parameters)
-                    eta = base + slope * m
                     total += weight * conditional_mean(
-                        families[1], eta, e, block.rho, block.outcome_parameters
+                        families[1], base + slope * m, e, block.rho, block.outcome_parameters
                     )
                 return _average(total, weights)
 
             out[t, s] = _until_agreement(at_size, 16, _LARGEST_RULE)
     return out
+
+
+def _interpolated(
+    block: Draws, family: Family, centre: np.ndarray, step: np.ndarray, weights: Any
+) -> np.ndarray:
+    """Mean over rows of f(centre), f(a) = E[Y | eta = a + step e] integrated over e.
+
+    Within a draw f is one smooth function of a: it is integrated at Chebyshev nodes over the
+    range of the rows and interpolated.
+    """
+    low, high = centre.min(axis=0), centre.max(axis=0)
+    half = 0.5 * np.maximum(high - low, 1e-12)
+    scaled = (centre - low) / half - 1.0
+
+    def integrate(at: np.ndarray) -> np.ndarray:
+        def at_size(count: int) -> np.ndarray:
+            total = np.zeros(at.shape)
+            for e, weight in zip(*_score_rule(count), strict=True):
+                total += weight * conditional_mean(
+                    family, at + step * e, e, block.rho, block.outcome_parameters
+                )
+            return total
+
+        return _until_agreement(at_size, 16, _LARGEST_RULE)
+
+    for size in _INTERPOLATION_SIZES:
+        if size >= len(centre):
+            break
+        nodes = chebyshev.chebpts1(size)
+        values = integrate(low + half * (1.0 + nodes[:, None]))
+        coefficients = 2.0 / size * chebyshev.chebvander(nodes, size - 1).T @ values
+        coefficients[0] *= 0.5
+        if np.abs(coefficients[-2:]).max() < _AGREE:
+            return _average(chebyshev.chebval(scaled, coefficients[:, None, :], tensor=False), weights)
+    return _average(integrate(centre), weights)
 
 
 def _score_rule(count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -283,8 +283,12 @@ def _rho_zero(
         # Draws at different rho come from different fits: pair them by rank, which gives
         # P(rho* <= r) = P(ACME(r) <= 0) wherever the curve is monotone.
         acme = draws["acme"].transpose("arm", "rho", "chain", "draw").to_numpy()
-        ranked = np.sort(acme.reshape(*acme.shape[:2], -1), axis=-1)
-        values, roots = roots_on_grid(draws["rho"].to_numpy(), ranked)
+        flat = acme.reshape(*acme.shape[:2], -1)
+        grid = draws["rho"].to_numpy()
+        values, roots = roots_on_grid(grid, np.sort(flat, axis=-1))
+        # Each ranked curve goes to the draw of its rank near rho = 0, whose order diagnostics use.
+        rank = flat[:, np.abs(grid).argmin()].argsort(axis=-1).argsort(axis=-1)
+        values, roots = (np.take_along_axis(found, rank, axis=-1) for found in (values, roots))
     dims = ("arm", "chain", "draw")
     coords = {
         "arm": list(ARMS_AND_AVERAGE),

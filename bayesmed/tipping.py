@@ -2,7 +2,14 @@
 
 import numpy as np
 
-from bayesmed.curve import Regression, curve_cells, mean_ndtr, probit_blocks
+from bayesmed.curve import (
+    Cells,
+    Regression,
+    curve_cells,
+    draw_blocks,
+    mean_ndtr,
+    probit_cells,
+)
 from bayesmed.design import Counterfactuals
 from bayesmed.families import Family
 from bayesmed.potential import ARMS, expected_rows
@@ -102,7 +109,8 @@ def _probit_roots(
     low, high = _BRACKETS[position], _BRACKETS[position + 1]
     found = np.isfinite(start)
     at_low = np.take_along_axis(acme, position[:, None], axis=1)[:, 0]
-    for part, cells in probit_blocks(regression, rows):
+    for part in draw_blocks(regression, rows):
+        cells = probit_cells(regression, rows, part)
         for arm in range(3):
             a, b, sign = low[arm, part].copy(), high[arm, part].copy(), np.sign(at_low[arm, part])
             for _ in range(_BISECTIONS):
@@ -114,7 +122,7 @@ def _probit_roots(
 
 
 def _acme_at(
-    cells: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]], arm: int, rho: np.ndarray
+    cells: Cells, arm: int, rho: np.ndarray
 ) -> np.ndarray:
     """ACME of an arm (2: average) at one rho per draw."""
     s = rho / np.sqrt((1.0 - rho) * (1.0 + rho))
