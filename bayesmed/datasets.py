@@ -76,11 +76,14 @@ def load_data(name: str) -> pd.DataFrame:
     References
     ----------
     Brader, T., Valentino, N. A., & Suhay, E. (2008). What triggers public opposition to
-    immigration? American Journal of Political Science, 52(4), 959-978.
+    immigration? Anxiety, group cues, and immigration threat. American Journal of Political Science, 52(4), 959-978.
 
     Vinokur, A. D., & Schul, Y. (1997). Mastery and inoculation against setbacks as active
     ingredients in the JOBS intervention for the unemployed. Journal of Consulting and
     Clinical Psychology, 65(5), 867-877.
+
+    Tingley, D., Yamamoto, T., Hirose, K., Keele, L., & Imai, K. (2014). mediation: R package
+    for causal mediation analysis. Journal of Statistical Software, 59(5), 1-38.
 
     Examples
     --------

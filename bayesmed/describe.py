@@ -61,7 +61,7 @@ def describe(model: MediationModel) -> dict[str, Any]:
 
 
 def model_hash(model: MediationModel) -> str:
-    """Fingerprint of data, formulas, families and contrast: a saved fit is matched by it."""
+    """Fingerprint of data, formulas, families, contrast, priors and rho: a saved fit is matched by it."""
     digest = hashlib.sha256()
     for design in model.designs:
         digest.update(repr((design.parsed.text, design.terms)).encode())
@@ -69,6 +69,7 @@ def model_hash(model: MediationModel) -> str:
     for equation in EQUATIONS:
         digest.update(np.ascontiguousarray(model.values(equation)).tobytes())
     digest.update(repr((model.contrast, [family.name for family in model.families])).encode())
+    digest.update(repr((model.priors_in_use, model.prior_scale, model.rho)).encode())
     return digest.hexdigest()
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ARMS = ("control", "treated")
 ARMS_AND_AVERAGE = (*ARMS, "average")
+#: Between these values of P(total > 0) the sign of the total is called uncertain.
+UNCERTAIN = (0.025, 0.975)
 
 
 def draws_of(posterior: xr.Dataset, rho: float | None, parameters: Mapping[str, list[str]]) -> Draws:
@@ -236,10 +238,21 @@ class Effects:
         return Effects(gap)
 
     def __repr__(self) -> str:
-        return f"{headline(self.about)}\n{self.summary().to_string()}"
+        return "\n".join([headline(self.about), self.summary().to_string(), *self._flags()])
 
     def _repr_html_(self) -> str:
-        return f"<p>{headline(self.about)}</p>{self.summary().to_html()}"
+        notes = "".join(f"<p>{note}</p>" for note in self._flags())
+        return f"<p>{headline(self.about)}</p>{self.summary().to_html()}{notes}"
+
+    def _flags(self) -> list[str]:
+        """A word of caution where the proportion mediated divides by a total near zero."""
+        positive = float((self.draws["total"] > 0).mean())
+        if "prop_mediated" not in self.draws or not UNCERTAIN[0] < positive < UNCERTAIN[1]:
+            return []
+        return [
+            f"The sign of the total effect is uncertain (P(total > 0) = {positive:.3f}): the "
+            "proportion mediated is hard to interpret."
+        ]
 
 
 def _setting(about: Mapping[str, Any]) -> str:

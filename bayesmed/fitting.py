@@ -353,7 +353,13 @@ class MediationFit:
         return self
 
     def report(self, sensitivity: "Sensitivity | None" = None) -> str:
-        """A methods and results paragraph with this fit's figures; see ``report``."""
+        """A methods and results paragraph with this fit's figures.
+
+        Parameters
+        ----------
+        sensitivity : Sensitivity, optional
+            Adds the tipping point.
+        """
         from bayesmed.report import paragraph
 
         return paragraph(

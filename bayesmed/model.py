@@ -305,7 +305,8 @@ class MediationModel:
             for name, prior in priors.items()
         ]
         rho = repr(self.rho) if isinstance(self.rho, Prior) else f"fixed at {self.rho:g}"
-        rows.append(("both", "rho", rho, "user"))
+        source = "default" if self.rho == 0.0 else "user"
+        rows.append(("both", "rho", rho, source))
         return pd.DataFrame(rows, columns=["equation", "parameter", "prior", "source"])
 
     def build(self) -> "pm.Model":

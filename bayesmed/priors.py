@@ -47,7 +47,7 @@ class Prior:
         raise AttributeError("A Prior does not change; make a new one.")
 
     def __repr__(self) -> str:
-        inside = "".join(f", {name}={value:.4g}" for name, value in self.parameters.items())
+        inside = "".join(f", {name}={value:.6g}" for name, value in self.parameters.items())
         return f'Prior("{self.distribution}"{inside})'
 
     def __eq__(self, other: object) -> bool:
@@ -112,7 +112,8 @@ def default_priors(design: Design, family: Family, y: np.ndarray) -> dict[str, P
       probit or logit scale;
     - residual standard deviation: :math:`Exponential` with mean :math:`S`.
 
-    Without an intercept in the formula, root mean squares replace standard deviations.
+    Without an intercept in the formula, root mean squares replace standard deviations in the
+    priors of the coefficients.
 
     Returns
     -------

@@ -1,12 +1,12 @@
 """The paragraph of a paper, with every figure in it from the fit."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from bayesmed.effects import UNCERTAIN
 from bayesmed.summary import rounded, summarise
 
 
@@ -85,7 +85,7 @@ def _results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset
     text += (
         f"The proportion mediated had median {_number(share)}; P(total effect > 0) = {positive:.3f}"
     )
-    uncertain = 0.025 < positive < 0.975
+    uncertain = UNCERTAIN[0] < positive < UNCERTAIN[1]
     text += ", so its sign is uncertain and the proportion hard to interpret. " if uncertain else ". "
     text += "These are medians with 95% equal-tailed credible intervals. "
     if rho_zero is not None:
@@ -102,7 +102,7 @@ def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset) -> str:
     values = rho_zero["rho_zero"].sel(arm="average", drop=True).to_numpy()
     found = values[np.isfinite(values)]
     if not found.size:
-        return "No residual correlation in (-1, 1) would make the mediation effect zero. "
+        return "No residual correlation among those tried would make the mediation effect zero. "
     low, middle, high = np.quantile(found, [0.025, 0.5, 0.975])
     missing = 1.0 - found.size / values.size
     note = f" (no such value in {missing:.1%} of draws)" if missing > 0 else ""
@@ -130,7 +130,3 @@ def _number(values: xr.DataArray) -> str:
     table = rounded(summarise({"x": values})).loc["x"]
     return f"{table['median']:g} [{table['eti95_low']:g}, {table['eti95_high']:g}]"
 
-
-def describe_dataset(draws: xr.Dataset) -> dict[str, Any]:
-    """What a Dataset of effects says about itself."""
-    return dict(json.loads(draws.attrs["bayesmed"]))

@@ -49,7 +49,10 @@ class Sensitivity:
         "reweighted map", "refit" or "fitted".
     rho_zero : xarray.Dataset
         ``rho_zero(arm, chain, draw)``, the rho at which the ACME is zero, NaN where it has
-        no root in (-1, 1), the nearest to zero where it has several; ``roots`` counts them.
+        no root, the nearest to zero where it has several; ``roots`` counts them. Roots are
+        sought in (-1, 1) where one posterior serves the whole curve (closed pairs, priors on
+        the regression), and on the grid elsewhere: there draws at different rho are paired
+        by rank, so that P(rho* <= r) = P(ACME(r) <= 0) for a monotone curve.
     """
 
     draws: xr.Dataset
@@ -130,8 +133,8 @@ class Sensitivity:
         Returns
         -------
         pandas.DataFrame
-            With ``no_root``, the share of draws whose ACME has no zero in (-1, 1), and
-            ``several``, the share with more than one.
+            With ``no_root``, the share of draws whose ACME has no zero (in (-1, 1), or on
+            the grid; see :attr:`rho_zero`), and ``several``, the share with more than one.
         """
         rows, shares = {}, []
         for arm in ARMS_AND_AVERAGE:
@@ -247,12 +250,14 @@ def sweep(fit: "MediationFit", rho: Any, progress: bool) -> Sensitivity:
         cells, how, pareto_k = _by_weights(fit, regression, grid, progress)
     grid = grid[: len(cells)]
     for i in np.flatnonzero(grid == about["rho_fixed"]):
-        cells[i], how[i] = cell_means(fit.draws, families, rows), FITTED
+        cells[i], how[i], pareto_k[i] = fitted_cells(fit), FITTED, np.nan
     shaped = np.asarray(cells).reshape(len(grid), 2, 2, *fit.shape)
     draws = contrasts(label_cells(shaped, rho=grid)).transpose("rho", "arm", "chain", "draw")
     draws = draws.assign(pareto_k=("rho", pareto_k[: len(grid)]), how=("rho", how[: len(grid)]))
     draws.attrs["bayesmed"] = json.dumps(effects_about(about, None, "sample"))
-    rho_zero = _rho_zero(fit, regression, rows, draws)
+    # Where the posterior itself changes along rho, only the curve has the answer.
+    one_posterior = regression is not None and about["priors_on"] == "regression"
+    rho_zero = _rho_zero(fit, regression if one_posterior else None, rows, draws)
     return Sensitivity(draws, rho_zero)
 
 
@@ -280,7 +285,7 @@ def _rho_zero(
     if regression is not None:
         values, roots = tipping_points(regression, families_of(fit.about), rows)
     else:
-        # Draws at different rho come from different fits: pair them by rank, which gives
+        # Draws at different rho are of different posteriors: pair them by rank, which gives
         # P(rho* <= r) = P(ACME(r) <= 0) wherever the curve is monotone.
         acme = draws["acme"].transpose("arm", "rho", "chain", "draw").to_numpy()
         flat = acme.reshape(*acme.shape[:2], -1)
@@ -314,7 +319,8 @@ def _by_refits(
     failed: list[str] = []
     try:
         for value in track(grid, description="Refitting at each rho", disable=not progress):
-            cells.append(refit_cells(fit, float(value), failed))
+            at_hand = value == fit.about["rho_fixed"]
+            cells.append(fitted_cells(fit) if at_hand else refit_cells(fit, float(value), failed))
     except (KeyboardInterrupt, Exception) as error:
         if not cells:
             raise
@@ -331,6 +337,11 @@ def _by_refits(
             stacklevel=4,
         )
     return np.stack(cells), [REFIT] * len(cells), np.full(len(cells), np.nan)
+
+
+def fitted_cells(fit: "MediationFit") -> np.ndarray:
+    """Counterfactual means of the fit itself."""
+    return cell_means(fit.draws, families_of(fit.about), fit.counterfactuals())
 
 
 def refit_cells(fit: "MediationFit", rho: float, failed: list[str]) -> np.ndarray:

@@ -101,7 +101,7 @@ def load(path: "str | os.PathLike[str]", model: "MediationModel | None" = None) 
     if model is not None and model_hash(model) != about["hash"]:
         raise ValueError(
             f"The model is not the one that {source} was fitted with: data, formulas "
-            f"({about['formulas']}), families ({about['families']}) or contrast "
-            f"({about['contrast']}) differ."
+            f"({about['formulas']}), families ({about['families']}), contrast "
+            f"({about['contrast']}), priors or rho ({about['rho']}) differ."
         )
     return MediationFit(tree, model)

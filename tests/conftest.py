@@ -1,0 +1,111 @@
+"""Fits that many tests share; each compiled structure is compiled once in the session."""
+
+import json
+import warnings
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+
+import bayesmed as bm
+
+matplotlib.use("Agg")
+
+REFERENCE = Path(__file__).parent / "reference"
+FRAMING = {
+    "mediator": "emo ~ treat + age + educ + gender + income",
+    "outcome": "cong_mesg ~ emo + treat + age + educ + gender + income",
+    "treatment": "treat",
+    "outcome_family": "probit",
+}
+JOBS = {
+    "mediator": "job_seek ~ treat + econ_hard + sex + age",
+    "outcome": "depress2 ~ treat + job_seek + econ_hard + sex + age",
+    "treatment": "treat",
+}
+SETTINGS = {"draws": 2000, "tune": 1000, "chains": 4, "random_seed": 20080, "progress": False}
+
+
+def reference(name):
+    return json.loads((REFERENCE / f"{name}.json").read_text())
+
+
+def quiet_model(data, **arguments):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bm.IdentificationWarning)
+        return bm.MediationModel(data, **arguments)
+
+
+def flat_priors(data, **arguments):
+    """Priors a thousand times wider than the defaults, and p(sigma) close to 1 / sigma.
+
+    These are the flat priors of the exact posteriors in tests/reference.
+    """
+    model = quiet_model(data, **arguments)
+    wide = {}
+    for equation, priors in model.priors_in_use.items():
+        wide[equation] = {}
+        for name, prior in priors.items():
+            if prior.distribution == "Normal":
+                own = prior.parameters
+                wide[equation][name] = bm.Prior("Normal", mu=own["mu"], sigma=1e3 * own["sigma"])
+            else:
+                wide[equation][name] = bm.Prior("InverseGamma", alpha=1e-3, beta=1e-3)
+    return wide
+
+
+@pytest.fixture(scope="session")
+def framing():
+    return bm.load_data("framing")
+
+
+@pytest.fixture(scope="session")
+def jobs():
+    return bm.load_data("jobs")
+
+
+@pytest.fixture(scope="session")
+def framing_fit(framing):
+    """Framing at rho = 0 under flat priors, with draws enough to compare tails."""
+    model = bm.MediationModel(framing, **FRAMING, priors=flat_priors(framing, **FRAMING))
+    return model.fit(**{**SETTINGS, "draws": 10_000})
+
+
+@pytest.fixture(scope="session")
+def interaction_fit(framing):
+    """Framing with treatment-mediator interaction under flat priors."""
+    own = {**FRAMING, "outcome": "cong_mesg ~ emo * treat + age + educ + gender + income"}
+    return bm.MediationModel(framing, **own, priors=flat_priors(framing, **own)).fit(
+        **{**SETTINGS, "draws": 4000}
+    )
+
+
+@pytest.fixture(scope="session")
+def jobs_fit(jobs):
+    """The jobs linear model under flat priors."""
+    return bm.MediationModel(jobs, **JOBS, priors=flat_priors(jobs, **JOBS)).fit(
+        **{**SETTINGS, "draws": 4000}
+    )
+
+
+@pytest.fixture
+def small():
+    """Forty complete rows with a factor, for checks of input."""
+    rng = np.random.default_rng(3)
+    n = 40
+    import pandas as pd
+
+    return pd.DataFrame({
+        "t": np.arange(n) % 2,
+        "x": rng.normal(size=n),
+        "g": pd.Categorical(rng.choice(["a", "b", "c"], n)),
+        "m": rng.normal(size=n),
+        "y": rng.normal(size=n),
+        "d": rng.integers(0, 2, n),
+    })
+
+
+@pytest.fixture
+def simple():
+    return {"mediator": "m ~ t + x", "outcome": "y ~ m + t + x", "treatment": "t"}
