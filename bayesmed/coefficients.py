@@ -24,7 +24,7 @@ from bayesmed.priors import Prior
 class Group:
     """Coefficients whose priors are of the same distribution."""
 
-    distribution: type
+    distribution: Any
     index: np.ndarray
     names: tuple[str, ...]
     values: tuple[np.ndarray, ...]
@@ -62,9 +62,7 @@ def group_priors(terms: tuple[str, ...], priors: dict[str, Prior]) -> list[Group
     return groups
 
 
-def coordinates(
-    design: Design, bounded: np.ndarray, location: float, scale: float
-) -> Coordinates:
+def coordinates(design: Design, bounded: np.ndarray, location: float, scale: float) -> Coordinates:
     """Orthogonal coordinates of the free columns, centred where there is an intercept.
 
     One unit of a coordinate is ``scale`` on the scale of the linear predictor.
@@ -249,9 +247,7 @@ def coefficient_variable(
             for group, own in split(values)
         )
 
-    cores = [
-        ",".join(f"a{i}_{j}" for j in range(value.ndim)) for i, value in enumerate(parameters)
-    ]
+    cores = [",".join(f"a{i}_{j}" for j in range(value.ndim)) for i, value in enumerate(parameters)]
     signature = ",".join(f"({core})" for core in cores) + "->(p)"
     return pm.CustomDist(
         name, *parameters, dist=lambda *a, size=None: draw(*a), logp=log_prior,
@@ -263,4 +259,3 @@ def coefficient_variable(
 def _shared(value: np.ndarray, name: str) -> Any:
     array = np.asarray(value, dtype=float)
     return pytensor.shared(array, name=name, shape=(None,) * array.ndim)
-

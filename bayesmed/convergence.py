@@ -35,7 +35,7 @@ class Convergence:
 
     def __str__(self) -> str:
         numbers = (
-            f"R-hat at most {self.r_hat:.3f}, ESS at least {self.ess_bulk:.0f} (bulk) and "
+            f"R-hat at most {self.r_hat:.4f}, ESS at least {self.ess_bulk:.0f} (bulk) and "
             f"{self.ess_tail:.0f} (tail), {self.divergences} divergent transitions, E-BFMI at "
             f"least {self.bfmi:.2f}"
         )

@@ -98,13 +98,11 @@ def log_conditional(first: Point | HalfLine, second: Point | HalfLine, rho: Any)
         tilt = first.sign * (first.threshold - rho * second.score) / k
         return second.log_density + special.log_ndtr(tilt) - base
     sign = first.sign * second.sign * special.where(rho < 0.0, -1.0, 1.0)
-    both = _bvn_cdf(
-        first.sign * first.threshold, second.sign * second.threshold, sign, abs(rho)
-    )
+    both = _bvn_cdf(first.sign * first.threshold, second.sign * second.threshold, sign, abs(rho))
     return special.log(special.maximum(both, _TINY)) - base
 
 
-def bvn_cdf(h: Any, l: Any, rho: Any) -> Any:  # noqa: E741 - the literature's letter
+def bvn_cdf(h: Any, l: Any, rho: Any) -> Any:
     r"""Standard bivariate normal distribution function.
 
     .. math:: \Phi_2(h, l; \rho) = P(Z_1 \le h, Z_2 \le l)
@@ -134,12 +132,12 @@ def bvn_cdf(h: Any, l: Any, rho: Any) -> Any:  # noqa: E741 - the literature's l
     return _bvn_cdf(h, l, negative, abs(rho))
 
 
-def _bvn_cdf(h: Any, l: Any, sign: Any, size: Any) -> Any:  # noqa: E741
+def _bvn_cdf(h: Any, l: Any, sign: Any, size: Any) -> Any:
     """The same at correlation ``sign * size``; one size for all rows saves most of the work."""
     if special.is_tensor(h, l, sign, size):
         return _bvn_cdf_tensors(h, l, sign, size)
     value = _arcsine_integral(h, l, sign, size) + special.ndtr(h) * special.ndtr(l)
-    h, l, sign, size, value = np.broadcast_arrays(h, l, sign, size, value)  # noqa: E741
+    h, l, sign, size, value = np.broadcast_arrays(h, l, sign, size, value)
     value = value.copy()
     steep = size >= _STEEP
     if steep.any():
@@ -150,7 +148,7 @@ def _bvn_cdf(h: Any, l: Any, sign: Any, size: Any) -> Any:  # noqa: E741
     return value
 
 
-def _bvn_cdf_tensors(h: Any, l: Any, sign: Any, size: Any) -> Any:  # noqa: E741
+def _bvn_cdf_tensors(h: Any, l: Any, sign: Any, size: Any) -> Any:
     """The formulas as one graph, with the exact gradient in place of theirs.
 
     d/dh = phi(h) Phi((l - rho h) / k), and d/drho is the bivariate density.
@@ -173,7 +171,7 @@ def _bvn_cdf_tensors(h: Any, l: Any, sign: Any, size: Any) -> Any:  # noqa: E741
         by_size = by_size.sum() if r.ndim == 0 else by_size
         return [out * slope(x, y), out * slope(y, x), pt.zeros_like(s), by_size]
 
-    h, l, sign = pt.broadcast_arrays(  # noqa: E741
+    h, l, sign = pt.broadcast_arrays(
         *(pt.as_tensor(part, dtype="float64") for part in (h, l, sign))
     )
     arguments = [h, l, sign, pt.as_tensor(size, dtype="float64")]
@@ -184,7 +182,7 @@ def _bvn_cdf_tensors(h: Any, l: Any, sign: Any, size: Any) -> Any:  # noqa: E741
     return OpFromGraph([x, y, s, r], [value], inline=True, pullback=pullback)(*arguments)
 
 
-def _arcsine_integral(h: Any, l: Any, sign: Any, size: Any) -> Any:  # noqa: E741
+def _arcsine_integral(h: Any, l: Any, sign: Any, size: Any) -> Any:
     """Integral of the bivariate density over the correlation from 0 to sign * size."""
     half = 0.5 * special.arcsin(size)
     squares, product = 0.5 * (h * h + l * l), sign * h * l
@@ -196,7 +194,7 @@ def _arcsine_integral(h: Any, l: Any, sign: Any, size: Any) -> Any:  # noqa: E74
     return sign * _gauss_legendre(density, (half, squares)) * half / (2.0 * np.pi)
 
 
-def _rising_integral(h: Any, l: Any, size: Any) -> Any:  # noqa: E741
+def _rising_integral(h: Any, l: Any, size: Any) -> Any:
     """The probability at correlation -size, from -1 upwards.
 
     All terms are positive, so a small probability keeps its leading digits.
@@ -224,7 +222,7 @@ def _gauss_legendre(function: Any, parts: tuple[Any, ...]) -> Any:
     return total
 
 
-def _near_degenerate(h: Any, l: Any, sign: Any, size: Any) -> Any:  # noqa: E741
+def _near_degenerate(h: Any, l: Any, sign: Any, size: Any) -> Any:
     """Genz's expansion about |rho| = 1."""
     l_signed = sign * l
     product = h * l_signed
@@ -252,7 +250,7 @@ def _near_degenerate(h: Any, l: Any, sign: Any, size: Any) -> Any:  # noqa: E741
     return special.where(sign < 0.0, _wedge(h, l) - excess, special.ndtr(smaller) + excess)
 
 
-def _wedge(h: Any, l: Any) -> Any:  # noqa: E741
+def _wedge(h: Any, l: Any) -> Any:
     """Phi2 at rho = -1: P(-l < Z < h) or zero, from the tail that keeps the digits."""
     lower = special.ndtr(h) - special.ndtr(-l)
     upper = special.ndtr(l) - special.ndtr(-h)

@@ -14,6 +14,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -98,9 +99,8 @@ def _probit_curve(regression: Regression, rows: Counterfactuals, rho: np.ndarray
         cells, degree = probit_cells(regression, rows, part), 0
         for t in ARMS:
             out[:, t, t, part] = ndtr(cells[t, t][0]).mean(axis=0)
-            u, v = cells[t, 1 - t]
-            values, degree = _interpolate(lambda x, u=u, v=v: mean_ndtr(u, v, x), s, degree)
-            out[:, t, 1 - t, part] = values
+            mean = partial(mean_ndtr, *cells[t, 1 - t])
+            out[:, t, 1 - t, part], degree = _interpolate(mean, s, degree)
 
     # The normal distribution function releases the interpreter, so threads pay.
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -255,11 +255,14 @@ def counterfactuals(
         Then two values of m describe the outcome design, whatever functions hold it.
     """
     name = mediator.parsed.response
-    arms = [assign(frame, {contrast.treatment: level}) for level in (contrast.control, contrast.treated)]
+    arms = [
+        assign(frame, {contrast.treatment: level}) for level in (contrast.control, contrast.treated)
+    ]
     mediator_rows = np.stack([mediator.rows(arm) for arm in arms])
     if binary_mediator or outcome.is_affine(name):
         at_zero, at_one = (
-            np.stack([outcome.rows(arm.assign(**{name: value})) for arm in arms]) for value in (0, 1)
+            np.stack([outcome.rows(arm.assign(**{name: value})) for arm in arms])
+            for value in (0, 1)
         )
         return Counterfactuals(mediator_rows, at_zero, at_one - at_zero)
 

@@ -23,7 +23,9 @@ ARMS_AND_AVERAGE = (*ARMS, "average")
 UNCERTAIN = (0.025, 0.975)
 
 
-def draws_of(posterior: xr.Dataset, rho: float | None, parameters: Mapping[str, list[str]]) -> Draws:
+def draws_of(
+    posterior: xr.Dataset, rho: float | None, parameters: Mapping[str, list[str]]
+) -> Draws:
     """Flatten the chains of a posterior group.
 
     Parameters

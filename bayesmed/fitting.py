@@ -87,7 +87,10 @@ def _tree(
     coords = {"mediator_term": list(mediator.terms), "outcome_term": list(outcome.terms)}
     arrays = {k: v for k, v in posterior.items() if not k.endswith("__")}
     order = ["rho", "mediator_coef", "outcome_coef"]
-    arrays = {k: arrays[k] for k in [*(n for n in order if n in arrays), *sorted(set(arrays) - set(order))]}
+    arrays = {
+        k: arrays[k]
+        for k in [*(n for n in order if n in arrays), *sorted(set(arrays) - set(order))]
+    }
     observed = xr.Dataset({name: ("obs", model.values(name)) for name in EQUATIONS})
     return xr.DataTree.from_dict({
         "posterior": to_dataset(arrays, coords, COEFFICIENT_DIMS),
@@ -190,8 +193,11 @@ class MediationFit:
         if not self.about["affine"]:
             self.require_model("the mediator inside a function")
         data = self.tree["constant_data"]
-        names = ("mediator_rows", "outcome_base", "outcome_slope")
-        return Counterfactuals(*(data[name].to_numpy() for name in names))
+        return Counterfactuals(
+            data["mediator_rows"].to_numpy(),
+            data["outcome_base"].to_numpy(),
+            data["outcome_slope"].to_numpy(),
+        )
 
     def require_model(self, purpose: str) -> MediationModel:
         """Return the model, or say how to give it to a loaded fit."""
@@ -340,10 +346,16 @@ class MediationFit:
             part = slice(start, start + size)
             block = draws.block(part)
             first = copula.margin(
-                families[0], observed[0], designs[0] @ block.mediator_coef.T, block.mediator_parameters
+                families[0],
+                observed[0],
+                designs[0] @ block.mediator_coef.T,
+                block.mediator_parameters,
             )
             second = copula.margin(
-                families[1], observed[1], designs[1] @ block.outcome_coef.T, block.outcome_parameters
+                families[1],
+                observed[1],
+                designs[1] @ block.outcome_coef.T,
+                block.outcome_parameters,
             )
             out[0, part] = copula.log_marginal(first).T
             out[1, part] = copula.log_conditional(first, second, block.rho).T

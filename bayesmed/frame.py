@@ -90,7 +90,7 @@ def clean(data: pd.DataFrame, variables: Iterable[str]) -> Frame:
     names = list(dict.fromkeys(variables))
     columns = {name: _normalise(data[name]) for name in names}
     frame = pd.DataFrame(columns).reset_index(drop=True)
-    missing = {name: int(count) for name, count in frame.isna().sum().items() if count}
+    missing = {str(name): int(count) for name, count in frame.isna().sum().items() if count}
     empty = [name for name, count in missing.items() if count == len(frame)]
     if empty:
         raise ValueError(f"Every value of {empty} is missing; drop the variable or mend the data.")
@@ -260,7 +260,7 @@ def assign(frame: pd.DataFrame, values: dict[str, Any]) -> pd.DataFrame:
                 pd.Categorical.from_codes(code, dtype=column.dtype), index=frame.index
             )
             continue
-        if isinstance(value, str) or not np.isscalar(value) or not np.isfinite(value):
+        if not isinstance(value, (int, float, np.number, np.bool_)) or not np.isfinite(value):
             raise ValueError(f"{name}={value!r} is not a finite number, but {name!r} is numeric.")
         changed[name] = pd.Series(value, index=frame.index)
     return frame.assign(**changed)

@@ -81,9 +81,7 @@ def _coefficients(
     design = model.designs[EQUATIONS.index(equation)]
     location, scale = _location_scale(model, equation)
     priors = model.priors_in_use[equation]
-    return coefficient_variable(
-        name, f"{equation}_term", design, priors, location, scale, closed
-    )
+    return coefficient_variable(name, f"{equation}_term", design, priors, location, scale, closed)
 
 
 def _parameters(model: "MediationModel", equation: str, suffix: str) -> dict[str, Any]:
@@ -158,13 +156,14 @@ def _scale_at_rho(prior: Prior, rho: Any) -> Any:
     ]
 
     def dist(*parameters: Any) -> Any:
-        return prior.constructor.dist(**dict(zip(names, parameters[:-1], strict=True)))
+        own = parameters[: len(names)]  # rho and the size follow
+        return prior.constructor.dist(**dict(zip(names, own, strict=True)))
 
     return pm.CustomDist(
         "outcome_sigma",
         *values,
         rho,
-        dist=lambda *a, size=None: dist(*a),
+        dist=dist,
         logp=lambda value, *a: pm.logp(dist(*a), value),
         signature=",".join(["()"] * (len(values) + 1)) + "->()",
         class_name=prior.distribution,
@@ -199,7 +198,9 @@ def _likelihood(
     def log_outcome(y: Any, eta_y: Any, m: Any, correlation: Any, *values: Any) -> Any:
         first = mediator_rows(m, values[: 1 + count])
         named = dict(zip(parameters, values[1 + count :], strict=True))
-        return copula.log_conditional(first, copula.margin(families[1], y, eta_y, named), correlation)
+        return copula.log_conditional(
+            first, copula.margin(families[1], y, eta_y, named), correlation
+        )
 
     def draw_mediator(*values: Any, rng: Any = None, size: Any = None) -> Any:
         named = dict(zip(mediator_parameters, values[1:], strict=True))

@@ -151,7 +151,10 @@ class MediationModel:
         )
         given = to_pandas(self.data)
         columns = list(given.columns)
-        parsed = (parse(self.mediator, columns, "mediator"), parse(self.outcome, columns, "outcome"))
+        parsed = (
+            parse(self.mediator, columns, "mediator"),
+            parse(self.outcome, columns, "outcome"),
+        )
         check_roles(parsed[0], parsed[1], self.treatment, columns)
         used = [name for part in parsed for name in (part.response, *part.variables)]
         frame = clean(given, used)
@@ -205,9 +208,7 @@ class MediationModel:
 
     def _check_prior_scale(self) -> None:
         if self.priors_on not in (None, "regression", "structural"):
-            raise ValueError(
-                f"priors_on={self.priors_on!r}; choose 'regression' or 'structural'."
-            )
+            raise ValueError(f"priors_on={self.priors_on!r}; choose 'regression' or 'structural'.")
         if self.priors_on == "regression" and self.identification.map is None:
             raise ValueError(
                 "priors_on='regression' needs a closed pair, which has an equivalent model at "
@@ -224,9 +225,9 @@ class MediationModel:
                 warnings.warn(note, UserWarning, stacklevel=4)
         for design, family, equation in zip(self.designs, self.families, EQUATIONS, strict=True):
             if family.kind == "binary":
-                note = separation_note(design, self.values(equation), equation)
-                if note:
-                    warnings.warn(note, UserWarning, stacklevel=4)
+                separated = separation_note(design, self.values(equation), equation)
+                if separated:
+                    warnings.warn(separated, UserWarning, stacklevel=4)
         if found.outcome_only:
             warnings.warn(
                 f"{list(found.outcome_only)} stand in the outcome equation only; this asserts that "
@@ -332,9 +333,7 @@ class MediationModel:
 
         return build_graph(self)
 
-    def prior_predictive(
-        self, draws: int = 500, random_seed: int | None = None
-    ) -> "Effects":
+    def prior_predictive(self, draws: int = 500, random_seed: int | None = None) -> "Effects":
         """Draw from the prior: data and the effects it implies.
 
         Parameters

@@ -88,7 +88,9 @@ def plot_effects(
     ax.set_yticks(range(len(order)), order)
     ax.set_ylim(len(order) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
-    ax.set_xlabel(f"{_effect_label(about)}\n(median, 50% and 95% interval; {about['contrast'].replace('->', '→')})")
+    ax.set_xlabel(
+        f"{_effect_label(about)}\n(median, 50% and 95% interval; {about['contrast'].replace('->', '→')})"
+    )
     _open_frame(ax)
     return ax
 

@@ -100,8 +100,7 @@ def cell_means(
     else:
         means = _quadrature_over_score
     parts = [
-        means(block, families, rows, weights)
-        for block, weights in _blocks(draws, rows, bootstrap)
+        means(block, families, rows, weights) for block, weights in _blocks(draws, rows, bootstrap)
     ]
     return np.concatenate(parts, axis=-1)
 
@@ -349,7 +348,9 @@ def _interpolated(
         coefficients = 2.0 / size * chebyshev.chebvander(nodes, size - 1).T @ values
         coefficients[0] *= 0.5
         if np.abs(coefficients[-2:]).max() < _AGREE:
-            return _average(chebyshev.chebval(scaled, coefficients[:, None, :], tensor=False), weights)
+            return _average(
+                chebyshev.chebval(scaled, coefficients[:, None, :], tensor=False), weights
+            )
     return _average(integrate(centre), weights)
 
 
@@ -461,7 +462,10 @@ def _mediator_grid(
     low, high = np.inf, -np.inf
     for s in ARMS:
         for block, _ in _blocks(draws, rows, None):
-            eta, spread = rows.mediator[s] @ block.mediator_coef.T, block.mediator_parameters["sigma"]
+            eta, spread = (
+                rows.mediator[s] @ block.mediator_coef.T,
+                block.mediator_parameters["sigma"],
+            )
             low = min(low, float((eta - _REACH * spread).min()))
             high = max(high, float((eta + _REACH * spread).max()))
     count = max(2, int(np.ceil((high - low) / (2.0 * sigma.min())) * panels) + 1)

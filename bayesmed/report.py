@@ -86,7 +86,9 @@ def _results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset
         f"The proportion mediated had median {_number(share)}; P(total effect > 0) = {positive:.3f}"
     )
     uncertain = UNCERTAIN[0] < positive < UNCERTAIN[1]
-    text += ", so its sign is uncertain and the proportion hard to interpret. " if uncertain else ". "
+    text += (
+        ", so its sign is uncertain and the proportion hard to interpret. " if uncertain else ". "
+    )
     text += "These are medians with 95% equal-tailed credible intervals. "
     if rho_zero is not None:
         text += _tipping(about, rho_zero)
@@ -129,4 +131,3 @@ def _quote(values: xr.DataArray) -> str:
 def _number(values: xr.DataArray) -> str:
     table = rounded(summarise({"x": values})).loc["x"]
     return f"{table['median']:g} [{table['eti95_low']:g}, {table['eti95_high']:g}]"
-

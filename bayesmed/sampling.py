@@ -127,7 +127,9 @@ def _nutpie(
     except BaseException:
         running.cancel()
         raise
-    points = tree["posterior"]["x"].to_numpy() if "posterior" in tree.children else np.empty((0, 0, 1))
+    points = (
+        tree["posterior"]["x"].to_numpy() if "posterior" in tree.children else np.empty((0, 0, 1))
+    )
     stats = {
         name: tree["sample_stats"][name].to_numpy()
         for name in _KEPT_STATS
@@ -191,9 +193,7 @@ def _pymc(
     posterior = tree["posterior"]
     kept = {str(n): posterior[n].transpose("chain", "draw", ...).to_numpy() for n in posterior}
     stats = {
-        str(n): tree["sample_stats"][n].to_numpy()
-        for n in tree["sample_stats"]
-        if n in _KEPT_STATS
+        str(n): tree["sample_stats"][n].to_numpy() for n in tree["sample_stats"] if n in _KEPT_STATS
     }
     interrupted = posterior.sizes["draw"] < asked
     return kept, stats, interrupted
@@ -209,6 +209,4 @@ def to_dataset(
     some = next(iter(arrays.values()))
     own = {"chain": np.arange(some.shape[0]), "draw": np.arange(some.shape[1])}
     used = {dim for name in arrays for dim in dims.get(name, ())}
-    return xr.Dataset(
-        variables, coords={**own, **{k: v for k, v in coords.items() if k in used}}
-    )
+    return xr.Dataset(variables, coords={**own, **{k: v for k, v in coords.items() if k in used}})

@@ -109,7 +109,9 @@ class Sensitivity:
             If there is no such effect or arm.
         """
         values = select_effect(self.draws, effect, arm)
-        rows = {f"{rho:.10g}": values.sel(rho=rho, drop=True) for rho in self.draws["rho"].to_numpy()}
+        rows = {
+            f"{rho:.10g}": values.sel(rho=rho, drop=True) for rho in self.draws["rho"].to_numpy()
+        }
         table = summarise(rows, ci_prob, ci_kind)
         table = rounded(table) if round_to == "auto" else table
         table.index = pd.Index(self.draws["rho"].to_numpy(), name="rho")
@@ -332,7 +334,8 @@ def _by_refits(
         )
     if failed:
         warnings.warn(
-            "Refits without convergence, whose values are not to be relied on: " + "; ".join(failed),
+            "Refits without convergence, whose values are not to be relied on: "
+            + "; ".join(failed),
             UserWarning,
             stacklevel=4,
         )
@@ -372,7 +375,10 @@ def _by_weights(
     )
     drawn = fit.draws
     before = log_prior(drawn.outcome_coef, drawn.outcome_parameters.get("sigma"))
-    cells, how, ks, failed = [], [], [], []
+    cells: list[np.ndarray] = []
+    how: list[str] = []
+    ks: list[float] = []
+    failed: list[str] = []
     for value in grid:
         mapped = regression.at(float(value))
         after = log_prior(mapped.outcome_coef, mapped.outcome_parameters.get("sigma"))
@@ -384,7 +390,11 @@ def _by_weights(
             cells.append(cell_means(mapped, families, rows)[..., index])
             how.append(WEIGHTED)
         ks.append(k)
-    bad = [f"{r:g}" for r, k, h in zip(grid, ks, how, strict=True) if k > LARGEST_PARETO_K and h != REFIT]
+    bad = [
+        f"{r:g}"
+        for r, k, h in zip(grid, ks, how, strict=True)
+        if k > LARGEST_PARETO_K and h != REFIT
+    ]
     if bad:
         warnings.warn(
             f"Weights are unreliable (Pareto k above {LARGEST_PARETO_K}) at rho = {', '.join(bad)}; "
@@ -393,4 +403,3 @@ def _by_weights(
             stacklevel=4,
         )
     return np.stack(cells), how, np.array(ks)
-

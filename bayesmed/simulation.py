@@ -82,16 +82,17 @@ def simulate(
     """
     if not -1.0 < rho < 1.0:
         raise ValueError(f"rho must lie strictly between -1 and 1; {rho!r} was given.")
-    families = resolve_family(mediator_family, "mediator"), resolve_family(outcome_family, "outcome")
+    families = (
+        resolve_family(mediator_family, "mediator"),
+        resolve_family(outcome_family, "outcome"),
+    )
     rng = np.random.default_rng(random_seed)
     extra = [{"sigma": sigma} if family.parameters else {} for family in families]
 
     def mediator(t: np.ndarray | float, x: np.ndarray, e: np.ndarray) -> np.ndarray:
         return np.asarray(families[0].value(e, a * t + covariate * x, extra[0]))
 
-    def outcome(
-        t: np.ndarray | float, m: np.ndarray, x: np.ndarray, e: np.ndarray
-    ) -> np.ndarray:
+    def outcome(t: np.ndarray | float, m: np.ndarray, x: np.ndarray, e: np.ndarray) -> np.ndarray:
         eta = b * m + direct * t + interaction * t * m + covariate * x
         return np.asarray(families[1].value(e, eta, extra[1]))
 

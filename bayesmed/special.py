@@ -56,7 +56,9 @@ def maximum(a: Any, b: Any) -> Any:
 
 def where(condition: Any, a: Any, b: Any) -> Any:
     """Elementwise choice."""
-    return _pt().switch(condition, a, b) if is_tensor(condition, a, b) else np.where(condition, a, b)
+    return (
+        _pt().switch(condition, a, b) if is_tensor(condition, a, b) else np.where(condition, a, b)
+    )
 
 
 def ndtr(x: Any) -> Any:

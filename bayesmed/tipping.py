@@ -121,9 +121,7 @@ def _probit_roots(
     return start, roots
 
 
-def _acme_at(
-    cells: Cells, arm: int, rho: np.ndarray
-) -> np.ndarray:
+def _acme_at(cells: Cells, arm: int, rho: np.ndarray) -> np.ndarray:
     """ACME of an arm (2: average) at one rho per draw."""
     s = rho / np.sqrt((1.0 - rho) * (1.0 + rho))
     arms = ARMS if arm == 2 else (arm,)

@@ -96,14 +96,16 @@ def small():
     n = 40
     import pandas as pd
 
-    return pd.DataFrame({
-        "t": np.arange(n) % 2,
-        "x": rng.normal(size=n),
-        "g": pd.Categorical(rng.choice(["a", "b", "c"], n)),
-        "m": rng.normal(size=n),
-        "y": rng.normal(size=n),
-        "d": rng.integers(0, 2, n),
-    })
+    return pd.DataFrame(
+        {
+            "t": np.arange(n) % 2,
+            "x": rng.normal(size=n),
+            "g": pd.Categorical(rng.choice(["a", "b", "c"], n)),
+            "m": rng.normal(size=n),
+            "y": rng.normal(size=n),
+            "d": rng.integers(0, 2, n),
+        }
+    )
 
 
 @pytest.fixture

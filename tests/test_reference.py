@@ -88,9 +88,15 @@ def test_published_jobs_sensitivity(jobs):
         # Half a unit of the printed fourth digit is the publication's own rounding.
         assert abs(draws.mean() - estimate) < 0.1 * draws.std() + 5e-5
     zero = fit.sensitivity(grid).tipping_point()["rho_zero"].sel(arm="average")
-    assert float(zero.median()) == pytest.approx(published["rho_zero_at_mle"], abs=0.1 * float(zero.std()))
+    assert float(zero.median()) == pytest.approx(
+        published["rho_zero_at_mle"], abs=0.1 * float(zero.std())
+    )
     effects = fit.effects().draws
-    for row, key in (("acme_average", "acme_at_mle"), ("ade_average", "ade_at_mle"), ("total", "total_at_mle")):
+    for row, key in (
+        ("acme_average", "acme_at_mle"),
+        ("ade_average", "ade_at_mle"),
+        ("total", "total_at_mle"),
+    ):
         draws = draws_of(effects, row)
         assert abs(draws.mean() - published[key]) < 0.1 * draws.std()
 
