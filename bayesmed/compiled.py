@@ -65,14 +65,16 @@ def structure(model: "MediationModel") -> tuple[Any, ...]:
 
 
 def _kind(prior: Prior) -> tuple[Any, ...]:
-    return (prior.distribution, tuple(prior.parameters), tuple(np.isfinite(prior.bounds)))
+    low, high = prior.bounds
+    ends = (bool(np.isfinite(low)), low == 0.0, bool(np.isfinite(high)))
+    return (prior.distribution, tuple(prior.parameters), ends)
 
 
 def log_density(model: "MediationModel") -> LogDensity:
     """Return the log-density of a model, compiled at the first call for its structure."""
     graph = model.build()
-    key = structure(model)
     shared = _shared_inputs(graph)
+    key = (structure(model), tuple((variable.name, variable.ndim) for variable in shared))
     if key not in _CACHE:
         _CACHE[key] = _compile(graph, shared)
     data = tuple(variable.get_value(borrow=True) for variable in shared)

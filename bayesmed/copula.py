@@ -98,7 +98,8 @@ def log_conditional(first: Point | HalfLine, second: Point | HalfLine, rho: Any)
         tilt = first.sign * (first.threshold - rho * second.score) / k
         return second.log_density + special.log_ndtr(tilt) - base
     sign = first.sign * second.sign * special.where(rho < 0.0, -1.0, 1.0)
-    both = _bvn_cdf(first.sign * first.threshold, second.sign * second.threshold, sign, abs(rho))
+    size = special.where(rho < 0.0, -rho, rho)  # abs() has no slope at zero
+    both = _bvn_cdf(first.sign * first.threshold, second.sign * second.threshold, sign, size)
     return special.log(special.maximum(both, _TINY)) - base
 
 
@@ -129,7 +130,7 @@ def bvn_cdf(h: Any, l: Any, rho: Any) -> Any:
     and t probabilities. Statistics and Computing, 14, 251-260.
     """
     negative = special.where(rho < 0.0, -1.0, 1.0)
-    return _bvn_cdf(h, l, negative, abs(rho))
+    return _bvn_cdf(h, l, negative, special.where(rho < 0.0, -rho, rho))
 
 
 def _bvn_cdf(h: Any, l: Any, sign: Any, size: Any) -> Any:
@@ -168,8 +169,7 @@ def _bvn_cdf_tensors(h: Any, l: Any, sign: Any, size: Any) -> Any:
         density = pt.exp(-0.5 * (x * x - 2.0 * s * r * x * y + y * y) / k2) / (2.0 * np.pi * k)
         (out,) = cotangents
         by_size = out * s * density
-        by_size = by_size.sum() if r.ndim == 0 else by_size
-        return [out * slope(x, y), out * slope(y, x), pt.zeros_like(s), by_size]
+        return [out * slope(x, y), out * slope(y, x), pt.zeros_like(s), _sum_to(by_size, r)]
 
     h, l, sign = pt.broadcast_arrays(
         *(pt.as_tensor(part, dtype="float64") for part in (h, l, sign))
@@ -180,6 +180,14 @@ def _bvn_cdf_tensors(h: Any, l: Any, sign: Any, size: Any) -> Any:
     value = special.where(r < _STEEP, moderate, _near_degenerate(x, y, s, r))
     value = special.where((value < _TAIL) & (s < 0.0), _rising_integral(x, y, r), value)
     return OpFromGraph([x, y, s, r], [value], inline=True, pullback=pullback)(*arguments)
+
+
+def _sum_to(value: Any, like: Any) -> Any:
+    """Sum a gradient over the axes along which its input was broadcast."""
+    lead = tuple(range(value.ndim - like.ndim))
+    value = value.sum(axis=lead) if lead else value
+    ones = tuple(i for i, one in enumerate(like.type.broadcastable) if one)
+    return value.sum(axis=ones, keepdims=True) if ones else value
 
 
 def _arcsine_integral(h: Any, l: Any, sign: Any, size: Any) -> Any:

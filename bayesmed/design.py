@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from formulaic import Formula, ModelSpec
 from formulaic.errors import DataMismatchWarning, FormulaicError
+from formulaic.transforms import TRANSFORMS
 from formulaic.utils.variables import get_expression_variables
 from scipy import linalg
 
@@ -165,7 +166,10 @@ def _columns_of(factor: Any) -> list[str]:
     code = _BACKTICKED.sub("0", factor.expr)
     names = get_expression_variables(code, {})
     return quoted + sorted(
-        str(name) for name in names if "value" in {role.value for role in name.roles}
+        str(name)
+        for name in names
+        if "value" in {role.value for role in name.roles}
+        and str(name).split(".")[0] not in TRANSFORMS
     )
 
 
@@ -290,6 +294,12 @@ def check_mediator_terms(outcome: Design, frame: pd.DataFrame, mediator: str, fa
     try:
         with np.errstate(all="ignore"):
             rows = outcome.rows(probe)
+    except DataMismatchWarning:
+        raise ValueError(
+            f"{outcome.parsed.text!r} takes the mediator {mediator!r} as a factor, but a {family} "
+            "mediator takes values between its levels; use it as a number or a spline, or a "
+            "binary mediator family."
+        ) from None
     except FormulaicError as error:
         raise ValueError(
             f"A function of the mediator {mediator!r} in {outcome.parsed.text!r} has no value "

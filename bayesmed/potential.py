@@ -196,7 +196,11 @@ def _expected_rows_on_grid(
         return np.einsum("igs,igp->sp", density, design)
 
     scale = np.abs(draws.outcome_coef).max(axis=0)
-    return _on_grid(draws, rows, bootstrap, cell, lambda a, b: float(np.abs((a - b) * scale).max()))
+
+    def distance(a: np.ndarray, b: np.ndarray) -> float:
+        return float(np.abs((a - b) * scale).max() / np.abs(a * scale).max())
+
+    return _on_grid(draws, rows, bootstrap, cell, distance)
 
 
 # --- a 0/1 mediator: exact sums -------------------------------------------------------------
@@ -398,7 +402,8 @@ def _until_agreement(
         before = value
     raise ArithmeticError(
         f"The integral over the mediator did not settle (two sizes differ by {gap:.1e}); "
-        "the model is too steep in the mediator, as under near-separation or |rho| near 1."
+        "the outcome is too steep in the mediator (near-separation, |rho| near 1) or not smooth in "
+        "it: write a kink or a step as a spline with a knot there."
     )
 
 
@@ -451,7 +456,7 @@ def _on_grid(
 
     if not np.all(np.isfinite(sigma)) or sigma.min() <= 0.0:
         raise ArithmeticError("The mediator's sigma is not positive in every draw.")
-    return _until_agreement(at_size, 1, 64, distance)
+    return _until_agreement(at_size, 1, 16, distance)
 
 
 def _mediator_grid(
@@ -482,3 +487,17 @@ def with_rho(draws: Draws, coef: np.ndarray, sigma: np.ndarray | None, rho: floa
         outcome_parameters=parameters,
         rho=np.full(len(draws), float(rho)),
     )
+
+
+def mediator_effect(
+    draws: Draws, families: tuple[Family, Family], rows: Counterfactuals
+) -> np.ndarray:
+    """Mean effect of the treatment on the mediator, per draw, shape (S,)."""
+    parts = []
+    for block, _ in _blocks(draws, rows, None):
+        control, treated = (
+            families[0].mean(rows.mediator[s] @ block.mediator_coef.T, block.mediator_parameters)
+            for s in ARMS
+        )
+        parts.append((treated - control).mean(axis=0))
+    return np.concatenate(parts)

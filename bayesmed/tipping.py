@@ -37,12 +37,13 @@ def tipping_points(
     roots : numpy.ndarray
         How many roots were found, shape (3, S).
     """
-    slopes = _common_slopes(regression, rows)
+    slopes, mixed = _common_slopes(regression, rows), _mixed_signs(regression, rows)
     sigma = regression.draws.mediator_parameters["sigma"]
     gaussian = families[1].kind == "continuous"
     scale = regression.scale0 if gaussian else np.ones(len(sigma))
     assert scale is not None
-    if slopes is not None and (gaussian or np.allclose(slopes[0], slopes[1], rtol=1e-12)):
+    same = slopes is not None and np.allclose(slopes[0], slopes[1], rtol=1e-12)
+    if slopes is not None and (gaussian or (same and not mixed.any())):
         x = np.stack([*slopes, 0.5 * (slopes[0] + slopes[1])]) * sigma / scale
         return _from_odds(x)
     if gaussian:
@@ -52,13 +53,25 @@ def tipping_points(
         shift = beta @ (rows.mediator[1] - rows.mediator[0]).mean(axis=0)
         x = np.stack([*acme, acme.mean(axis=0)]) * sigma / (scale * shift)
         return _from_odds(x)
-    if rows.base is None:
-        cells = curve_cells(regression, families, rows, _BRACKETS)
-        return roots_on_grid(_BRACKETS, _acme(cells))
     rho_zero, roots = _probit_roots(regression, families, rows)
     if slopes is not None:
-        rho_zero[:2], roots[:2] = _from_odds(np.stack(slopes) * sigma)
+        exact, one = _from_odds(np.stack([*slopes, 0.5 * (slopes[0] + slopes[1])]) * sigma)
+        arms = slice(0, 3 if same else 2)
+        # Where rows differ in the sign of the effect on M there can be further roots.
+        nearer = ~(np.abs(rho_zero[arms]) < np.abs(exact[arms]))
+        rho_zero[arms] = np.where(mixed & ~nearer, rho_zero[arms], exact[arms])
+        roots[arms] = np.where(mixed, np.maximum(roots[arms], 1), one[arms])
     return rho_zero, roots
+
+
+def _mixed_signs(regression: Regression, rows: Counterfactuals) -> np.ndarray:
+    """Draws in which rows differ in the sign of the effect on the mediator, boolean (S,)."""
+    shift = rows.mediator[1] - rows.mediator[0]
+    beta = regression.draws.mediator_coef
+    if np.all(shift == shift[:1]):
+        return np.zeros(len(beta), dtype=bool)
+    parts = [shift @ beta[part].T for part in draw_blocks(regression, rows)]
+    return np.concatenate([(part.min(axis=0) < 0) & (part.max(axis=0) > 0) for part in parts])
 
 
 def _from_odds(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -86,6 +99,7 @@ def roots_on_grid(rho: np.ndarray, acme: np.ndarray) -> tuple[np.ndarray, np.nda
     """Roots by linear interpolation between grid values; acme has shape (3, rho, S)."""
     low, high = acme[:, :-1], acme[:, 1:]
     crosses = (low * high < 0) | (low == 0)
+    crosses[:, -1] |= high[:, -1] == 0
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(low == 0, 0.0, low / (low - high))
     where = rho[:-1][:, None] + share * np.diff(rho)[:, None]

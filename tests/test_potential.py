@@ -1,0 +1,479 @@
+"""Counterfactual means, the closed map, curves and tipping points against quadrature."""
+
+import itertools
+import tracemalloc
+import warnings
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy import integrate, interpolate, optimize, special, stats
+
+import bayesmed as bm
+from bayesmed import potential
+from bayesmed.curve import Regression, curve_cells
+from bayesmed.families import FAMILIES
+from bayesmed.potential import Draws, cell_means
+from bayesmed.tipping import tipping_points
+from tests.conftest import quiet_model
+
+ARMS = (0, 1)
+CELLS = list(itertools.product(ARMS, ARMS))
+PAIRS = list(itertools.product(FAMILIES, FAMILIES))
+CLOSED = [("gaussian", "gaussian"), ("gaussian", "probit")]
+SPLINE = "bs(m, df=4, extrapolation='extend')"
+
+pairs = pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+closed_pairs = pytest.mark.parametrize("pair", CLOSED, ids="-".join)
+
+
+@cache
+def simulated(pair, n=60):
+    data = bm.simulate(
+        n, mediator_family=pair[0], outcome_family=pair[1], random_seed=4, truth_size=1000
+    ).data
+    rng = np.random.default_rng(5)
+    data["g"] = rng.permutation(np.arange(n) % 3)
+    data["g"] = data["g"].map({0: "a", 1: "b", 2: "c"}).astype("category")
+    return data.rename(columns={"treat": "t"})
+
+
+def build(pair, mediator="m ~ t + x", outcome="y ~ m + t + x", **arguments):
+    data = arguments.pop("data", None)
+    return quiet_model(
+        simulated(pair) if data is None else data, mediator=mediator, outcome=outcome,
+        treatment=arguments.pop("treatment", "t"),
+        mediator_family=pair[0], outcome_family=pair[1], **arguments,
+    )  # fmt: skip
+
+
+def scales(family, rng, size):
+    return {"sigma": rng.uniform(0.6, 1.4, size)} if family == "gaussian" else {}
+
+
+def random_draws(model, rho, size=3, seed=0):
+    rng, names = np.random.default_rng(seed), [family.name for family in model.families]
+    sizes = [len(design.terms) for design in model.designs]
+    return Draws(
+        rng.normal(0.0, 0.7, (size, sizes[0])), scales(names[0], rng, size),
+        rng.normal(0.0, 0.7, (size, sizes[1])), scales(names[1], rng, size),
+        np.full(size, float(rho)),
+    )  # fmt: skip
+
+
+# --- the structural model, written out ------------------------------------------------------
+
+
+def spline_columns(model, m):
+    """The B-splines of m, whose polynomials at the ends go on outside."""
+    inner, ends = model.frame.data["m"].quantile(0.5), model.frame.data["m"].agg(["min", "max"])
+    knots = np.r_[[ends.iloc[0]] * 4, inner, [ends.iloc[1]] * 4]
+    return interpolate.BSpline(knots, np.eye(5), 3, extrapolate=True)(m)[..., 1:]
+
+
+def column(model, term, t, m):
+    """A design column read from its name."""
+    data, out = model.frame.data, 1.0
+    for factor in term.split(":"):
+        if factor.startswith("bs("):
+            out = out * spline_columns(model, m)[..., int(factor[-2]) - 1]
+            continue
+        out = out * {
+            "Intercept": 1.0, "t": t, "C(t)[T.1]": t, "m": m, "C(m)[T.1]": m, "I(m ** 2)": m * m,
+            "x": data.get("x"), "g[T.b]": data.get("g") == "b", "g[T.c]": data.get("g") == "c",
+        }[factor]  # fmt: skip
+    return np.asarray(out, dtype=float)
+
+
+def predictor(model, equation, coef, t, m=0.0):
+    """Linear predictor, shape (obs, S)."""
+    one = np.ones((len(model.frame.data), len(coef)))
+    m = m * one
+    total = 0.0
+    for j, term in enumerate(model.designs[equation].terms):
+        own = np.atleast_1d(column(model, term, t, m))
+        total = total + coef[:, j] * (own if own.ndim == 2 else own[:, None])
+    return total * one
+
+
+def threshold(family, eta):
+    """The score above which a binary response is one."""
+    return -eta if family == "probit" else stats.norm.ppf(special.expit(-eta))
+
+
+def mean_given_score(family, eta, e, draws):
+    """E[Y | eta, e_m = e], from e_y = rho e + k z."""
+    if family == "gaussian":
+        return eta + draws.rho * draws.outcome_parameters["sigma"] * e
+    k = np.sqrt(1.0 - draws.rho**2)
+    return special.ndtr((draws.rho * e - threshold(family, eta)) / k)
+
+
+def truth(model, draws, weights=None):
+    """The four cells by adaptive quadrature of E[Y(t, M(t'))] over e_m, (2, 2, S)."""
+    first, second = (family.name for family in model.families)
+    out = np.empty((2, 2, len(draws)))
+    for t, s in CELLS:
+        eta_m = predictor(model, 0, draws.mediator_coef, s)
+
+        def outcome(m, e, t=t):
+            eta = predictor(model, 1, draws.outcome_coef, t, m)
+            return stats.norm._pdf(e) * mean_given_score(second, eta, e, draws)
+
+        if first == "gaussian":
+            sigma = draws.mediator_parameters["sigma"]
+            integrand = lambda e, eta_m=eta_m: outcome(eta_m + sigma * e, e)
+            limits = (-11.0, 11.0)
+        else:  # from the threshold of M up and down
+            cut = threshold(first, eta_m)
+            integrand = lambda u, cut=cut: outcome(1.0, cut + u) + outcome(0.0, cut - u)
+            limits = (0.0, 11.0 + np.abs(cut).max())
+        unit = integrate.quad_vec(
+            lambda u: integrand(u).mean(axis=0) if weights is None else (integrand(u) * weights).sum(axis=0),
+            *limits, epsabs=1e-11, epsrel=1e-11, norm="max", points=np.linspace(*limits, 13)[1:-1],
+        )[0]  # fmt: skip
+        out[t, s] = unit
+    return out
+
+
+def assert_cells(model, draws, atol=1e-8):
+    found = cell_means(draws, model.families, model.counterfactuals)
+    np.testing.assert_allclose(found, truth(model, draws), rtol=0, atol=atol)
+
+
+# --- counterfactual means -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rho", [-0.7, 0.0, 0.5])
+@pairs
+def test_cells_of_every_pair(pair, rho):
+    for outcome in ("y ~ m + t + x", "y ~ m * t + m:x + g"):
+        model = build(pair, "m ~ t * x + g", outcome)
+        assert_cells(model, random_draws(model, rho))
+
+
+@pytest.mark.parametrize("rho", [-0.7, 0.5])
+@pytest.mark.parametrize("function", ["I(m**2)", SPLINE])
+@pytest.mark.parametrize("outcome", FAMILIES)
+def test_cells_with_functions_of_a_gaussian_mediator(outcome, function, rho):
+    plain = "m + " if function != SPLINE else ""
+    model = build(("gaussian", outcome), outcome=f"y ~ {plain}{function} + t + g")
+    assert_cells(model, random_draws(model, rho))
+
+
+@pytest.mark.parametrize("outcome", FAMILIES)
+@pytest.mark.parametrize("mediator", ["probit", "logit"])
+def test_a_binary_mediator_as_a_factor_changes_nothing(mediator, outcome):
+    pair = (mediator, outcome)
+    factor, number = (build(pair, outcome=f"y ~ {m} * t + x") for m in ("C(m)", "m"))
+    draws = random_draws(number, 0.5)
+    order = [term.replace("C(m)[T.1]", "m").replace("C(t)[T.1]", "t") for term in factor.designs[1].terms]
+    assert order == list(number.designs[1].terms)
+    assert_cells(factor, draws)
+
+
+@pytest.mark.parametrize("rho", [-0.95, 0.95])
+@pairs
+def test_cells_where_the_outcome_is_steep_in_the_mediator(pair, rho):
+    outcomes = ["y ~ m + t + x", "y ~ m + t + m:x"]
+    if pair[0] == "gaussian":
+        outcomes.append("y ~ m + I(m**2) + t")
+    for outcome in outcomes:
+        model = build(pair, outcome=outcome)
+        draws = random_draws(model, rho)
+        sigma = draws.mediator_parameters.get("sigma", 1.0)
+        draws.outcome_coef[:, model.designs[1].terms.index("m")] = 3.0 / sigma
+        assert_cells(model, draws)
+
+
+@pytest.mark.parametrize("pair", [("gaussian", "logit"), ("probit", "probit")], ids="-".join)
+def test_cells_where_rho_differs_between_draws(pair):
+    model = build(pair)
+    draws = random_draws(model, 0.0)
+    draws.rho[:] = [-0.8, 0.0, 0.95]
+    assert_cells(model, draws)
+
+
+def test_cells_are_those_of_simulated_people():
+    """One brute-force simulation, so that the quadrature above is not alone."""
+    model = build(("gaussian", "logit"), outcome="y ~ m * t + x")
+    draws, rng = random_draws(model, 0.6, size=1), np.random.default_rng(8)
+    e, z = rng.standard_normal((2, 20_000, 60))
+    e_y = 0.6 * e + 0.8 * z
+    found = cell_means(draws, model.families, model.counterfactuals)[..., 0]
+    x, (a, b, c) = model.frame.data["x"].to_numpy(), draws.mediator_coef[0]
+    order = dict(zip(model.designs[1].terms, draws.outcome_coef[0], strict=True))
+    assert model.designs[0].terms == ("Intercept", "t", "x")
+    for t, s in CELLS:
+        m = a + b * s + c * x + draws.mediator_parameters["sigma"] * e
+        eta = order["Intercept"] + order["m"] * m + order["t"] * t + order["m:t"] * m * t + order["x"] * x
+        y = special.ndtr(e_y) > special.expit(-eta)
+        assert found[t, s] == pytest.approx(y.mean(), abs=5.0 * 0.5 / np.sqrt(y.size))
+
+
+def test_cells_at_a_covariate_value():
+    model = build(("gaussian", "probit"), outcome="y ~ m * x + t")
+    draws = random_draws(model, 0.4)
+    found = cell_means(draws, model.families, model.counterfactuals_at({"x": 1.5}))
+    same = build(("gaussian", "probit"), outcome="y ~ m * x + t")
+    same.frame.data["x"] = 1.5
+    np.testing.assert_allclose(found, truth(same, draws), rtol=0, atol=1e-8)
+
+
+# --- the Bayesian bootstrap and blocks ------------------------------------------------------
+
+KINDS = {
+    "gaussian-gaussian": (("gaussian", "gaussian"), "y ~ m + t + x"),
+    "gaussian-probit": (("gaussian", "probit"), "y ~ m + t + x"),
+    "gaussian-logit": (("gaussian", "logit"), "y ~ m + t + x"),
+    "gaussian-logit with X x M": (("gaussian", "logit"), "y ~ m * x + t"),
+    "probit-gaussian": (("probit", "gaussian"), "y ~ m + t + x"),
+    "probit-logit": (("probit", "logit"), "y ~ m + t + x"),
+    "square, gaussian": (("gaussian", "gaussian"), "y ~ m + I(m**2) + t"),
+    "square, probit": (("gaussian", "probit"), "y ~ m + I(m**2) + t"),
+}
+kinds = pytest.mark.parametrize("kind", KINDS)
+
+
+@kinds
+@pytest.mark.parametrize("bootstrap", [None, 3])
+def test_blocks_do_not_change_the_result(kind, bootstrap, monkeypatch):
+    pair, outcome = KINDS[kind]
+    model = build(pair, outcome=outcome)
+    draws = random_draws(model, 0.5, size=7)
+    draws.rho[2] = -0.2
+    whole = cell_means(draws, model.families, model.counterfactuals, bootstrap)
+    again = cell_means(draws, model.families, model.counterfactuals, bootstrap)
+    np.testing.assert_array_equal(whole, again)
+    monkeypatch.setattr(potential, "_BLOCK", 200)
+    parts = cell_means(draws, model.families, model.counterfactuals, bootstrap)
+    np.testing.assert_allclose(parts, whole, rtol=0, atol=2e-9)
+
+
+@kinds
+def test_bootstrap_weights_are_dirichlet_draws_by_seed(kind):
+    """Weights Dirichlet(1, ..., 1), new in each draw: their mean and spread in the cells."""
+    pair, outcome = KINDS[kind]
+    model, size = build(pair, outcome=outcome), 400
+    one = random_draws(model, 0.5, size=1)
+    many = one.block(np.zeros(size, int))
+    found = cell_means(many, model.families, model.counterfactuals, 11)
+    other = cell_means(many, model.families, model.counterfactuals, 12)
+    assert not np.array_equal(found, other)
+    sample = truth(model, one)
+    error = found.std(axis=-1) / np.sqrt(size)
+    assert np.all(np.abs(found.mean(axis=-1) - sample[..., 0]) < 4.5 * error)
+    # Cell by row: the variance of a Dirichlet mean is the rows' variance over n + 1.
+    n = len(model.frame.data)
+    rows = np.stack([truth(model, one, np.eye(n)[:, [i]])[..., 0] for i in range(0, n, 3)])
+    expected = rows.std(axis=0) / np.sqrt(n + 1.0)
+    np.testing.assert_allclose(found.std(axis=-1), expected, rtol=0.5)
+
+
+@pytest.mark.parametrize("kind", ["gaussian-gaussian", "gaussian-probit", "gaussian-logit", "probit-gaussian"])
+def test_many_rows_are_held_in_blocks(kind, monkeypatch):
+    pair, outcome = KINDS[kind]
+    n, size = 20_000, 200
+    model = build(pair, outcome=outcome, data=simulated(pair, n))
+    rows, draws = model.counterfactuals, random_draws(model, 0.5, size=size)
+    monkeypatch.setattr(potential, "_BLOCK", 200_000)
+    tracemalloc.start()
+    found = cell_means(draws, model.families, rows, bootstrap=1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.isfinite(found).all() and found.shape == (2, 2, size)
+    assert peak < 0.8 * 8 * n * size
+
+
+# --- the closed map -------------------------------------------------------------------------
+
+FORMULAS = {
+    "plain": ("m ~ t + x", "y ~ m + t + x"),
+    "T x M": ("m ~ t + x", "y ~ m * t + x"),
+    "X x M": ("m ~ t + x + g", "y ~ t + m * x + m:g + g"),
+    "factor and order": ("m ~ g + t + x", "y ~ x + g + t + m"),
+    "C(t)": ("m ~ C(t) + g", "y ~ g + m * C(t)"),
+    "slope per arm": ("m ~ t + x", "y ~ t + x + m:C(t)"),
+    "T x X": ("m ~ t * x", "y ~ t * x + m"),
+    "square": ("m ~ t + x", "y ~ m + I(m**2) + t + x"),
+    "spline": ("m ~ t + x", f"y ~ t + x + {SPLINE}"),
+    "centred": ("m ~ t + x", "y ~ center(m) + t + scale(x)"),
+    "no constant": ("m ~ C(t) + x - 1", "y ~ m + t + x"),
+}
+
+
+def closed_model(pair, formulas):
+    model = build(pair, *FORMULAS[formulas])
+    assert model.identification.map is not None
+    return model
+
+
+def regression_of(model, seed=3, size=3):
+    """Random draws at rho = 0 with the map."""
+    draws = random_draws(model, 0.0, size, seed)
+    return Regression(
+        draws, draws.outcome_coef, draws.outcome_parameters.get("sigma"), model.identification.map
+    )
+
+
+def row_log_likelihood(model, draws):
+    """log p(m, y) of the observed rows, (obs, S)."""
+    m, y = (model.values(equation)[:, None] for equation in ("mediator", "outcome"))
+    mean, sigma = model.designs[0].matrix @ draws.mediator_coef.T, draws.mediator_parameters["sigma"]
+    eta, k = model.designs[1].matrix @ draws.outcome_coef.T, np.sqrt(1.0 - draws.rho**2)
+    e, first = (m - mean) / sigma, stats.norm.logpdf(m, mean, sigma)
+    if model.families[1].name == "gaussian":
+        s = draws.outcome_parameters["sigma"]
+        return first + stats.norm.logpdf(y, eta + draws.rho * s * e, s * k)
+    return first + stats.norm.logcdf((2.0 * y - 1.0) * (eta + draws.rho * e) / k)
+
+
+@pytest.mark.parametrize("formulas", FORMULAS)
+@closed_pairs
+def test_likelihood_is_constant_along_the_map(pair, formulas):
+    model = closed_model(pair, formulas)
+    regression = regression_of(model)
+    at_zero = row_log_likelihood(model, regression.draws)
+    for rho in (-0.97, -0.4, 0.0, 0.2, 0.9):
+        mapped = row_log_likelihood(model, regression.at(rho))
+        np.testing.assert_allclose(mapped, at_zero, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("formulas", FORMULAS)
+@closed_pairs
+def test_structural_and_regression_invert_each_other(pair, formulas):
+    regression = regression_of(closed_model(pair, formulas))
+    beta, sigma = regression.draws.mediator_coef, regression.draws.mediator_parameters["sigma"]
+    for rho in (np.float64(-0.9), np.array([-0.5, 0.1, 0.8])):
+        there = regression.map.structural(regression.coef0, regression.scale0, beta, sigma, rho)
+        coef, scale = regression.map.regression(*there, beta, sigma, rho)
+        np.testing.assert_allclose(coef, regression.coef0, rtol=1e-11, atol=1e-11)
+        if pair[1] == "gaussian":
+            np.testing.assert_allclose(scale, regression.scale0, rtol=1e-13)
+        else:
+            assert scale is None
+
+
+@pytest.mark.parametrize("formulas", ["plain", "T x M", "X x M", "T x X", "square"])
+@closed_pairs
+def test_total_effect_does_not_depend_on_rho(pair, formulas):
+    model = closed_model(pair, formulas)
+    regression = regression_of(model)
+    cells = [truth(model, regression.at(rho)) for rho in (-0.9, 0.0, 0.6)]
+    totals = [cell[1, 1] - cell[0, 0] for cell in cells]
+    np.testing.assert_allclose(totals, np.broadcast_to(totals[1], (3, 3)), rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("formulas", FORMULAS)
+@closed_pairs
+def test_curve_equals_the_cells_at_mapped_draws(pair, formulas):
+    model = closed_model(pair, formulas)
+    regression, rows = regression_of(model), model.counterfactuals
+    dense = formulas not in ("square", "spline")
+    for rho in (np.linspace(-0.95, 0.95, 41 if dense else 5), np.array([-0.3, 0.0, 0.99])):
+        curve = curve_cells(regression, model.families, rows, rho)
+        each = [cell_means(regression.at(value), model.families, rows) for value in rho]
+        np.testing.assert_allclose(curve, np.stack(each), rtol=1e-9, atol=1e-9)
+
+
+# --- tipping points -------------------------------------------------------------------------
+
+
+def acme(model, regression, rho):
+    """ACME of control, treated and average of one draw at rho, by quadrature."""
+    cells = truth(model, regression.at(rho))[..., 0]
+    by_arm = cells[:, 1] - cells[:, 0]
+    return np.array([*by_arm, by_arm.mean()])
+
+
+def one_draw(regression, i):
+    part = slice(i, i + 1)
+    scale = None if regression.scale0 is None else regression.scale0[part]
+    return Regression(regression.draws.block(part), regression.coef0[part], scale, regression.map)
+
+
+@pytest.mark.parametrize("formulas", ["plain", "T x M", "X x M", "square"])
+@closed_pairs
+def test_tipping_points_are_roots_of_the_curve(pair, formulas):
+    model = closed_model(pair, formulas)
+    regression = regression_of(model, size=4)
+    found, counts = tipping_points(regression, model.families, model.counterfactuals)
+    scan = np.tanh(np.linspace(-3.6, 3.6, 41))
+    for i in range(4):
+        single = one_draw(regression, i)
+        curve = np.stack([acme(model, single, rho) for rho in scan])
+        for arm in range(3):
+            value = lambda rho, arm=arm, single=single: acme(model, single, rho)[arm]
+            places = np.flatnonzero(curve[:-1, arm] * curve[1:, arm] < 0.0)
+            roots = [optimize.brentq(value, scan[j], scan[j + 1], xtol=1e-10) for j in places]
+            assert counts[arm, i] == len(roots), (i, arm)
+            if roots:
+                assert found[arm, i] == pytest.approx(min(roots, key=abs), abs=1e-7), (i, arm)
+            else:
+                assert np.isnan(found[arm, i])
+
+
+@closed_pairs
+def test_plain_tipping_point_is_the_closed_form(pair):
+    model = closed_model(pair, "plain")
+    regression = regression_of(model)
+    found, counts = tipping_points(regression, model.families, model.counterfactuals)
+    slope = regression.coef0[:, model.designs[1].terms.index("m")]
+    s = 1.0 if regression.scale0 is None else regression.scale0
+    x = slope * regression.draws.mediator_parameters["sigma"] / s
+    np.testing.assert_allclose(found, np.tile(x / np.sqrt(1.0 + x * x), (3, 1)), rtol=1e-12)
+    assert (counts == 1).all()
+
+
+# --- what is closed and what is not ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("formulas", [
+    ("m ~ t * x", "y ~ m + t + x"),
+    ("m ~ t + x + g", "y ~ m + t + x"),
+    ("m ~ t + I(x**2)", "y ~ m + t + x"),
+])  # fmt: skip
+@closed_pairs
+def test_a_term_of_the_mediator_alone_identifies_rho(pair, formulas):
+    with pytest.warns(bm.IdentificationWarning, match="not closed"):
+        model = bm.MediationModel(
+            simulated(pair), mediator=formulas[0], outcome=formulas[1], treatment="t",
+            mediator_family=pair[0], outcome_family=pair[1],
+        )  # fmt: skip
+    found = model.identification
+    assert found.map is None and found.exclusion and "exclusion" in found.reason
+    assert model.prior_scale == "structural"
+
+
+@pytest.mark.parametrize("pair", [pair for pair in PAIRS if pair not in CLOSED], ids="-".join)
+def test_pairs_with_other_families_are_not_closed(pair):
+    found = build(pair).identification
+    assert found.map is None and not found.exclusion and pair[0] in found.reason
+
+
+@closed_pairs
+def test_a_mediator_through_functions_alone_is_not_closed(pair):
+    found = build(pair, outcome="y ~ I(m**2) + t + x").identification
+    assert found.map is None and not found.exclusion and "functional form" in found.reason
+
+
+@closed_pairs
+def test_a_covariate_of_the_outcome_alone_is_closed_with_a_warning(pair):
+    with pytest.warns(bm.IdentificationWarning, match=r"\['g'\] stand in the outcome equation only"):
+        model = bm.MediationModel(
+            simulated(pair), mediator="m ~ t + x", outcome="y ~ m + t + x + g", treatment="t",
+            mediator_family=pair[0], outcome_family=pair[1],
+        )  # fmt: skip
+    assert model.identification.map is not None
+    assert model.identification.outcome_only == ("g",)
+
+
+@closed_pairs
+def test_equal_covariates_are_closed_without_a_warning(pair):
+    for mediator, outcome in FORMULAS.values():
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            bm.MediationModel(
+                simulated(pair), mediator=mediator, outcome=outcome, treatment="t",
+                mediator_family=pair[0], outcome_family=pair[1],
+            )  # fmt: skip
