@@ -36,6 +36,13 @@ class Parsed:
     variables: tuple[str, ...]
 
 
+class NoRows(Exception):
+    """A formula has no value on rows it is evaluated on; callers say which rows and why."""
+
+    def __init__(self, formula: str, reason: str):
+        super().__init__(f"{formula!r} has no value there ({reason})")
+
+
 @dataclass(frozen=True)
 class Design:
     """One equation on the complete rows.
@@ -57,10 +64,25 @@ class Design:
     terms: tuple[str, ...]
 
     def rows(self, frame: pd.DataFrame) -> np.ndarray:
-        """Evaluate the right-hand side on new rows, shape (obs, term)."""
+        """Evaluate the right-hand side on new rows, shape (obs, term).
+
+        Raises
+        ------
+        NoRows
+            If a level, a spline or a function has no value there.
+        """
         with warnings.catch_warnings():
             warnings.simplefilter("error", DataMismatchWarning)
-            return np.asarray(self.spec.get_model_matrix(frame, context={}), dtype=float)
+            try:
+                with np.errstate(all="ignore"):
+                    matrix = self.spec.get_model_matrix(frame, context={}, na_action="ignore")
+                    rows = np.asarray(matrix, dtype=float)
+            except (FormulaicError, DataMismatchWarning) as error:
+                raise NoRows(self.parsed.text, str(error).splitlines()[0]) from None
+        broken = [t for t, c in zip(self.terms, rows.T, strict=True) if not _finite(c)]
+        if broken:
+            raise NoRows(self.parsed.text, f"{broken} is not finite")
+        return rows
 
     def uses(self, term: Any, variable: str) -> bool:
         """Whether any factor of a term depends on a variable."""
@@ -130,6 +152,11 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
             f"The {equation} formula must read 'response ~ terms'; {formula!r} was given."
         )
     left, rhs = (part.strip() for part in formula.split("~"))
+    if "|" in rhs:
+        raise ValueError(
+            f"The {equation} formula {formula!r} cannot be read: a formula here has one part, "
+            "without '|'."
+        )
     response = left.strip("`").strip()
     if response not in columns:
         hint = "" if re.fullmatch(_NAME, left) else (
@@ -146,12 +173,23 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
     except (FormulaicError, AttributeError, TypeError, SyntaxError) as error:
         reason = re.sub(r"\x1b\[[0-9;]*m|[⧛⧚]", "", str(error)).split("\n")[0]
         raise ValueError(f"The {equation} formula {formula!r} cannot be read: {reason}") from None
+    for factor in factors:
+        if factor.eval_method.value == "python" and "^" in _BACKTICKED.sub("", factor.expr):
+            raise ValueError(
+                f"{factor.expr!r} in the {equation} formula: inside a function ^ is Python's "
+                "exclusive or; write ** for a power."
+            )
     used = [name for factor in factors for name in _columns_of(factor)]
     unknown = [name for name in dict.fromkeys(used) if name not in columns]
     if unknown:
         raise ValueError(
             f"{unknown} in the {equation} formula {formula!r} is not a column of the data; "
             f"the columns are {columns}."
+        )
+    if INTERCEPT in (response, *used):
+        raise ValueError(
+            f"A column named {INTERCEPT!r} in the {equation} formula {formula!r} would be taken for "
+            "the constant; rename the column."
         )
     return Parsed(formula, response, rhs, tuple(dict.fromkeys(used)))
 
@@ -178,6 +216,12 @@ def _refuse_power(rhs: str, equation: str) -> None:
     outside = rhs
     while (stripped := re.sub(r"[\w.]+\([^()]*\)|\{[^{}]*\}", "", outside)) != outside:
         outside = stripped
+    single = re.search(r"(?:[\w.]+)?\(([^()+\-*:/]|\([^()]*\))*\)\s*(\^|\*\*)", rhs)
+    if single:
+        raise ValueError(
+            f"The power after {single.group(0)!r} in the {equation} formula would be ignored; write "
+            "it inside I(), as in I(x**2)."
+        )
     found = _POWER.search(outside)
     if found:
         name, power = found.groups()
@@ -220,6 +264,9 @@ def _finite(values: np.ndarray) -> bool:
 def _refuse_collinear(matrix: np.ndarray, terms: tuple[str, ...], equation: str) -> None:
     if not terms:
         raise ValueError(f"The {equation} formula has no terms.")
+    zero = [term for term, column in zip(terms, matrix.T, strict=True) if not column.any()]
+    if zero:
+        raise ValueError(f"{zero} of the {equation} design is zero in every row; leave it out.")
     scaled = matrix / np.sqrt((matrix**2).mean(axis=0))
     triangle, pivots = linalg.qr(scaled, mode="r", pivoting=True)[-2:]
     diagonal = np.abs(np.diag(triangle))
@@ -289,31 +336,30 @@ def check_mediator_terms(outcome: Design, frame: pd.DataFrame, mediator: str, fa
     """
     values = frame[mediator].to_numpy(dtype=float)
     spread = 10.0 * values.std()
-    probe = frame.iloc[[0, 0]].reset_index(drop=True)
-    probe[mediator] = [values.min() - spread, values.max() + spread]
+    probe = frame.iloc[[0, 0, 0]].reset_index(drop=True)
+    probe[mediator] = [values.min() - spread, 0.0, values.max() + spread]
     try:
-        with np.errstate(all="ignore"):
-            rows = outcome.rows(probe)
-    except DataMismatchWarning:
+        outcome.rows(probe)
+    except NoRows as error:
         raise ValueError(
-            f"{outcome.parsed.text!r} takes the mediator {mediator!r} as a factor, but a {family} "
-            "mediator takes values between its levels; use it as a number or a spline, or a "
-            "binary mediator family."
+            f"The outcome formula cannot be evaluated at every value that a {family} mediator "
+            f"{mediator!r} can take: {error}. {_mend(str(error), mediator)}"
         ) from None
-    except FormulaicError as error:
-        raise ValueError(
-            f"A function of the mediator {mediator!r} in {outcome.parsed.text!r} has no value "
-            "outside the observed range, where counterfactual mediators can fall: give "
-            "bs(..., extrapolation='extend') or use cr(...). "
-            f"(formulaic: {str(error).splitlines()[0]})"
-        ) from None
-    broken = [
-        term for term, column in zip(outcome.terms, rows.T, strict=True) if not _finite(column)
-    ]
-    if broken:
-        raise ValueError(
-            f"{broken} does not exist at every value that a {family} mediator can take (it can "
-            f"be negative). Model the transformed mediator as a column of its own "
-            f"(df['log_{mediator}'] = np.log(df[{mediator!r}])) in both formulas, or use a "
-            "mediator family with positive support."
+
+
+def _mend(reason: str, mediator: str) -> str:
+    if "extrapolation" in reason:
+        return (
+            "A spline needs a value outside the observed range: give bs(..., "
+            "extrapolation='extend'), or use cr(..., constraints='center')."
         )
+    if "categories" in reason:
+        return (
+            "A mediator taken as a factor has no value between its levels: use it as a number or a "
+            "spline, or a binary mediator family."
+        )
+    return (
+        "It can be negative or zero. Model the transformed mediator as a column of its own "
+        f"(df['log_{mediator}'] = np.log(df[{mediator!r}])) in both formulas, or use a mediator "
+        "family with positive support."
+    )

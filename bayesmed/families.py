@@ -139,7 +139,7 @@ def resolve_family(family: "str | Family", equation: str) -> Family:
     """
     if isinstance(family, Family):
         return family
-    if family not in FAMILIES:
+    if not isinstance(family, str) or family not in FAMILIES:
         raise ValueError(
             f"{equation}_family={family!r} is not a family; choose one of {sorted(FAMILIES)}."
         )

@@ -52,7 +52,11 @@ def sample(
 ) -> "MediationFit":
     """Draw from the posterior; see :meth:`bayesmed.MediationModel.fit`."""
     for name, value in (("draws", draws), ("tune", tune), ("chains", chains)):
-        if not isinstance(value, (int, np.integer)) or value < (0 if name == "tune" else 1):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, np.integer))
+            or value < (0 if name == "tune" else 1)
+        ):
             raise ValueError(f"{name} must be a positive whole number; {value!r} was given.")
     seed = settle_seed(random_seed)
     settings = {

@@ -88,6 +88,8 @@ def clean(data: pd.DataFrame, variables: Iterable[str]) -> Frame:
         For a column that is neither numeric, boolean nor categorical.
     """
     names = list(dict.fromkeys(variables))
+    if data.empty:
+        raise ValueError("The data have no rows; give a frame with at least a few.")
     columns = {name: _normalise(data[name]) for name in names}
     frame = pd.DataFrame(columns).reset_index(drop=True)
     missing = {str(name): int(count) for name, count in frame.isna().sum().items() if count}
@@ -119,7 +121,11 @@ def _normalise(column: pd.Series) -> pd.Series:
         return column.reset_index(drop=True)
     values = column.reset_index(drop=True)
     if values.dtype == object:
-        values = values.infer_objects().convert_dtypes(convert_integer=False)
+        if values.isna().all():
+            return pd.Series(np.full(len(values), np.nan), name=column.name)
+        values = values.infer_objects().convert_dtypes()
+    if isinstance(values.dtype, pd.ArrowDtype) and str(values.dtype).startswith("dictionary"):
+        return values.astype("category")
     if pd.api.types.is_complex_dtype(values):
         raise TypeError(f"{column.name!r} has complex numbers; give real ones.")
     if pd.api.types.is_bool_dtype(values) or pd.api.types.is_numeric_dtype(values):
@@ -132,8 +138,9 @@ def _normalise(column: pd.Series) -> pd.Series:
         return pd.Series(pd.Categorical(values.astype(object)), name=column.name)
     if values.dtype == object:
         kinds = sorted({type(value).__name__ for value in values.dropna()})
+        verb = "mixes" if len(kinds) > 1 else "holds"
         raise TypeError(
-            f"{column.name!r} mixes values of types {kinds}; convert it to numbers or to text."
+            f"{column.name!r} {verb} values of types {kinds}; convert it to numbers or to text."
         )
     raise TypeError(
         f"{column.name!r} has dtype {column.dtype}, which is neither numeric, boolean nor "
@@ -168,7 +175,7 @@ def _refuse_infinite_or_constant(column: pd.Series) -> None:
         distinct = column.nunique()
     if distinct < 2:
         raise ValueError(
-            f"{column.name!r} is constant (always {column.iloc[0]!r}) in the {len(column)} complete "
+            f"{column.name!r} is constant (always {column.tolist()[0]!r}) in the {len(column)} complete "
             "rows; leave it out of the formulas."
         )
 
@@ -251,7 +258,7 @@ def assign(frame: pd.DataFrame, values: dict[str, Any]) -> pd.DataFrame:
         column = frame[name]
         if isinstance(column.dtype, pd.CategoricalDtype):
             levels = column.cat.categories
-            if value not in levels:
+            if value not in levels.tolist():
                 raise ValueError(
                     f"{value!r} is not a level of {name!r}; its levels are {levels.tolist()}."
                 )

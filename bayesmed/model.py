@@ -1,5 +1,6 @@
 """The joint model of mediator and outcome: what a user states, checked, and its PyMC graph."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,6 +14,7 @@ from bayesmed.closed import Closedness, closedness
 from bayesmed.design import (
     Counterfactuals,
     Design,
+    NoRows,
     build_design,
     check_mediator_terms,
     counterfactuals,
@@ -173,7 +175,7 @@ class MediationModel:
             "contrast": chosen,
             "designs": designs,
             "priors_in_use": self._merge(designs, families, frame.data),
-            "identification": closedness(designs[0], designs[1], families, frame, chosen),
+            "identification": self._closed(designs, families, frame, chosen),
             "notes": frame.notes,
         }
         for name, value in settled.items():
@@ -183,10 +185,42 @@ class MediationModel:
         self._check_prior_scale()
         self._warn()
 
+    def _closed(
+        self,
+        designs: tuple[Design, Design],
+        families: tuple[Family, Family],
+        frame: Frame,
+        chosen: Contrast,
+    ) -> Closedness:
+        try:
+            found = closedness(designs[0], designs[1], families, frame, chosen)
+            for design in designs:
+                for level in (chosen.control, chosen.treated):
+                    design.rows(assign(frame.data, {chosen.treatment: level}))
+        except NoRows as error:
+            raise ValueError(
+                f"The formulas cannot be evaluated at control={chosen.control!r} and "
+                f"treated={chosen.treated!r}: {error}; choose levels that the data hold."
+            ) from None
+        return found
+
     def _merge(
         self, designs: tuple[Design, Design], families: tuple[Family, Family], data: pd.DataFrame
     ) -> dict[str, dict[str, Prior]]:
+        if not isinstance(self.priors or {}, Mapping):
+            raise TypeError(
+                "priors must be a mapping {'mediator': {...}, 'outcome': {...}}; "
+                f"{self.priors!r} was given."
+            )
         given = dict(self.priors or {})
+        for name, own in given.items():
+            if not isinstance(own, Mapping):
+                kind = TypeError if name in EQUATIONS else ValueError
+                raise kind(
+                    f"priors[{name!r}] must map names of coefficients to priors (the equations are "
+                    "'mediator' and 'outcome'; the prior of rho is the argument rho); "
+                    f"{own!r} was given."
+                )
         unknown = [name for name in given if name not in EQUATIONS]
         if unknown:
             raise ValueError(
@@ -195,11 +229,12 @@ class MediationModel:
             )
         merged = {}
         for name, design, family in zip(EQUATIONS, designs, families, strict=True):
-            clash = set(design.terms) & set(family.parameters)
+            twice = {term for term in design.terms if design.terms.count(term) > 1}
+            clash = (set(design.terms) & set(family.parameters)) | twice
             if clash:
                 raise ValueError(
-                    f"The {name} equation has a column named like a parameter of the "
-                    f"{family.name} family: {sorted(clash)}; rename the column."
+                    f"The {name} equation has a column named like another or like a parameter of "
+                    f"the {family.name} family: {sorted(clash)}; rename the column."
                 )
             y = data[design.parsed.response].to_numpy(dtype=float)
             defaults = default_priors(design, family, y)
@@ -217,11 +252,9 @@ class MediationModel:
             )
 
     def _warn(self) -> None:
-        import warnings
-
         found = self.identification
         for note in self.notes:
-            if "rows dropped" in note:
+            if note[0].isdigit():
                 warnings.warn(note, UserWarning, stacklevel=4)
         for design, family, equation in zip(self.designs, self.families, EQUATIONS, strict=True):
             if family.kind == "binary":
@@ -282,13 +315,25 @@ class MediationModel:
                 "contrast is set by control= and treated= of the model."
             )
         frame = assign(self.frame.data, dict(at))
-        return counterfactuals(
-            *self.designs, frame, self.contrast, self.families[0].kind == "binary"
-        )
+        try:
+            return counterfactuals(
+                *self.designs, frame, self.contrast, self.families[0].kind == "binary"
+            )
+        except NoRows as error:
+            raise ValueError(
+                f"The formulas cannot be evaluated at={dict(at)}: {error}; choose values that the "
+                "data hold."
+            ) from None
 
     def with_rho(self, rho: float | Prior) -> "MediationModel":
         """The same model at another residual correlation, fixed or with a prior."""
-        return replace(self, data=self.frame.data, rho=rho)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # this model has said it all
+            again = replace(self, data=self.frame.data, rho=rho)
+        # The count of dropped rows is the first frame's.
+        object.__setattr__(again, "frame", self.frame)
+        object.__setattr__(again, "notes", self.notes)
+        return again
 
     def with_data(self, data: Any) -> "MediationModel":
         """The same model on other data; a fit of it compiles nothing new.

@@ -8,6 +8,7 @@ import xarray as xr
 
 from bayesmed.effects import effect_rows
 from bayesmed.sensitivity import select_effect
+from bayesmed.summary import readable_roots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -138,7 +139,7 @@ def plot_sensitivity(
     if about["rho_fixed"] is not None:
         ax.axvline(about["rho_fixed"], color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
     if effect == "acme" and rho_zero is not None:
-        _draw_tipping(ax, rho_zero["rho_zero"].sel(arm=arm))
+        _draw_tipping(ax, readable_roots(rho_zero, arm))
     name = {"acme": "ACME", "ade": "ADE", "total": "Total effect"}[effect]
     shown = name if effect == "total" else f"{name} ({arm})"
     ax.set_xlabel("Residual correlation ρ of mediator and outcome")

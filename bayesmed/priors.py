@@ -1,5 +1,6 @@
 """Priors: what a user may state, and the defaults taken from the scale of the data."""
 
+import inspect
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -8,6 +9,9 @@ import numpy as np
 
 from bayesmed.design import INTERCEPT, Design
 from bayesmed.families import Family
+
+#: Parameters that are positive in every PyMC distribution that has them.
+_POSITIVE = ("sigma", "tau", "scale", "nu", "lam")
 
 
 class Prior:
@@ -37,8 +41,16 @@ class Prior:
 
     def __init__(self, distribution: str, **parameters: float):
         for name, value in parameters.items():
-            if not np.isscalar(value) or isinstance(value, str) or not np.isreal(value):
+            real = np.isscalar(value) and not isinstance(value, str) and np.isreal(value)
+            if not real or np.isnan(value):
                 raise ValueError(f"Prior parameter {name} must be a number; {value!r} was given.")
+            if name in _POSITIVE and value <= 0:
+                raise ValueError(f"Prior({distribution!r}): {name}={value!r} must be positive.")
+        if parameters.get("lower", -np.inf) >= parameters.get("upper", np.inf):
+            raise ValueError(
+                f"Prior({distribution!r}): lower={parameters['lower']!r} is not below "
+                f"upper={parameters['upper']!r}."
+            )
         object.__setattr__(self, "distribution", distribution)
         object.__setattr__(self, "parameters", dict(parameters))
         self.dist()
@@ -65,7 +77,7 @@ class Prior:
         """The PyMC distribution class."""
         import pymc as pm
 
-        found = getattr(pm, self.distribution, None)
+        found = getattr(pm, str(self.distribution), None)
         if not (isinstance(found, type) and issubclass(found, pm.distributions.Continuous)):
             raise ValueError(
                 f"Prior({self.distribution!r}): PyMC has no univariate continuous distribution of "
@@ -75,6 +87,16 @@ class Prior:
 
     def dist(self) -> Any:
         """The PyMC distribution as an unnamed random variable."""
+        known = [
+            name
+            for name, given in inspect.signature(self.constructor.dist).parameters.items()
+            if given.kind in (given.POSITIONAL_OR_KEYWORD, given.KEYWORD_ONLY)
+        ]
+        unknown = [name for name in self.parameters if name not in known]
+        if unknown:
+            raise ValueError(
+                f"Prior({self.distribution!r}) has no parameters {unknown}; it has {known}."
+            )
         try:
             return self.constructor.dist(**{k: np.float64(v) for k, v in self.parameters.items()})
         except (TypeError, ValueError) as error:

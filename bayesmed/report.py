@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from bayesmed.effects import UNCERTAIN
-from bayesmed.summary import rounded, summarise
+from bayesmed.summary import readable_roots, rounded, summarise
 
 
 def paragraph(
@@ -101,10 +101,15 @@ def _results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset
 
 
 def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset) -> str:
-    values = rho_zero["rho_zero"].sel(arm="average", drop=True).to_numpy()
+    values = readable_roots(rho_zero, "average").to_numpy()
     found = values[np.isfinite(values)]
     if not found.size:
-        return "No residual correlation among those tried would make the mediation effect zero. "
+        low, high = rho_zero.attrs["searched"]
+        share = float(np.isfinite(rho_zero["rho_zero"].sel(arm="average")).mean())
+        return (
+            f"Between rho = {low:g} and {high:g} a residual correlation that makes the mediation "
+            f"effect zero was found in {share:.1%} of the draws; a wider range is needed to say more. "
+        )
     low, middle, high = np.quantile(found, [0.025, 0.5, 0.975])
     missing = 1.0 - found.size / values.size
     note = f" (no such value in {missing:.1%} of draws)" if missing > 0 else ""

@@ -3,7 +3,7 @@
 import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -22,10 +22,10 @@ from bayesmed.effects import (
     label_cells,
 )
 from bayesmed.model import IdentificationWarning
-from bayesmed.potential import cell_means
+from bayesmed.potential import cell_means, mediator_effect
 from bayesmed.priors import Prior
 from bayesmed.reweight import LARGEST_PARETO_K, outcome_log_prior, smooth_and_resample
-from bayesmed.summary import rounded, summarise
+from bayesmed.summary import readable_roots, rounded, summarise
 from bayesmed.tipping import roots_on_grid, tipping_points
 
 if TYPE_CHECKING:
@@ -49,10 +49,12 @@ class Sensitivity:
         "reweighted map", "refit" or "fitted".
     rho_zero : xarray.Dataset
         ``rho_zero(arm, chain, draw)``, the rho at which the ACME is zero, NaN where it has
-        no root, the nearest to zero where it has several; ``roots`` counts them. Roots are
-        sought in (-1, 1) where one posterior serves the whole curve (closed pairs, priors on
-        the regression), and on the grid elsewhere: there draws at different rho are paired
-        by rank, so that P(rho* <= r) = P(ACME(r) <= 0) for a monotone curve.
+        no root, the nearest to zero where it has several; ``roots`` counts them. The
+        attribute ``searched`` says where: in (-1, 1) where one posterior serves the whole
+        curve (closed pairs with priors on the regression, without functions of the
+        mediator), on the grid elsewhere. Draws of different posteriors are paired by rank,
+        so that P(rho* <= r) = P(ACME(r) / a <= 0), a the effect on the mediator, for a
+        monotone curve.
     """
 
     draws: xr.Dataset
@@ -78,6 +80,8 @@ class Sensitivity:
         names = ["acme", "ade", "total", "prop_mediated"]
         chosen = self.draws[names].isel(rho=int(found[0]), drop=True)
         about = {**self.about, "rho": f"set to {grid[found[0]]:g}"}
+        if str(self.draws["how"].to_numpy()[found[0]]) not in (EXACT, FITTED):
+            about["fit"] += f" at rho {grid[found[0]]:g}"  # these draws pair with no others
         chosen.attrs["bayesmed"] = json.dumps(about)
         return Effects(chosen)
 
@@ -137,10 +141,12 @@ class Sensitivity:
         pandas.DataFrame
             With ``no_root``, the share of draws whose ACME has no zero (in (-1, 1), or on
             the grid; see :attr:`rho_zero`), and ``several``, the share with more than one.
+            Where more than 2.5% of the draws have their root beyond the grid, the median and
+            interval are left out: they would be those of the grid; widen ``rho=``.
         """
         rows, shares = {}, []
         for arm in ARMS_AND_AVERAGE:
-            values = self.rho_zero["rho_zero"].sel(arm=arm, drop=True)
+            values = readable_roots(self.rho_zero, arm)
             roots = self.rho_zero["roots"].sel(arm=arm).to_numpy()
             shares.append((float((roots == 0).mean()), float((roots > 1).mean())))
             rows[f"rho* of ACME ({arm})"] = values
@@ -206,9 +212,13 @@ def select_effect(draws: xr.Dataset, effect: str, arm: str) -> xr.DataArray:
 def identification_note(about: Mapping[str, Any]) -> str:
     """What the data say about rho, in one sentence."""
     if about["closed"]:
+        told = "The data say nothing about rho here: every value fits them equally well"
+        if about["priors_on"] == "regression":
+            return told + ", and the total effect does not depend on it."
         return (
-            "The data say nothing about rho here: every value fits them equally well, and the "
-            "total effect does not depend on it."
+            told + ". The priors were stated for the structural coefficients: they, not the data, "
+            "let effects and their total shift with rho beyond the exact map, and pull on a rho that "
+            "has a prior."
         )
     return (
         f"rho is identified by {about['identified_by']}. A fit that prefers some rho is no evidence "
@@ -242,25 +252,27 @@ def sweep(fit: "MediationFit", rho: Any, progress: bool) -> Sensitivity:
     regression = regression_draws(fit)
     if regression is None:
         warnings.warn(identification_note(about), IdentificationWarning, stacklevel=3)
-        cells, how, pareto_k = _by_refits(fit, grid, progress)
-    elif about["priors_on"] == "regression":
+    if regression is not None and about["priors_on"] == "regression":
         cells = curve_cells(regression, families, rows, grid)
         how, pareto_k = [EXACT] * len(grid), np.full(len(grid), np.nan)
-    elif about["rho_fixed"] is None:
-        cells, how, pareto_k = _by_refits(fit, grid, progress)
+        for i in np.flatnonzero(grid == about["rho_fixed"]):
+            cells[i], how[i] = fitted_point(fit).cells, FITTED
+        shift = mediator_effect(fit.draws, families, rows)[None]
     else:
-        cells, how, pareto_k = _by_weights(fit, regression, grid, progress)
-    grid = grid[: len(cells)]
-    for i in np.flatnonzero(grid == about["rho_fixed"]):
-        cells[i], how[i], pareto_k[i] = fitted_cells(fit), FITTED, np.nan
-    shaped = np.asarray(cells).reshape(len(grid), 2, 2, *fit.shape)
+        if regression is None or about["rho_fixed"] is None:
+            points = _by_refits(fit, grid, progress)
+        else:
+            points = _by_weights(fit, regression, grid, progress)
+        grid = grid[: len(points)]
+        cells, shift = (
+            np.stack(part) for part in zip(*[(p.cells, p.shift) for p in points], strict=True)
+        )
+        how, pareto_k = [p.how for p in points], np.array([p.pareto_k for p in points])
+    shaped = cells.reshape(len(grid), 2, 2, *fit.shape)
     draws = contrasts(label_cells(shaped, rho=grid)).transpose("rho", "arm", "chain", "draw")
-    draws = draws.assign(pareto_k=("rho", pareto_k[: len(grid)]), how=("rho", how[: len(grid)]))
+    draws = draws.assign(pareto_k=("rho", pareto_k), how=("rho", how))
     draws.attrs["bayesmed"] = json.dumps(effects_about(about, None, "sample"))
-    # Where the posterior itself changes along rho, only the curve has the answer.
-    one_posterior = regression is not None and about["priors_on"] == "regression"
-    rho_zero = _rho_zero(fit, regression if one_posterior else None, rows, draws)
-    return Sensitivity(draws, rho_zero)
+    return Sensitivity(draws, _rho_zero(fit, regression, rows, draws, shift))
 
 
 def regression_draws(fit: "MediationFit") -> Regression | None:
@@ -282,20 +294,26 @@ def regression_draws(fit: "MediationFit") -> Regression | None:
 
 
 def _rho_zero(
-    fit: "MediationFit", regression: Regression | None, rows: Counterfactuals, draws: xr.Dataset
+    fit: "MediationFit",
+    regression: Regression | None,
+    rows: Counterfactuals,
+    draws: xr.Dataset,
+    shift: np.ndarray,
 ) -> xr.Dataset:
-    if regression is not None:
-        values, roots = tipping_points(regression, families_of(fit.about), rows)
+    grid = draws["rho"].to_numpy()
+    acme = draws["acme"].transpose("arm", "rho", "chain", "draw").to_numpy()
+    flat = acme.reshape(*acme.shape[:2], -1)
+    searched = [float(grid[0]), float(grid[-1])]
+    families = families_of(fit.about)
+    smooth = families[1].kind == "continuous" or rows.base is not None
+    if regression is not None and fit.about["priors_on"] == "regression":
+        if smooth:
+            values, roots = tipping_points(regression, families, rows)
+            searched = [-1.0, 1.0]
+        else:  # functions of the mediator: the draws' own curves, between grid values
+            values, roots = roots_on_grid(grid, flat)
     else:
-        # Draws at different rho are of different posteriors: pair them by rank, which gives
-        # P(rho* <= r) = P(ACME(r) <= 0) wherever the curve is monotone.
-        acme = draws["acme"].transpose("arm", "rho", "chain", "draw").to_numpy()
-        flat = acme.reshape(*acme.shape[:2], -1)
-        grid = draws["rho"].to_numpy()
-        values, roots = roots_on_grid(grid, np.sort(flat, axis=-1))
-        # Each ranked curve goes to the draw of its rank near rho = 0, whose order diagnostics use.
-        rank = flat[:, np.abs(grid).argmin()].argsort(axis=-1).argsort(axis=-1)
-        values, roots = (np.take_along_axis(found, rank, axis=-1) for found in (values, roots))
+        values, roots = _roots_by_rank(grid, flat / shift)
     dims = ("arm", "chain", "draw")
     coords = {
         "arm": list(ARMS_AND_AVERAGE),
@@ -307,28 +325,49 @@ def _rho_zero(
         {"rho_zero": (dims, values.reshape(shape)), "roots": (dims, roots.reshape(shape))}, coords
     )
     result.attrs["bayesmed"] = draws.attrs["bayesmed"]
+    result.attrs["searched"] = searched
     return result
 
 
-def _by_refits(
-    fit: "MediationFit", grid: np.ndarray, progress: bool
-) -> tuple[np.ndarray, list[str], np.ndarray]:
+def _roots_by_rank(grid: np.ndarray, ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Roots where the draws at different rho are of different posteriors.
+
+    They are paired by the rank of ACME / (effect on the mediator), whose sign does not hang
+    on that effect's; then P(rho* <= r) = P(ratio(r) <= 0) for a monotone curve. Each ranked
+    curve goes to the draw of its rank near rho = 0, for the order that diagnostics use.
+    """
+    values, roots = roots_on_grid(grid, np.sort(ratio, axis=-1))
+    rank = ratio[:, np.abs(grid).argmin()].argsort(axis=-1).argsort(axis=-1)
+    return np.take_along_axis(values, rank, axis=-1), np.take_along_axis(roots, rank, axis=-1)
+
+
+@dataclass(frozen=True)
+class RhoPoint:
+    """One rho of a sweep: counterfactual means, the effect on the mediator, and how."""
+
+    cells: np.ndarray
+    shift: np.ndarray
+    how: str
+    pareto_k: float = float("nan")
+
+
+def _by_refits(fit: "MediationFit", grid: np.ndarray, progress: bool) -> list[RhoPoint]:
     """Refit at each rho; what was done before a failure is kept."""
     from rich.progress import track
 
     fit.require_model("refitting at each rho")
-    cells: list[np.ndarray] = []
+    points: list[RhoPoint] = []
     failed: list[str] = []
     try:
         for value in track(grid, description="Refitting at each rho", disable=not progress):
             at_hand = value == fit.about["rho_fixed"]
-            cells.append(fitted_cells(fit) if at_hand else refit_cells(fit, float(value), failed))
+            points.append(fitted_point(fit) if at_hand else refit_point(fit, float(value), failed))
     except (KeyboardInterrupt, Exception) as error:
-        if not cells:
+        if not points:
             raise
         warnings.warn(
-            f"The sweep stopped at rho = {grid[len(cells)]:g} "
-            f"({type(error).__name__}: {error}); the {len(cells)} values before it are kept.",
+            f"The sweep stopped at rho = {grid[len(points)]:g} "
+            f"({type(error).__name__}: {error}); the {len(points)} values before it are kept.",
             UserWarning,
             stacklevel=4,
         )
@@ -339,16 +378,18 @@ def _by_refits(
             UserWarning,
             stacklevel=4,
         )
-    return np.stack(cells), [REFIT] * len(cells), np.full(len(cells), np.nan)
+    return points
 
 
-def fitted_cells(fit: "MediationFit") -> np.ndarray:
-    """Counterfactual means of the fit itself."""
-    return cell_means(fit.draws, families_of(fit.about), fit.counterfactuals())
+def fitted_point(fit: "MediationFit", how: str = FITTED) -> RhoPoint:
+    """Counterfactual means of a fit at its own rho."""
+    families, rows = families_of(fit.about), fit.counterfactuals()
+    cells = cell_means(fit.draws, families, rows)
+    return RhoPoint(cells, mediator_effect(fit.draws, families, rows), how)
 
 
-def refit_cells(fit: "MediationFit", rho: float, failed: list[str]) -> np.ndarray:
-    """Counterfactual means of a refit at a fixed rho; compiles nothing after the first."""
+def refit_point(fit: "MediationFit", rho: float, failed: list[str]) -> RhoPoint:
+    """A refit at a fixed rho; compiles nothing after the first."""
     model = fit.require_model("a refit")
     about = fit.about
     chains, draws = fit.shape
@@ -360,12 +401,12 @@ def refit_cells(fit: "MediationFit", rho: float, failed: list[str]) -> np.ndarra
         raise KeyboardInterrupt
     if again.convergence.problems:
         failed.append(f"rho = {rho:g} ({again.convergence.problems[0]})")
-    return cell_means(again.draws, families_of(about), again.counterfactuals())
+    return fitted_point(again, REFIT)
 
 
 def _by_weights(
     fit: "MediationFit", regression: Regression, grid: np.ndarray, progress: bool
-) -> tuple[np.ndarray, list[str], np.ndarray]:
+) -> list[RhoPoint]:
     """Structural priors in a closed pair: the map, weighted by prior(mapped) / prior(drawn)."""
     about, families, rows = fit.about, families_of(fit.about), fit.counterfactuals()
     priors = {name: Prior(kind, **own) for name, (kind, own) in about["priors"]["outcome"].items()}
@@ -375,26 +416,24 @@ def _by_weights(
     )
     drawn = fit.draws
     before = log_prior(drawn.outcome_coef, drawn.outcome_parameters.get("sigma"))
-    cells: list[np.ndarray] = []
-    how: list[str] = []
-    ks: list[float] = []
+    shift = mediator_effect(drawn, families, rows)
+    points: list[RhoPoint] = []
     failed: list[str] = []
+    bad: list[str] = []
     for value in grid:
+        if value == about["rho_fixed"]:
+            points.append(fitted_point(fit))
+            continue
         mapped = regression.at(float(value))
         after = log_prior(mapped.outcome_coef, mapped.outcome_parameters.get("sigma"))
         index, k = smooth_and_resample(after - before, fit.shape, about["settings"]["random_seed"])
         if k > LARGEST_PARETO_K and fit.model is not None:
-            cells.append(refit_cells(fit, float(value), failed))
-            how.append(REFIT)
-        else:
-            cells.append(cell_means(mapped, families, rows)[..., index])
-            how.append(WEIGHTED)
-        ks.append(k)
-    bad = [
-        f"{r:g}"
-        for r, k, h in zip(grid, ks, how, strict=True)
-        if k > LARGEST_PARETO_K and h != REFIT
-    ]
+            points.append(replace(refit_point(fit, float(value), failed), pareto_k=k))
+            continue
+        if k > LARGEST_PARETO_K:
+            bad.append(f"{value:g}")
+        cells = cell_means(mapped, families, rows)[..., index]
+        points.append(RhoPoint(cells, shift[index], WEIGHTED, k))
     if bad:
         warnings.warn(
             f"Weights are unreliable (Pareto k above {LARGEST_PARETO_K}) at rho = {', '.join(bad)}; "
@@ -402,4 +441,4 @@ def _by_weights(
             UserWarning,
             stacklevel=4,
         )
-    return np.stack(cells), how, np.array(ks)
+    return points

@@ -82,3 +82,12 @@ def rounded(table: pd.DataFrame) -> pd.DataFrame:
         if np.isfinite(table[name]).all():
             shown[name] = shown[name].astype(int)
     return shown
+
+
+def readable_roots(rho_zero: xr.Dataset, arm: str) -> xr.DataArray:
+    """Tipping points of an arm; all NaN where the grid cut off more than 2.5% of the draws."""
+    values = rho_zero["rho_zero"].sel(arm=arm, drop=True)
+    cut = list(rho_zero.attrs["searched"]) != [-1.0, 1.0]
+    if cut and float(np.isnan(values).mean()) > 0.025:
+        return xr.full_like(values, np.nan)
+    return values

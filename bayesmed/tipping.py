@@ -27,7 +27,8 @@ def tipping_points(
     With :math:`x = \rho^* / \sqrt{1 - \rho^{*2}}`: a slope in m that is the same for all
     rows gives :math:`x = g_0 \sigma_m / s` (s = 1 for probit); a Gaussian outcome in general
     :math:`x = \sigma_m ACME_0 / (s\, mean_i a_i)`, a_i the effect on the mediator's mean. Other
-    cases are bracketed and bisected.
+    cases, and further roots where the a_i differ in sign, are bracketed and bisected. A
+    probit outcome must be affine in the mediator.
 
     Returns
     -------

@@ -53,7 +53,9 @@ def test_bvn_cdf_equals_adaptive_quadrature(rho):
 
 def test_bvn_cdf_identities():
     h, l = grid()
-    np.testing.assert_allclose(bvn_cdf(h, l, 0.0), stats.norm.cdf(h) * stats.norm.cdf(l), rtol=1e-12)
+    np.testing.assert_allclose(
+        bvn_cdf(h, l, 0.0), stats.norm.cdf(h) * stats.norm.cdf(l), rtol=1e-12
+    )
     for rho in CORRELATIONS:
         np.testing.assert_allclose(bvn_cdf(0.0, 0.0, rho), 0.25 + np.arcsin(rho) / (2.0 * np.pi))
         np.testing.assert_allclose(bvn_cdf(h, l, rho), bvn_cdf(l, h, rho), rtol=1e-9, atol=1e-16)
@@ -102,9 +104,7 @@ def test_bvn_cdf_gradient_is_the_analytic_one(rho):
 def joint(pair, m, y, eta_m, eta_y, rho, sigma=SIGMA):
     """log p(m, y) with an outcome equation that may depend on m."""
     families = [FAMILIES[name] for name in pair]
-    own = [
-        dict.fromkeys(family.parameters, s) for family, s in zip(families, sigma, strict=True)
-    ]
+    own = [dict.fromkeys(family.parameters, s) for family, s in zip(families, sigma, strict=True)]
     first = margin(families[0], m, eta_m, own[0])
     second = margin(families[1], y, eta_y, own[1])
     return log_marginal(first) + log_conditional(first, second, rho)
@@ -137,7 +137,10 @@ def test_joint_density_is_that_of_the_scores(pair):
     """Against the bivariate normal law of the scores, from the other side of the factorisation."""
     rho, k = -0.65, np.sqrt(1.0 - 0.65**2)
     eta_m, eta_y = 0.4, -0.3
-    cut = {"probit": lambda eta: -eta, "logit": lambda eta: stats.norm.ppf(stats.logistic.cdf(-eta))}
+    cut = {
+        "probit": lambda eta: -eta,
+        "logit": lambda eta: stats.norm.ppf(stats.logistic.cdf(-eta)),
+    }
     value = [-0.7 if name == "gaussian" else 1.0 for name in pair]
 
     def interval(name, eta, sigma, y):
@@ -199,7 +202,9 @@ def test_binary_outcome_given_a_gaussian_mediator(outcome):
     index = eta if outcome == "probit" else -stats.norm.ppf(stats.logistic.cdf(-eta))
     p = stats.norm.cdf((index + rho * e) / np.sqrt(1.0 - rho**2))
     for y, truth in ((1.0, p), (0.0, 1.0 - p)):
-        found = joint(("gaussian", outcome), m, y, 0.4, eta, rho) - stats.norm.logpdf(m, 0.4, SIGMA[0])
+        found = joint(("gaussian", outcome), m, y, 0.4, eta, rho) - stats.norm.logpdf(
+            m, 0.4, SIGMA[0]
+        )
         np.testing.assert_allclose(np.exp(found), truth, rtol=1e-9, atol=1e-14)
 
 
@@ -208,12 +213,16 @@ def test_binary_outcome_given_a_gaussian_mediator(outcome):
 def test_extreme_scores_of_a_continuous_with_a_binary_equation(link, rho):
     e, cut, one = (
         part.ravel()
-        for part in np.meshgrid([-30.0, -18.0, -10.0, 10.0, 30.0], [-30.0, -9.0, 9.0, 30.0], [0.0, 1.0])
+        for part in np.meshgrid(
+            [-30.0, -18.0, -10.0, 10.0, 30.0], [-30.0, -9.0, 9.0, 30.0], [0.0, 1.0]
+        )
     )
     as_score = lambda eta: np.sign(eta) * stats.norm.isf(stats.logistic.sf(np.abs(eta)))
     index = cut if link == "probit" else as_score(cut)
     sign = 2.0 * one - 1.0
-    truth = stats.norm.logpdf(e) + stats.norm.logcdf(sign * (index + rho * e) / np.sqrt(1.0 - rho**2))
+    truth = stats.norm.logpdf(e) + stats.norm.logcdf(
+        sign * (index + rho * e) / np.sqrt(1.0 - rho**2)
+    )
     pair = ("gaussian", link)
 
     def as_outcome(e, cut, one, rho):

@@ -167,7 +167,9 @@ def test_a_binary_mediator_as_a_factor_changes_nothing(mediator, outcome):
     pair = (mediator, outcome)
     factor, number = (build(pair, outcome=f"y ~ {m} * t + x") for m in ("C(m)", "m"))
     draws = random_draws(number, 0.5)
-    order = [term.replace("C(m)[T.1]", "m").replace("C(t)[T.1]", "t") for term in factor.designs[1].terms]
+    order = [
+        term.replace("C(m)[T.1]", "m").replace("C(t)[T.1]", "t") for term in factor.designs[1].terms
+    ]
     assert order == list(number.designs[1].terms)
     assert_cells(factor, draws)
 
@@ -206,7 +208,13 @@ def test_cells_are_those_of_simulated_people():
     assert model.designs[0].terms == ("Intercept", "t", "x")
     for t, s in CELLS:
         m = a + b * s + c * x + draws.mediator_parameters["sigma"] * e
-        eta = order["Intercept"] + order["m"] * m + order["t"] * t + order["m:t"] * m * t + order["x"] * x
+        eta = (
+            order["Intercept"]
+            + order["m"] * m
+            + order["t"] * t
+            + order["m:t"] * m * t
+            + order["x"] * x
+        )
         y = special.ndtr(e_y) > special.expit(-eta)
         assert found[t, s] == pytest.approx(y.mean(), abs=5.0 * 0.5 / np.sqrt(y.size))
 
@@ -270,7 +278,9 @@ def test_bootstrap_weights_are_dirichlet_draws_by_seed(kind):
     np.testing.assert_allclose(found.std(axis=-1), expected, rtol=0.5)
 
 
-@pytest.mark.parametrize("kind", ["gaussian-gaussian", "gaussian-probit", "gaussian-logit", "probit-gaussian"])
+@pytest.mark.parametrize(
+    "kind", ["gaussian-gaussian", "gaussian-probit", "gaussian-logit", "probit-gaussian"]
+)
 def test_many_rows_are_held_in_blocks(kind, monkeypatch):
     pair, outcome = KINDS[kind]
     n, size = 20_000, 200
@@ -319,7 +329,10 @@ def regression_of(model, seed=3, size=3):
 def row_log_likelihood(model, draws):
     """log p(m, y) of the observed rows, (obs, S)."""
     m, y = (model.values(equation)[:, None] for equation in ("mediator", "outcome"))
-    mean, sigma = model.designs[0].matrix @ draws.mediator_coef.T, draws.mediator_parameters["sigma"]
+    mean, sigma = (
+        model.designs[0].matrix @ draws.mediator_coef.T,
+        draws.mediator_parameters["sigma"],
+    )
     eta, k = model.designs[1].matrix @ draws.outcome_coef.T, np.sqrt(1.0 - draws.rho**2)
     e, first = (m - mean) / sigma, stats.norm.logpdf(m, mean, sigma)
     if model.families[1].name == "gaussian":
@@ -459,7 +472,9 @@ def test_a_mediator_through_functions_alone_is_not_closed(pair):
 
 @closed_pairs
 def test_a_covariate_of_the_outcome_alone_is_closed_with_a_warning(pair):
-    with pytest.warns(bm.IdentificationWarning, match=r"\['g'\] stand in the outcome equation only"):
+    with pytest.warns(
+        bm.IdentificationWarning, match=r"\['g'\] stand in the outcome equation only"
+    ):
         model = bm.MediationModel(
             simulated(pair), mediator="m ~ t + x", outcome="y ~ m + t + x + g", treatment="t",
             mediator_family=pair[0], outcome_family=pair[1],
