@@ -107,6 +107,7 @@ def test_refits_of_a_pair_that_is_not_closed(jobs):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:NOT converged")  # rho mixes slowly where form identifies it
 def test_rho_prior_with_two_binary_families():
     """rho sampled in a probit-probit pair: it runs, warns, and covers the truth."""
     simulated = bm.simulate(
