@@ -126,8 +126,8 @@ class Counterfactuals:
         Outcome design at m is ``base + m * slope``, shape (arm, obs, outcome_term); for a
         0/1 mediator exact at both values. None where the design is not affine in m.
     rows_at : callable or None
-        ``rows_at(arm, m)`` evaluates the outcome design at the mediator values m of shape
-        (grid,) for every row: shape (obs, grid, outcome_term).
+        ``rows_at(arm, m, part)`` evaluates the outcome design at the mediator values m of
+        shape (grid,) for a slice of the rows: shape (rows, grid, outcome_term).
     knots : tuple of float
         Where the outcome design is not smooth in m.
     """
@@ -135,7 +135,7 @@ class Counterfactuals:
     mediator: np.ndarray
     base: np.ndarray | None
     slope: np.ndarray | None
-    rows_at: Callable[[int, np.ndarray], np.ndarray] | None = None
+    rows_at: Callable[[int, np.ndarray, slice], np.ndarray] | None = None
     knots: tuple[float, ...] = ()
 
 
@@ -317,10 +317,11 @@ def counterfactuals(
         )
         return Counterfactuals(mediator_rows, at_zero, at_one - at_zero)
 
-    def rows_at(arm: int, m: np.ndarray) -> np.ndarray:
-        repeated = arms[arm].loc[np.repeat(arms[arm].index, len(m))].reset_index(drop=True)
-        repeated[name] = np.tile(m, len(arms[arm]))
-        return outcome.rows(repeated).reshape(len(arms[arm]), len(m), -1)
+    def rows_at(arm: int, m: np.ndarray, part: slice) -> np.ndarray:
+        own = arms[arm].iloc[part]
+        repeated = own.loc[np.repeat(own.index, len(m))].reset_index(drop=True)
+        repeated[name] = np.tile(m, len(own))
+        return outcome.rows(repeated).reshape(len(own), len(m), -1)
 
     return Counterfactuals(mediator_rows, None, None, rows_at, outcome.knots(name))
 

@@ -439,20 +439,26 @@ def _on_grid(
 
     def at_size(panels: int) -> np.ndarray:
         grid, mass = _mediator_grid(draws, rows, panels)
-        designs = [rows.rows_at(t, grid) for t in ARMS]  # type: ignore[misc]
-        parts = []
-        for block, weights in _blocks(draws, rows, bootstrap, len(grid)):
-            share = 1.0 / n if weights is None else weights[:, None, :]
+        size = max(1, _BLOCK // (len(grid) * draws.outcome_coef.shape[1]))
+        parts = (slice(start, min(start + size, n)) for start in range(0, n, size))
+        return sum(over_rows(part, grid, mass) for part in parts)  # type: ignore[return-value]
+
+    def over_rows(part: slice, grid: np.ndarray, mass: np.ndarray) -> np.ndarray:
+        designs = [rows.rows_at(t, grid, part) for t in ARMS]  # type: ignore[misc]
+        held = len(grid) * (part.stop - part.start) // n + 1
+        found = []
+        for block, weights in _blocks(draws, rows, bootstrap, held):
+            share = 1.0 / n if weights is None else weights[part, None, :]
             cells: list[list[Any]] = [[None, None], [None, None]]
             for s in ARMS:
-                eta = rows.mediator[s] @ block.mediator_coef.T
+                eta = rows.mediator[s][part] @ block.mediator_coef.T
                 spread = block.mediator_parameters["sigma"]
                 e = (grid[None, :, None] - eta[:, None, :]) / spread
                 density = np.exp(-0.5 * e * e) * (mass[:, None] / (np.sqrt(2 * np.pi) * spread))
                 for t in ARMS:
                     cells[t][s] = cell(block, density * share, e, t, designs[t])
-            parts.append(np.stack([np.stack(row) for row in cells]))
-        return np.concatenate(parts, axis=2)
+            found.append(np.stack([np.stack(row) for row in cells]))
+        return np.concatenate(found, axis=2)
 
     if not np.all(np.isfinite(sigma)) or sigma.min() <= 0.0:
         raise ArithmeticError("The mediator's sigma is not positive in every draw.")

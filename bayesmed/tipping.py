@@ -97,14 +97,18 @@ def _acme(cells: np.ndarray) -> np.ndarray:
 
 
 def roots_on_grid(rho: np.ndarray, acme: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Roots by linear interpolation between grid values; acme has shape (3, rho, S)."""
+    """Roots between grid values; acme has shape (3, rho, S).
+
+    Interpolated linearly in rho / sqrt(1 - rho^2), in which a linear model's curve is a line.
+    """
+    odds = rho / np.sqrt((1.0 - rho) * (1.0 + rho))
     low, high = acme[:, :-1], acme[:, 1:]
     crosses = (low * high < 0) | (low == 0)
     crosses[:, -1] |= high[:, -1] == 0
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(low == 0, 0.0, low / (low - high))
-    where = rho[:-1][:, None] + share * np.diff(rho)[:, None]
-    where = np.where(crosses, where, np.nan)
+    where = odds[:-1][:, None] + share * np.diff(odds)[:, None]
+    where = np.where(crosses, where / np.sqrt(1.0 + where * where), np.nan)
     return _nearest(where), crosses.sum(axis=1)
 
 
