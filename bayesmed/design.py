@@ -135,7 +135,7 @@ class Counterfactuals:
     mediator: np.ndarray
     base: np.ndarray | None
     slope: np.ndarray | None
-    rows_at: Callable[[int, np.ndarray, slice], np.ndarray] | None = None
+    rows_at: Callable[..., np.ndarray] | None = None
     knots: tuple[float, ...] = ()
 
 
@@ -317,7 +317,7 @@ def counterfactuals(
         )
         return Counterfactuals(mediator_rows, at_zero, at_one - at_zero)
 
-    def rows_at(arm: int, m: np.ndarray, part: slice) -> np.ndarray:
+    def rows_at(arm: int, m: np.ndarray, part: slice = slice(None)) -> np.ndarray:
         own = arms[arm].iloc[part]
         repeated = own.loc[np.repeat(own.index, len(m))].reset_index(drop=True)
         repeated[name] = np.tile(m, len(own))

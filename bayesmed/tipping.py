@@ -107,8 +107,10 @@ def roots_on_grid(rho: np.ndarray, acme: np.ndarray) -> tuple[np.ndarray, np.nda
     crosses[:, -1] |= high[:, -1] == 0
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(low == 0, 0.0, low / (low - high))
+    # Elsewhere the share means nothing and may be infinite.
+    share = np.where(crosses, share, np.nan)
     where = odds[:-1][:, None] + share * np.diff(odds)[:, None]
-    where = np.where(crosses, where / np.sqrt(1.0 + where * where), np.nan)
+    where = where / np.sqrt(1.0 + where * where)
     return _nearest(where), crosses.sum(axis=1)
 
 

@@ -313,7 +313,7 @@ def test_bootstrap_weights_are_dirichlet_draws_by_seed(kind):
 )
 def test_many_rows_are_held_in_blocks(kind, monkeypatch):
     pair, outcome = KINDS[kind]
-    n, size = 20_000, 30 if "logit" in kind else 200
+    n, size = 20_000, 20 if "logit" in kind else 200
     model = build(pair, outcome=outcome, data=simulated(pair, n))
     rows, draws = model.counterfactuals, random_draws(model, 0.5, size=size)
     monkeypatch.setattr(potential, "_BLOCK", 2 * size * n // 100)
@@ -354,6 +354,7 @@ FORMULAS = {
 }
 
 
+@cache
 def closed_model(pair, formulas):
     model = build(pair, *FORMULAS[formulas])
     assert model.identification.map is not None
