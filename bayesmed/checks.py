@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import optimize
 
 from bayesmed.design import INTERCEPT, Design, Parsed
-from bayesmed.families import Family
+from bayesmed.family import Family
 
 # A linear program decides separation; beyond this many rows a random part serves.
 _SEPARATION_ROWS = 5000

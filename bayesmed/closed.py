@@ -20,7 +20,7 @@ from scipy import linalg
 
 from bayesmed import special
 from bayesmed.design import Design
-from bayesmed.families import Family
+from bayesmed.family import Family
 from bayesmed.frame import Contrast, Frame, assign
 
 _SPAN_TOLERANCE = 1e-8

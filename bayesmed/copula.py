@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from bayesmed import special
-from bayesmed.families import Family, Parameters
+from bayesmed.family import Family, Parameters
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 # Below this the subtraction of the arcsine formula may lose half of its digits.

@@ -22,7 +22,7 @@ from scipy.special import ndtr
 
 from bayesmed.closed import ClosedMap
 from bayesmed.design import Counterfactuals
-from bayesmed.families import Family
+from bayesmed.family import Family
 from bayesmed.potential import (
     ARMS,
     Draws,

@@ -6,8 +6,8 @@ call only; one that was read from a file is never evaluated.
 
 import re
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from formulaic.transforms import TRANSFORMS
 from formulaic.utils.variables import get_expression_variables
 from scipy import linalg
 
+from bayesmed.family import Family
 from bayesmed.frame import Contrast, assign
 
 _BACKTICKED = re.compile(r"`([^`]+)`")
@@ -56,12 +57,16 @@ class Design:
         Observed rows, shape (obs, term).
     terms : tuple of str
         Column names.
+    kept : numpy.ndarray
+        Columns of the formula's matrix that are used: all, or all but the constant where
+        free cutpoints supply it.
     """
 
     parsed: Parsed
     spec: ModelSpec
     matrix: np.ndarray
     terms: tuple[str, ...]
+    kept: np.ndarray
 
     def rows(self, frame: pd.DataFrame) -> np.ndarray:
         """Evaluate the right-hand side on new rows, shape (obs, term).
@@ -76,7 +81,7 @@ class Design:
             try:
                 with np.errstate(all="ignore"):
                     matrix = self.spec.get_model_matrix(frame, context={}, na_action="ignore")
-                    rows = np.asarray(matrix, dtype=float)
+                    rows = np.asarray(matrix, dtype=float)[:, self.kept]
             except (FormulaicError, DataMismatchWarning) as error:
                 raise NoRows(self.parsed.text, str(error).splitlines()[0]) from None
         broken = [t for t, c in zip(self.terms, rows.T, strict=True) if not _finite(c)]
@@ -88,19 +93,20 @@ class Design:
         """Whether any factor of a term depends on a variable."""
         return any(variable in map(str, self.spec.factor_variables[f]) for f in term.factors)
 
-    def is_affine(self, variable: str) -> bool:
-        """Whether every column is affine in a numeric variable.
+    def is_affine(self, variable: str, log: bool = False) -> bool:
+        """Whether every column is affine in a numeric variable, or in its logarithm.
 
         True where each term holds the variable at most once, and then as itself, not inside
-        a function.
+        a function (other than the logarithm, where that is asked).
         """
+        forms = {f"log({variable})", f"np.log({variable})"} if log else {variable}
         for term in self.spec.formula:
             inside = [
                 factor
                 for factor in term.factors
                 if variable in map(str, self.spec.factor_variables[factor])
             ]
-            if len(inside) > 1 or any(factor.expr != variable for factor in inside):
+            if len(inside) > 1 or any(factor.expr.replace("`", "") not in forms for factor in inside):
                 return False
         return True
 
@@ -130,6 +136,18 @@ class Counterfactuals:
         shape (grid,) for a slice of the rows: shape (rows, grid, outcome_term).
     knots : tuple of float
         Where the outcome design is not smooth in m.
+    by_level : numpy.ndarray or None
+        For an ordered mediator the outcome design at each category, shape
+        (arm, category, obs, outcome_term); base and slope are None then.
+    log_mediator : bool
+        ``base`` and ``slope`` are affine in log m, for a log-normal mediator.
+    mediator_offset, outcome_offset : numpy.ndarray or None
+        Added to the linear predictors, shape (obs,).
+    mediator_sigma, outcome_sigma : numpy.ndarray or None
+        Designs of log sigma under either arm, shape (arm, obs, sigma_term).
+    mediator_columns, outcome_columns : dict of str to numpy.ndarray
+        Data that the families need: ``trials`` of shape (obs,), ``scores`` of shape
+        (category,).
     """
 
     mediator: np.ndarray
@@ -137,6 +155,14 @@ class Counterfactuals:
     slope: np.ndarray | None
     rows_at: Callable[..., np.ndarray] | None = None
     knots: tuple[float, ...] = ()
+    by_level: np.ndarray | None = None
+    log_mediator: bool = False
+    mediator_offset: np.ndarray | None = None
+    outcome_offset: np.ndarray | None = None
+    mediator_sigma: np.ndarray | None = None
+    outcome_sigma: np.ndarray | None = None
+    mediator_columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    outcome_columns: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def parse(formula: str, columns: list[str], equation: str) -> Parsed:
@@ -231,8 +257,18 @@ def _refuse_power(rhs: str, equation: str) -> None:
         )
 
 
-def build_design(parsed: Parsed, data: pd.DataFrame, equation: str) -> Design:
+def build_design(
+    parsed: Parsed, data: pd.DataFrame, equation: str, cutpoints: bool = False
+) -> Design:
     """Evaluate one formula on the complete rows.
+
+    Parameters
+    ----------
+    parsed : Parsed
+    data : pandas.DataFrame
+    equation : str
+    cutpoints : bool
+        Leave the constant to free cutpoints.
 
     Raises
     ------
@@ -253,8 +289,16 @@ def build_design(parsed: Parsed, data: pd.DataFrame, equation: str) -> Design:
             f"{broken} in the {equation} formula is not finite in some rows; the function in it "
             "does not exist at the data's values."
         )
-    _refuse_collinear(values, terms, equation)
-    return Design(parsed, matrix.model_spec, values, terms)
+    kept = np.arange(len(terms))
+    if cutpoints:
+        kept = np.array([j for j, term in enumerate(terms) if term != INTERCEPT], dtype=int)
+        constant = np.column_stack([np.ones(len(values)), values[:, kept]])
+        terms = tuple(terms[j] for j in kept)
+        _refuse_collinear(constant, ("the cutpoints", *terms), equation)
+        values = values[:, kept]
+    else:
+        _refuse_collinear(values, terms, equation)
+    return Design(parsed, matrix.model_spec, values, terms, kept)
 
 
 def _finite(values: np.ndarray) -> bool:
@@ -292,7 +336,8 @@ def counterfactuals(
     outcome: Design,
     frame: pd.DataFrame,
     contrast: Contrast,
-    binary_mediator: bool,
+    family: Family,
+    levels: list[Any],
 ) -> Counterfactuals:
     """Rows of both designs under control and treated.
 
@@ -302,20 +347,28 @@ def counterfactuals(
     frame : pandas.DataFrame
         The rows to average over; covariates may have been set.
     contrast : Contrast
-    binary_mediator : bool
-        Then two values of m describe the outcome design, whatever functions hold it.
+    family : Family
+        The mediator's. For a 0/1 mediator two values describe the outcome design, whatever
+        functions hold it, for an ordered one its levels.
+    levels : list
+        The categories of an ordered mediator.
     """
     name = mediator.parsed.response
-    arms = [
-        assign(frame, {contrast.treatment: level}) for level in (contrast.control, contrast.treated)
-    ]
+    arms = arm_frames(frame, contrast)
     mediator_rows = np.stack([mediator.rows(arm) for arm in arms])
-    if binary_mediator or outcome.is_affine(name):
-        at_zero, at_one = (
-            np.stack([outcome.rows(arm.assign(**{name: value})) for arm in arms])
-            for value in (0, 1)
-        )
-        return Counterfactuals(mediator_rows, at_zero, at_one - at_zero)
+
+    def at(value: Any) -> np.ndarray:
+        return np.stack([outcome.rows(assign(arm, {name: value})) for arm in arms])
+
+    if family.kind == "ordered":
+        by_level = np.stack([at(level) for level in levels], axis=1)
+        return Counterfactuals(mediator_rows, None, None, by_level=by_level)
+    if family.kind == "binary" or outcome.is_affine(name):
+        base = at(0)
+        return Counterfactuals(mediator_rows, base, at(1) - base)
+    if is_log_scale(family) and outcome.is_affine(name, log=True):
+        base = at(1.0)
+        return Counterfactuals(mediator_rows, base, at(np.e) - base, log_mediator=True)
 
     def rows_at(arm: int, m: np.ndarray, part: slice = slice(None)) -> np.ndarray:
         own = arms[arm].iloc[part]
@@ -326,24 +379,42 @@ def counterfactuals(
     return Counterfactuals(mediator_rows, None, None, rows_at, outcome.knots(name))
 
 
-def check_mediator_terms(outcome: Design, frame: pd.DataFrame, mediator: str, family: str) -> None:
-    """Evaluate functions of a real-valued mediator where counterfactual values can fall.
+def is_log_scale(family: Family) -> bool:
+    """Whether the logarithm of the response is Gaussian."""
+    return family.latent == "free" and family.link == "log"
+
+
+def arm_frames(frame: pd.DataFrame, contrast: Contrast) -> list[pd.DataFrame]:
+    """The rows under control and under treatment."""
+    return [
+        assign(frame, {contrast.treatment: level}) for level in (contrast.control, contrast.treated)
+    ]
+
+
+def check_mediator_terms(
+    outcome: Design, frame: pd.DataFrame, mediator: str, family: Family
+) -> None:
+    """Evaluate functions of the mediator where counterfactual values can fall.
 
     Raises
     ------
     ValueError
         If a spline has no value outside its knots, or a function such as log none at
-        negative values; the message names the mend.
+        some values; the message names the mend.
     """
     values = frame[mediator].to_numpy(dtype=float)
     spread = 10.0 * values.std()
-    probe = frame.iloc[[0, 0, 0]].reset_index(drop=True)
-    probe[mediator] = [values.min() - spread, 0.0, values.max() + spread]
+    low, high = values.min() - spread, values.max() + spread
+    probes = np.array([low, 0.0, high])
+    if not family.valid(probes).all():
+        probes = np.array([value for value in (0.0, 1e-3, 0.5, 1.0, np.ceil(high)) if family.valid(np.array(value))])
+    probe = frame.iloc[[0] * len(probes)].reset_index(drop=True)
+    probe[mediator] = probes
     try:
         outcome.rows(probe)
     except NoRows as error:
         raise ValueError(
-            f"The outcome formula cannot be evaluated at every value that a {family} mediator "
+            f"The outcome formula cannot be evaluated at every value that a {family.name} mediator "
             f"{mediator!r} can take: {error}. {_mend(str(error), mediator)}"
         ) from None
 

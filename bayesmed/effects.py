@@ -10,7 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.design import Counterfactuals
-from bayesmed.families import FAMILIES, Family
+from bayesmed.families import FAMILIES
+from bayesmed.family import Family
 from bayesmed.potential import Draws, cell_means
 from bayesmed.summary import rounded, summarise
 

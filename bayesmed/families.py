@@ -1,71 +1,27 @@
-"""Every family of a mediator or an outcome, each one constant.
+"""Every family of a mediator or an outcome, each one constant."""
 
-A family says what the Gaussian copula needs, for NumPy arrays and PyTensor tensors alike:
-its normal score, the inverse of the score, its density and its mean. The likelihoods of
-``copula``, the counterfactual means of ``effects`` and simulation follow from these pieces
-for every pair of families.
-"""
-
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from scipy import special as sp
+from scipy import stats
 
 from bayesmed import special
+from bayesmed.family import FAR, Family, Parameters
+from bayesmed.priors import Prior
 
-Parameters = Mapping[str, Any]
+_TINY = 1e-300
+
+# --- normal scores and densities ------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Family:
-    r"""A distribution of the response given its linear predictor :math:`\eta`.
+def _residual(y: Any, eta: Any, parameters: Parameters) -> Any:
+    return (y - eta) / parameters["sigma"]
 
-    Attributes
-    ----------
-    name : str
-        The name a user gives.
-    kind : {"continuous", "binary"}
-        ``"binary"`` responses take the values 0 and 1.
-    score : callable
-        ``score(y, eta, parameters)``, the normal score :math:`\Phi^{-1}(F(y))`; for a
-        discrete family the upper end of the interval of scores of y, so that y has the
-        scores between ``score(y - 1)`` and ``score(y)``.
-    value : callable
-        ``value(e, eta, parameters)``, the quantile :math:`F^{-1}(\Phi(e))`.
-    mean : callable
-        ``mean(eta, parameters)``, the expectation on the scale of the response.
-    log_density : callable or None
-        ``log_density(y, eta, parameters)`` of a continuous family.
-    parameters : tuple of str
-        Names of the parameters beside the linear predictor, such as ``"sigma"``.
-    valid : callable
-        ``valid(y)``, a boolean array: which observed values the family can hold.
-    domain : str
-        The support in words, for messages.
-    latent : {"free", "unit", None}
-        Whether the score is linear in a normal latent variable, and if so whether its
-        residual scale is a parameter (``"free"``) or one (``"unit"``). Pairs of such
-        families may be closed under the residual correlation.
-    link : str
-        The scale of the linear predictor.
-    coefficient_scale : float or None
-        Scale of the default priors of the coefficients on the link scale; None takes the
-        scale of the response.
-    """
 
-    name: str
-    kind: Literal["continuous", "binary"]
-    score: Callable[[Any, Any, Parameters], Any]
-    value: Callable[[Any, Any, Parameters], Any]
-    mean: Callable[[Any, Parameters], Any]
-    log_density: Callable[[Any, Any, Parameters], Any] | None
-    parameters: tuple[str, ...]
-    valid: Callable[[np.ndarray], np.ndarray]
-    domain: str
-    latent: Literal["free", "unit"] | None
-    link: str
-    coefficient_scale: float | None
+def _log_residual(y: Any, eta: Any, parameters: Parameters) -> Any:
+    return (special.log(y) - eta) / parameters["sigma"]
 
 
 def _gaussian_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
@@ -73,60 +29,501 @@ def _gaussian_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
     return -0.5 * ((y - eta) / sigma) ** 2 - special.log(sigma) - special.LOG_SQRT_2PI
 
 
+def _lognormal_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
+    log_y = special.log(y)
+    return _gaussian_log_density(log_y, eta, parameters) - log_y
+
+
+def _student_t_score(y: Any, eta: Any, parameters: Parameters) -> Any:
+    nu, t = parameters["nu"], _residual(y, eta, parameters)
+    square = special.maximum(t * t, 1e-20)
+    tail = 0.5 * special.betainc(0.5 * nu, 0.5, nu / (nu + square))
+    below = special.ndtri_exp(special.log(special.maximum(tail, _TINY)))
+    return special.where(t < 0.0, below, -below)
+
+
+def _student_t_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
+    nu, t = parameters["nu"], _residual(y, eta, parameters)
+    constant = special.gammaln(0.5 * (nu + 1.0)) - special.gammaln(0.5 * nu)
+    constant = constant - 0.5 * special.log(nu * np.pi) - special.log(parameters["sigma"])
+    return constant - 0.5 * (nu + 1.0) * special.log1p(t * t / nu)
+
+
+def _student_t_value(e: Any, eta: Any, parameters: Parameters) -> Any:
+    tail = sp.stdtrit(parameters["nu"], sp.ndtr(-np.abs(e)))
+    return eta + parameters["sigma"] * np.where(e < 0.0, tail, -tail)
+
+
+def _gamma_score(y: Any, eta: Any, parameters: Parameters) -> Any:
+    shape = parameters["shape"]
+    x = shape * y * special.exp(-eta)
+    return special.score_of(special.gammainc(shape, x), special.gammaincc(shape, x))
+
+
+def _gamma_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
+    shape, log_y = parameters["shape"], special.log(y)
+    x = shape * special.exp(log_y - eta)
+    return shape * (special.log(shape) + log_y - eta) - x - log_y - special.gammaln(shape)
+
+
+def _gamma_value(e: Any, eta: Any, parameters: Parameters) -> Any:
+    shape = parameters["shape"]
+    lower = sp.gammaincinv(shape, sp.ndtr(np.minimum(e, 0.0)))
+    upper = sp.gammainccinv(shape, sp.ndtr(-np.maximum(e, 0.0)))
+    return np.exp(eta) * np.where(e < 0.0, lower, upper) / shape
+
+
+def _weibull_score(y: Any, eta: Any, parameters: Parameters) -> Any:
+    hazard = special.exp(_log_residual(y, eta, parameters))
+    return special.score_of_logs(special.log1mexp(-hazard), -hazard)
+
+
+def _weibull_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
+    w = _log_residual(y, eta, parameters)
+    return w - special.exp(w) - special.log(parameters["sigma"]) - special.log(y)
+
+
+def _loglogistic_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
+    w = _log_residual(y, eta, parameters)
+    both = special.log_expit(w) + special.log_expit(-w)
+    return both - special.log(parameters["sigma"]) - special.log(y)
+
+
+def _beta_shapes(eta: Any, parameters: Parameters) -> tuple[Any, Any]:
+    phi = parameters["phi"]
+    return phi * special.expit(eta), phi * special.expit(-eta)
+
+
+def _beta_score(y: Any, eta: Any, parameters: Parameters) -> Any:
+    a, b = _beta_shapes(eta, parameters)
+    return special.score_of(special.betainc(a, b, y), special.betainc(b, a, 1.0 - y))
+
+
+def _beta_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
+    a, b = _beta_shapes(eta, parameters)
+    constant = special.gammaln(a + b) - special.gammaln(a) - special.gammaln(b)
+    return constant + (a - 1.0) * special.log(y) + (b - 1.0) * special.log1p(-y)
+
+
+def _beta_value(e: Any, eta: Any, parameters: Parameters) -> Any:
+    a, b = _beta_shapes(eta, parameters)
+    lower = sp.betaincinv(a, b, sp.ndtr(np.minimum(e, 0.0)))
+    upper = 1.0 - sp.betaincinv(b, a, sp.ndtr(-np.maximum(e, 0.0)))
+    return np.where(e < 0.0, lower, upper)
+
+
 def _binary_score(threshold: Any, y: Any) -> Any:
-    return special.where(y < 0, -np.inf, special.where(y < 1, threshold, np.inf))
+    return special.where(y < 0, -FAR, special.where(y < 1, threshold, FAR))
+
+
+def _cutpoint(y: Any, cutpoints: Any) -> Any:
+    """Cutpoint above category y; the categories are on axis 0 of the cutpoints."""
+    if special.is_tensor(y, cutpoints):
+        return special.cutpoint(y, cutpoints, FAR)
+    cutpoints = np.asarray(cutpoints, dtype=float)
+    ends = np.full((1, *cutpoints.shape[1:]), FAR)
+    padded = np.concatenate([-ends, cutpoints, ends])
+    category = np.asarray(y).astype(int) + 1
+    if category.ndim and cutpoints.ndim > 1:  # rows against draws
+        category = category[..., 0]
+    return padded[category]
+
+
+def _ordered_value(score: Callable[..., Any]) -> Callable[..., Any]:
+    def value(e: Any, eta: Any, parameters: Parameters) -> Any:
+        below = [score(j, eta, parameters) for j in range(len(parameters["cutpoints"]))]
+        return np.sum([e > threshold for threshold in below], axis=0).astype(float)
+
+    return value
+
+
+def _ordered_mean(above: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Mean of the categories' scores; ``above(x)`` is P(latent residual > -x)."""
+
+    def mean(eta: Any, parameters: Parameters) -> Any:
+        scores = parameters["scores"]
+        total = scores[0]
+        for j, cut in enumerate(parameters["cutpoints"]):
+            total = total + (scores[j + 1] - scores[j]) * above(eta - cut)
+        return total
+
+    return mean
+
+
+def _poisson_score(y: Any, eta: Any, parameters: Parameters) -> Any:
+    rate, top = special.exp(eta), special.maximum(y, 0.0) + 1.0
+    inside = special.score_of(special.gammaincc(top, rate), special.gammainc(top, rate))
+    return special.where(y < 0.0, -FAR, inside)
+
+
+def _poisson_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
+    return y * eta - special.exp(eta) - special.gammaln(y + 1.0)
+
+
+def _negative_binomial_score(y: Any, eta: Any, parameters: Parameters) -> Any:
+    alpha, top = parameters["alpha"], special.maximum(y, 0.0) + 1.0
+    log_odds = special.log(alpha) - eta
+    p, q = special.expit(log_odds), special.expit(-log_odds)
+    inside = special.score_of(special.betainc(alpha, top, p), special.betainc(top, alpha, q))
+    return special.where(y < 0.0, -FAR, inside)
+
+
+def _negative_binomial_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
+    alpha = parameters["alpha"]
+    log_odds = special.log(alpha) - eta
+    constant = special.gammaln(y + alpha) - special.gammaln(alpha) - special.gammaln(y + 1.0)
+    return constant + alpha * special.log_expit(log_odds) + y * special.log_expit(-log_odds)
+
+
+def _negative_binomial_value(e: Any, eta: Any, parameters: Parameters) -> Any:
+    alpha = parameters["alpha"]
+    return _quantile(stats.nbinom(alpha, sp.expit(np.log(alpha) - eta)), e)
+
+
+def _binomial_score(y: Any, eta: Any, parameters: Parameters) -> Any:
+    trials = parameters["trials"]
+    inner = special.maximum(special.minimum(y, trials - 1.0), 0.0)
+    p, q = special.expit(eta), special.expit(-eta)
+    left = trials - inner
+    inside = special.score_of(
+        special.betainc(left, inner + 1.0, q), special.betainc(inner + 1.0, left, p)
+    )
+    return special.where(y < 0.0, -FAR, special.where(y < trials, inside, FAR))
+
+
+def _binomial_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
+    trials = parameters["trials"]
+    constant = special.gammaln(trials + 1.0) - special.gammaln(y + 1.0)
+    constant = constant - special.gammaln(trials - y + 1.0)
+    return constant + y * special.log_expit(eta) + (trials - y) * special.log_expit(-eta)
+
+
+def _quantile(distribution: Any, e: Any) -> Any:
+    """Quantile at a normal score, from the tail that keeps the digits."""
+    lower = distribution.ppf(sp.ndtr(np.minimum(e, 0.0)))
+    return np.where(e < 0.0, lower, distribution.isf(sp.ndtr(-np.maximum(e, 0.0))))
+
+
+# --- conditional means given the mediator's score -------------------------------------------
+
+
+def _lognormal_conditional(e: Any, eta: Any, rho: Any, parameters: Parameters) -> Any:
+    sigma = parameters["sigma"]
+    return np.exp(eta + rho * sigma * e + 0.5 * (1.0 - rho**2) * sigma**2)
+
+
+# --- default priors, from the response on the scale of the linear predictor -----------------
+
+
+def _scale_prior(working: np.ndarray) -> Prior:
+    return Prior("Exponential", scale=float(working.std()))
+
+
+def _degrees_prior(working: np.ndarray) -> Prior:
+    return Prior("TruncatedNormal", mu=2.0, sigma=30.0, lower=2.0)
+
+
+def _positive_prior(working: np.ndarray) -> Prior:
+    return Prior("LogNormal", mu=1.0, sigma=1.5)
+
+
+# --- supports -------------------------------------------------------------------------------
+
+
+def _positive(y: np.ndarray) -> np.ndarray:
+    return np.isfinite(y) & (y > 0.0)
+
+
+def _whole(y: np.ndarray) -> np.ndarray:
+    return np.isfinite(y) & (y >= 0.0) & (y == np.floor(y))
 
 
 def _is_binary(y: np.ndarray) -> np.ndarray:
     return (y == 0) | (y == 1)
 
 
+# --- exponential moments of mediators -------------------------------------------------------
+
+
+def _never_unless_flat(slope: Any, eta: Any, parameters: Parameters) -> Any:
+    return slope == 0.0
+
+
+def _only_falling(slope: Any, eta: Any, parameters: Parameters) -> Any:
+    return slope <= 0.0
+
+
+def _gamma_moment(slope: Any, eta: Any, parameters: Parameters) -> Any:
+    return slope * np.exp(eta) < parameters["shape"]
+
+
+def _negative_binomial_moment(slope: Any, eta: Any, parameters: Parameters) -> Any:
+    return np.expm1(slope) * np.exp(eta) < parameters["alpha"]
+
+
+# --- the families ---------------------------------------------------------------------------
+
 GAUSSIAN = Family(
     name="gaussian",
     kind="continuous",
-    score=lambda y, eta, parameters: (y - eta) / parameters["sigma"],
+    score=_residual,
     value=lambda e, eta, parameters: eta + parameters["sigma"] * e,
     mean=lambda eta, parameters: eta,
     log_density=_gaussian_log_density,
-    parameters=("sigma",),
+    parameters={"sigma": _scale_prior},
     valid=np.isfinite,
     domain="finite numbers",
-    latent="free",
     link="identity",
-    coefficient_scale=None,
+    working=lambda y: y,
+    latent="free",
+    additive=True,
+    scale="sigma",
+    conditional=lambda e, eta, rho, parameters: eta + rho * parameters["sigma"] * e,
+)
+
+STUDENT_T = Family(
+    name="student_t",
+    kind="continuous",
+    score=_student_t_score,
+    value=_student_t_value,
+    mean=lambda eta, parameters: eta,
+    log_density=_student_t_log_density,
+    parameters={"sigma": _scale_prior, "nu": _degrees_prior},
+    lower={"nu": 2.0},
+    valid=np.isfinite,
+    domain="finite numbers",
+    link="identity",
+    working=lambda y: y,
+    additive=True,
+    scale="sigma",
+    exponential_moment=_never_unless_flat,
+)
+
+TOBIT = Family(
+    name="tobit",
+    kind="continuous",
+    score=_residual,
+    value=lambda e, eta, parameters: eta + parameters["sigma"] * e,
+    mean=lambda eta, parameters: eta,
+    log_density=_gaussian_log_density,
+    parameters={"sigma": _scale_prior},
+    valid=np.isfinite,
+    domain="finite numbers, censored at known limits",
+    link="identity",
+    working=lambda y: y,
+    takes=("lower", "upper"),
+    latent="free",
+    additive=True,
+    scale="sigma",
+    conditional=lambda e, eta, rho, parameters: eta + rho * parameters["sigma"] * e,
+    outcome_only=True,
+)
+
+LOGNORMAL = Family(
+    name="lognormal",
+    kind="continuous",
+    score=_log_residual,
+    value=lambda e, eta, parameters: np.exp(eta + parameters["sigma"] * e),
+    mean=lambda eta, parameters: np.exp(eta + 0.5 * parameters["sigma"] ** 2),
+    log_density=_lognormal_log_density,
+    parameters={"sigma": _scale_prior},
+    valid=_positive,
+    domain="positive numbers",
+    link="log",
+    working=np.log,
+    takes=("event",),
+    latent="free",
+    multiplicative=True,
+    scale="sigma",
+    conditional=_lognormal_conditional,
+    exponential_moment=_only_falling,
+)
+
+GAMMA = Family(
+    name="gamma",
+    kind="continuous",
+    score=_gamma_score,
+    value=_gamma_value,
+    mean=lambda eta, parameters: np.exp(eta),
+    log_density=_gamma_log_density,
+    parameters={"shape": _positive_prior},
+    valid=_positive,
+    domain="positive numbers",
+    link="log",
+    working=np.log,
+    takes=("event",),
+    multiplicative=True,
+    exponential_moment=_gamma_moment,
+)
+
+WEIBULL = Family(
+    name="weibull",
+    kind="continuous",
+    score=_weibull_score,
+    value=lambda e, eta, parameters: np.exp(eta + parameters["sigma"] * np.log(-sp.log_ndtr(-e))),
+    mean=lambda eta, parameters: np.exp(eta) * sp.gamma(1.0 + parameters["sigma"]),
+    log_density=_weibull_log_density,
+    parameters={"sigma": _scale_prior},
+    valid=_positive,
+    domain="positive numbers",
+    link="log",
+    working=np.log,
+    takes=("event",),
+    multiplicative=True,
+    scale="sigma",
+    outcome_only=True,
+)
+
+LOGLOGISTIC = Family(
+    name="loglogistic",
+    kind="continuous",
+    score=lambda y, eta, parameters: special.ndtri_expit(_log_residual(y, eta, parameters)),
+    value=lambda e, eta, parameters: np.exp(
+        eta + parameters["sigma"] * (sp.log_ndtr(e) - sp.log_ndtr(-e))
+    ),
+    mean=lambda eta, parameters: np.exp(eta) / np.sinc(parameters["sigma"]),
+    log_density=_loglogistic_log_density,
+    parameters={"sigma": _scale_prior},
+    valid=_positive,
+    domain="positive numbers",
+    link="log",
+    working=np.log,
+    takes=("event",),
+    multiplicative=True,
+    scale="sigma",
+    finite_mean=lambda parameters: parameters["sigma"] < 1.0,
+    outcome_only=True,
+)
+
+BETA = Family(
+    name="beta",
+    kind="continuous",
+    score=_beta_score,
+    value=_beta_value,
+    mean=lambda eta, parameters: special.expit(eta),
+    log_density=_beta_log_density,
+    parameters={"phi": _positive_prior},
+    valid=lambda y: (y > 0.0) & (y < 1.0),
+    domain="numbers strictly between 0 and 1",
+    link="logit",
+    coefficient_scale=2.5,
 )
 
 PROBIT = Family(
     name="probit",
     kind="binary",
     score=lambda y, eta, parameters: _binary_score(-eta, y),
-    value=lambda e, eta, parameters: special.where(e > -eta, 1.0, 0.0),
+    value=lambda e, eta, parameters: np.where(e > -eta, 1.0, 0.0),
     mean=lambda eta, parameters: special.ndtr(eta),
-    log_density=None,
-    parameters=(),
     valid=_is_binary,
     domain="0 and 1",
-    latent="unit",
     link="probit",
     coefficient_scale=1.5,
+    latent="unit",
 )
 
 LOGIT = Family(
     name="logit",
     kind="binary",
     score=lambda y, eta, parameters: _binary_score(special.ndtri_expit(-eta), y),
-    value=lambda e, eta, parameters: special.where(e > special.ndtri_expit(-eta), 1.0, 0.0),
+    value=lambda e, eta, parameters: np.where(e > special.ndtri_expit(-eta), 1.0, 0.0),
     mean=lambda eta, parameters: special.expit(eta),
-    log_density=None,
-    parameters=(),
     valid=_is_binary,
     domain="0 and 1",
-    latent=None,
     link="logit",
     coefficient_scale=2.5,
 )
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (GAUSSIAN, PROBIT, LOGIT)}
+
+def _ordered_probit_score(y: Any, eta: Any, parameters: Parameters) -> Any:
+    return _cutpoint(y, parameters["cutpoints"]) - eta
+
+
+def _ordered_logit_score(y: Any, eta: Any, parameters: Parameters) -> Any:
+    x = _cutpoint(y, parameters["cutpoints"]) - eta
+    far = abs(x) > 0.5 * FAR
+    return special.where(far, x, special.ndtri_expit(special.where(far, 0.0, x)))
+
+
+ORDERED_PROBIT = Family(
+    name="ordered_probit",
+    kind="ordered",
+    score=_ordered_probit_score,
+    value=_ordered_value(_ordered_probit_score),
+    mean=_ordered_mean(sp.ndtr),
+    parameters={"cutpoints": lambda working: Prior("Normal", mu=0.0, sigma=2.0)},
+    valid=_whole,
+    domain="ordered categories",
+    link="probit",
+    coefficient_scale=1.5,
+    latent="unit",
+)
+
+ORDERED_LOGIT = Family(
+    name="ordered_logit",
+    kind="ordered",
+    score=_ordered_logit_score,
+    value=_ordered_value(_ordered_logit_score),
+    mean=_ordered_mean(sp.expit),
+    parameters={"cutpoints": lambda working: Prior("Normal", mu=0.0, sigma=3.5)},
+    valid=_whole,
+    domain="ordered categories",
+    link="logit",
+    coefficient_scale=2.5,
+)
+
+POISSON = Family(
+    name="poisson",
+    kind="count",
+    score=_poisson_score,
+    value=lambda e, eta, parameters: _quantile(stats.poisson(np.exp(eta)), e),
+    mean=lambda eta, parameters: np.exp(eta),
+    log_density=_poisson_log_density,
+    valid=_whole,
+    domain="whole numbers from 0",
+    link="log",
+    working=lambda y: np.log(y + 0.5),
+    takes=("exposure",),
+)
+
+NEGATIVE_BINOMIAL = Family(
+    name="negative_binomial",
+    kind="count",
+    score=_negative_binomial_score,
+    value=_negative_binomial_value,
+    mean=lambda eta, parameters: np.exp(eta),
+    log_density=_negative_binomial_log_density,
+    parameters={"alpha": _positive_prior},
+    valid=_whole,
+    domain="whole numbers from 0",
+    link="log",
+    working=lambda y: np.log(y + 0.5),
+    takes=("exposure",),
+    exponential_moment=_negative_binomial_moment,
+)
+
+BINOMIAL = Family(
+    name="binomial",
+    kind="count",
+    score=_binomial_score,
+    value=lambda e, eta, parameters: _quantile(stats.binom(parameters["trials"], sp.expit(eta)), e),
+    mean=lambda eta, parameters: parameters["trials"] * special.expit(eta),
+    log_density=_binomial_log_density,
+    valid=_whole,
+    domain="whole numbers from 0 to the trials",
+    link="logit",
+    coefficient_scale=2.5,
+    needs=("trials",),
+    outcome_only=True,
+)
+
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        GAUSSIAN, PROBIT, LOGIT, STUDENT_T, LOGNORMAL, GAMMA, ORDERED_PROBIT, ORDERED_LOGIT,
+        POISSON, NEGATIVE_BINOMIAL, BINOMIAL, TOBIT, WEIBULL, LOGLOGISTIC, BETA,
+    )
+}  # fmt: skip
 
 
 def resolve_family(family: "str | Family", equation: str) -> Family:
@@ -135,12 +532,19 @@ def resolve_family(family: "str | Family", equation: str) -> Family:
     Raises
     ------
     ValueError
-        If no family has that name.
+        If no family has that name, or it cannot stand in that equation.
     """
-    if isinstance(family, Family):
-        return family
-    if not isinstance(family, str) or family not in FAMILIES:
+    if not isinstance(family, Family) and (
+        not isinstance(family, str) or family not in FAMILIES
+    ):
         raise ValueError(
-            f"{equation}_family={family!r} is not a family; choose one of {sorted(FAMILIES)}."
+            f"{equation}_family={family!r} is not a family; choose one of {sorted(FAMILIES)}, or "
+            "give a bm.Family."
         )
-    return FAMILIES[family]
+    found = family if isinstance(family, Family) else FAMILIES[family]
+    if equation == "mediator" and found.outcome_only:
+        raise ValueError(
+            f"The {found.name} family is for outcomes; choose a mediator family among "
+            f"{sorted(name for name, one in FAMILIES.items() if not one.outcome_only)}."
+        )
+    return found

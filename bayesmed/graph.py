@@ -11,7 +11,7 @@ from pymc.logprob.transforms import Transform
 from bayesmed import copula
 from bayesmed.closed import ClosedMap
 from bayesmed.coefficients import ClosedInputs, coefficient_variable
-from bayesmed.families import Family
+from bayesmed.family import Family
 from bayesmed.priors import Prior
 
 if TYPE_CHECKING:

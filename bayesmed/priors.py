@@ -1,14 +1,11 @@
-"""Priors: what a user may state, and the defaults taken from the scale of the data."""
+"""Priors that a user may state."""
 
 import inspect
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from bayesmed.design import INTERCEPT, Design
-from bayesmed.families import Family
 
 #: Parameters that are positive in every PyMC distribution that has them.
 _POSITIVE = ("sigma", "tau", "scale", "nu", "lam")
@@ -121,76 +118,6 @@ class Prior:
             low, high = (None if end is None else float(end.eval()) for end in ends)
             return (-math.inf if low is None else low, math.inf if high is None else high)
         raise ValueError(f"{self!r} has a support that is not an interval; choose another prior.")
-
-
-def default_priors(design: Design, family: Family, y: np.ndarray) -> dict[str, Prior]:
-    r"""Weakly informative priors on the scale of the data.
-
-    With :math:`S` the standard deviation of the response (one on a probit or logit scale),
-    :math:`c` = 2.5 (probit 1.5) and :math:`s_j` the standard deviation of column j:
-
-    - coefficients: :math:`Normal(0, c S / s_j)`;
-    - the intercept *at the means of the columns*: :math:`Normal(\bar y, c S)`, mean zero on a
-      probit or logit scale;
-    - residual standard deviation: :math:`Exponential` with mean :math:`S`.
-
-    Without an intercept in the formula, root mean squares replace standard deviations in the
-    priors of the coefficients.
-
-    Returns
-    -------
-    dict
-        A prior for each column of the design and each parameter of the family.
-    """
-    centred = INTERCEPT in design.terms
-    spread = design.matrix.std(axis=0) if centred else np.sqrt((design.matrix**2).mean(axis=0))
-    multiple = family.coefficient_scale or 2.5
-    location, scale = (0.0, 1.0) if family.coefficient_scale else (float(y.mean()), float(y.std()))
-    if not centred and family.coefficient_scale is None:
-        scale = float(np.sqrt((y**2).mean()))
-    priors = {
-        term: Prior("Normal", mu=0.0, sigma=multiple * scale / float(width))
-        for term, width in zip(design.terms, spread, strict=True)
-        if term != INTERCEPT
-    }
-    if centred:
-        priors[INTERCEPT] = Prior("Normal", mu=location, sigma=multiple * scale)
-    for parameter in family.parameters:
-        priors[parameter] = Prior("Exponential", scale=float(y.std()))
-    ordered = [*design.terms, *family.parameters]
-    return {name: priors[name] for name in ordered}
-
-
-def merge_priors(
-    defaults: dict[str, Prior], given: Mapping[str, Prior], equation: str, family: Family
-) -> dict[str, Prior]:
-    """Replace defaults by what the user stated.
-
-    Raises
-    ------
-    ValueError
-        If a name is not a coefficient or parameter of the equation, or the prior of a scale
-        reaches below zero.
-    TypeError
-        If a value is not a Prior.
-    """
-    for name, prior in given.items():
-        if name not in defaults:
-            raise ValueError(
-                f"priors[{equation!r}] names {name!r}, which the {equation} equation does not "
-                f"have; it has {list(defaults)}."
-            )
-        if not isinstance(prior, Prior):
-            raise TypeError(
-                f"priors[{equation!r}][{name!r}] must be a bm.Prior, for example "
-                f'bm.Prior("Normal", mu=0, sigma=1); {prior!r} was given.'
-            )
-        if name in family.parameters and prior.bounds[0] < 0.0:
-            raise ValueError(
-                f"priors[{equation!r}][{name!r}]: {prior!r} reaches below zero, but {name} is "
-                "positive; use a prior such as HalfNormal, Exponential or Gamma."
-            )
-    return {**defaults, **given}
 
 
 def check_rho(rho: float | Prior) -> None:

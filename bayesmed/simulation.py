@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bayesmed.families import Family, resolve_family
+from bayesmed.families import resolve_family
+from bayesmed.family import Family
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from scipy import special as sp
 
 SQRT2 = float(np.sqrt(2.0))
 LOG_SQRT_2PI = float(0.5 * np.log(2.0 * np.pi))
+LOG_HALF = float(np.log(0.5))
+_TINY = 1e-300
 
 
 def is_tensor(*values: Any) -> bool:
@@ -101,3 +103,72 @@ def ndtri_expit(x: Any) -> Any:
     down = where(positive, 0.0, x)
     erfcinv = _pt().erfcinv if is_tensor(x) else sp.erfcinv
     return SQRT2 * where(positive, erfcinv(2.0 * expit(-up)), -erfcinv(2.0 * expit(down)))
+
+
+
+def minimum(a: Any, b: Any) -> Any:
+    """Elementwise minimum."""
+    return _pt().minimum(a, b) if is_tensor(a, b) else np.minimum(a, b)
+
+
+def log1p(x: Any) -> Any:
+    """log(1 + x)."""
+    return _pt().log1p(x) if is_tensor(x) else np.log1p(x)
+
+
+def gammaln(x: Any) -> Any:
+    """Logarithm of the gamma function."""
+    return _pt().gammaln(x) if is_tensor(x) else sp.gammaln(x)
+
+
+def gammainc(a: Any, x: Any) -> Any:
+    """Regularised lower incomplete gamma function."""
+    return _pt().gammainc(a, x) if is_tensor(a, x) else sp.gammainc(a, x)
+
+
+def gammaincc(a: Any, x: Any) -> Any:
+    """Regularised upper incomplete gamma function."""
+    return _pt().gammaincc(a, x) if is_tensor(a, x) else sp.gammaincc(a, x)
+
+
+def betainc(a: Any, b: Any, x: Any) -> Any:
+    """Regularised incomplete beta function."""
+    return _pt().betainc(a, b, x) if is_tensor(a, b, x) else sp.betainc(a, b, x)
+
+
+def log1mexp(x: Any) -> Any:
+    """log(1 - exp(x)) for x < 0, accurate near zero and far from it."""
+    if is_tensor(x):
+        return _pt().log1mexp(x)
+    near = x > LOG_HALF
+    return np.where(
+        near,
+        np.log(-np.expm1(np.where(near, x, -1.0))),
+        np.log1p(-np.exp(np.where(near, -1.0, x))),
+    )
+
+
+def ndtri_exp(x: Any) -> Any:
+    """Normal quantile of a probability given as its logarithm."""
+    return _pt().ndtri_exp(x) if is_tensor(x) else sp.ndtri_exp(x)
+
+
+def score_of_logs(log_lower: Any, log_upper: Any) -> Any:
+    """Normal score from the logarithms of both tail probabilities; the smaller one serves."""
+    low = log_lower < log_upper
+    # The branch not taken gets a harmless argument, so that no gradient is 0 * inf.
+    below = ndtri_exp(where(low, log_lower, LOG_HALF))
+    above = ndtri_exp(where(low, LOG_HALF, log_upper))
+    return where(low, below, -above)
+
+
+def score_of(lower: Any, upper: Any) -> Any:
+    """Normal score from both tail probabilities, which sum to one."""
+    return score_of_logs(log(maximum(lower, _TINY)), log(maximum(upper, _TINY)))
+
+
+def cutpoint(y: Any, cutpoints: Any, far: float) -> Any:
+    """Cutpoint above each category of tensors, with -far and far at the two ends."""
+    pt = _pt()
+    padded = pt.concatenate([[-far], cutpoints, [far]])
+    return padded[pt.cast(y, "int64") + 1]

@@ -11,7 +11,7 @@ from bayesmed.curve import (
     probit_cells,
 )
 from bayesmed.design import Counterfactuals
-from bayesmed.families import Family
+from bayesmed.family import Family
 from bayesmed.potential import ARMS, expected_rows
 
 #: Brackets for roots that have no closed form, dense near |rho| = 1.

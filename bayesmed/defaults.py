@@ -1,0 +1,155 @@
+"""Default priors, taken from the scale of the data, and what a user states in their place."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from bayesmed.design import INTERCEPT, Design
+from bayesmed.family import Family
+from bayesmed.priors import Prior
+
+
+def working_scale(family: Family, y: np.ndarray, offset: np.ndarray | None) -> tuple[float, float]:
+    """Centre and spread of the response on the scale of the linear predictor.
+
+    Zero and one where that scale is fixed (probit, logit).
+    """
+    if family.working is None:
+        return 0.0, 1.0
+    working = working_values(family, y, offset)
+    return float(working.mean()), float(working.std())
+
+
+def working_values(family: Family, y: np.ndarray, offset: np.ndarray | None) -> np.ndarray:
+    """The response on the scale of the linear predictor, without its offset."""
+    assert family.working is not None
+    working = np.asarray(family.working(y), dtype=float)
+    return working if offset is None else working - offset
+
+
+def default_priors(
+    design: Design,
+    family: Family,
+    y: np.ndarray,
+    offset: np.ndarray | None = None,
+    without: tuple[str, ...] = (),
+) -> dict[str, Prior]:
+    r"""Weakly informative priors on the scale of the data.
+
+    With w the response on the scale of the linear predictor (its logarithm for log links,
+    counts plus one half), S the standard deviation of w, :math:`s_j` that of column j:
+
+    - coefficients: :math:`Normal(0, 2.5 S / s_j)`;
+    - the intercept *at the means of the columns*: :math:`Normal(\bar w, 2.5 S)`;
+    - on a probit or logit scale, c in place of 2.5 S (1.5 or 2.5), and mean zero;
+    - cutpoints of ordered families, *at the means of the columns*: increasing, each
+      :math:`Normal(0, 2)` (probit) or :math:`Normal(0, 3.5)` (logit) before they are put in
+      order;
+    - sigma: :math:`Exponential` with mean S; degrees of freedom: :math:`Normal(2, 30)` above
+      2; shapes, alpha and phi: :math:`LogNormal(1, 1.5)`.
+
+    Without an intercept in the formula, root mean squares replace standard deviations in the
+    priors of the coefficients.
+
+    Parameters
+    ----------
+    design : Design
+    family : Family
+    y : numpy.ndarray
+        Response, shape (obs,).
+    offset : numpy.ndarray, optional
+    without : tuple of str
+        Parameters that have a regression of their own.
+
+    Returns
+    -------
+    dict
+        A prior for each column of the design and each parameter of the family.
+    """
+    centred = INTERCEPT in design.terms or bool(family.vectors)
+    spread = design.matrix.std(axis=0) if centred else np.sqrt((design.matrix**2).mean(axis=0))
+    location, scale = working_scale(family, y, offset)
+    if not centred and family.working is not None:
+        scale = float(np.sqrt((working_values(family, y, offset) ** 2).mean()))
+    multiple = family.coefficient_scale or 2.5
+    priors = {
+        term: Prior("Normal", mu=0.0, sigma=multiple * scale / float(width))
+        for term, width in zip(design.terms, spread, strict=True)
+        if term != INTERCEPT
+    }
+    if INTERCEPT in design.terms:
+        priors[INTERCEPT] = Prior("Normal", mu=location, sigma=multiple * scale)
+    working = np.array([0.0, 1.0])
+    if family.working is not None:
+        working = working_values(family, y, offset)
+    for name, default in family.parameters.items():
+        if name not in without:
+            priors[name] = default(working)
+    ordered = [*design.terms, *(name for name in family.parameters if name not in without)]
+    return {name: priors[name] for name in ordered}
+
+
+def default_scale_priors(
+    design: Design, family: Family, y: np.ndarray, offset: np.ndarray | None
+) -> dict[str, Prior]:
+    r"""Priors of a regression of :math:`\log\sigma`.
+
+    The intercept at the means of the columns is :math:`Normal(\log S, 1)`, coefficients
+    are :math:`Normal(0, 1 / s_j)`.
+    """
+    spread = working_scale(family, y, offset)[1]
+    width = design.matrix.std(axis=0)
+    return {
+        term: Prior("Normal", mu=float(np.log(spread)), sigma=1.0)
+        if term == INTERCEPT
+        else Prior("Normal", mu=0.0, sigma=1.0 / float(own))
+        for term, own in zip(design.terms, width, strict=True)
+    }
+
+
+def merge_priors(
+    defaults: dict[str, Prior], given: Mapping[str, Prior], equation: str, family: Family
+) -> dict[str, Prior]:
+    """Replace defaults by what the user stated.
+
+    Raises
+    ------
+    ValueError
+        If a name is not a coefficient or parameter of the equation, or the prior of a scale
+        reaches below zero.
+    TypeError
+        If a value is not a Prior.
+    """
+    for name, prior in given.items():
+        if name not in defaults:
+            raise ValueError(
+                f"priors[{equation!r}] names {name!r}, which the {equation} equation does not "
+                f"have; it has {list(defaults)}."
+            )
+        if not isinstance(prior, Prior):
+            raise TypeError(
+                f"priors[{equation!r}][{name!r}] must be a bm.Prior, for example "
+                f'bm.Prior("Normal", mu=0, sigma=1); {prior!r} was given.'
+            )
+        lowest = family.lower.get(name, 0.0)
+        bounded = name in family.parameters and name not in family.vectors
+        if bounded and prior.bounds[0] < lowest:
+            raise ValueError(
+                f"priors[{equation!r}][{name!r}]: {prior!r} reaches below {_shown(lowest)}, but {name} "
+                f"{_must(lowest)}; use a prior such as {_example(lowest)}."
+            )
+    return {**defaults, **given}
+
+
+def _shown(lowest: float) -> str:
+    return "zero" if lowest == 0.0 else f"{lowest:g}"
+
+
+def _must(lowest: float) -> str:
+    return "is positive" if lowest == 0.0 else f"lies above {lowest:g}"
+
+
+def _example(lowest: float) -> str:
+    if lowest == 0.0:
+        return "HalfNormal, Exponential or Gamma"
+    return f'Prior("TruncatedNormal", mu={lowest:g}, sigma=30, lower={lowest:g})'
