@@ -1,11 +1,9 @@
-"""Checks of the roles of variables and of binary responses, each with its mend."""
+"""Checks of the roles of variables and of separation, each with its mend."""
 
 import numpy as np
-import pandas as pd
 from scipy import optimize
 
 from bayesmed.design import INTERCEPT, Design, Parsed
-from bayesmed.family import Family
 
 # A linear program decides separation; beyond this many rows a random part serves.
 _SEPARATION_ROWS = 5000
@@ -46,33 +44,6 @@ def check_roles(mediator: Parsed, outcome: Parsed, treatment: str, columns: list
         raise ValueError(
             f"The mediator {mediator.response!r} does not stand in the outcome formula "
             f"{outcome.text!r}; the ACME would be zero by construction. Add it."
-        )
-
-
-def check_binary_response(column: pd.Series, family: Family, equation: str) -> None:
-    """Check that the observed response lies in the family's support.
-
-    Raises
-    ------
-    ValueError
-        Naming the values and rows that do not.
-    """
-    name = column.name
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        levels = column.cat.categories.tolist()
-        raise ValueError(
-            f"The {equation} {name!r} is categorical with levels {levels}, but the {family.name} "
-            f"family takes {family.domain}; recode it, for example "
-            f"df[{name!r}] = (df[{name!r}] == {levels[-1]!r}).astype(int)."
-        )
-    values = column.to_numpy(dtype=float)
-    bad = ~family.valid(values)
-    if bad.any():
-        shown = sorted({f"{value:g}" for value in values[bad]})[:5]
-        raise ValueError(
-            f"The {equation} {name!r} has {int(bad.sum())} value(s) outside the support of the "
-            f"{family.name} family ({family.domain}), such as {', '.join(shown)}; recode it or "
-            "choose another family."
         )
 
 

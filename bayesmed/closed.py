@@ -10,18 +10,25 @@ with :math:`k = \sqrt{1-\rho^2}` and :math:`d(\beta) = c - A\beta`,
 Gaussian outcome     :math:`\sigma_y = s/k`, :math:`b(\rho) = b_0 - (\rho/k)(s/\sigma_m) d`
 probit outcome       :math:`b(\rho) = k b_0 - (\rho/\sigma_m) d`
 ===================  ===========================================================
+
+Tobit and log-normal outcomes, censored or not, are Gaussian on their latent scale; a log-normal
+mediator is Gaussian where its logarithm enters the outcome. An ordered probit outcome is a
+probit one whose cutpoints become :math:`k \kappa_0 + (\rho/\sigma_m) d_0`, with d_0 the part of
+d on the constant that the cutpoints supply.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import linalg
 
 from bayesmed import special
-from bayesmed.design import Design
-from bayesmed.family import Family
-from bayesmed.frame import Contrast, Frame, assign
+from bayesmed.design import Design, arm_frames
+
+if TYPE_CHECKING:
+    from bayesmed.model import MediationModel
 
 _SPAN_TOLERANCE = 1e-8
 
@@ -38,49 +45,79 @@ class ClosedMap:
         A, padded with zeros on D, shape (outcome_term, mediator_term).
     latent : {"free", "unit"}
         Whether the outcome's residual scale is a parameter.
+    constant : float, array or tensor
+        The part of c that falls on the constant which free cutpoints supply; else zero.
+    constant_loading : numpy.ndarray or tensor
+        The row of A of that constant, shape (mediator_term,).
     """
 
     direction: Any
     loading: Any
     latent: str
+    constant: Any
+    constant_loading: Any
 
     def shift(self, mediator_coef: Any) -> Any:
         """d = c - A beta; coefficients have their terms on the last axis."""
         return self.direction - mediator_coef @ self.loading.T
 
     def structural(
-        self, coef0: Any, scale0: Any, mediator_coef: Any, mediator_sigma: Any, rho: Any
-    ) -> tuple[Any, Any]:
-        """Coefficients and residual scale at rho from those at rho = 0.
+        self,
+        coef0: Any,
+        parameters0: Mapping[str, Any],
+        mediator_coef: Any,
+        mediator_sigma: Any,
+        rho: Any,
+    ) -> tuple[Any, dict[str, Any]]:
+        """Coefficients and parameters at rho from those at rho = 0.
 
         Parameters
         ----------
         coef0 : array or tensor
             Shape (..., outcome_term).
-        scale0 : array, tensor or None
-            Residual scale s at rho = 0, shape (...); None for a unit scale.
+        parameters0 : mapping
+            At rho = 0: ``sigma`` of shape (...), or ``cutpoints`` of shape (category - 1, ...),
+            or nothing.
         mediator_coef : array or tensor
             Shape (..., mediator_term).
         mediator_sigma, rho : array or tensor
             Shape (...), or scalar.
         """
         k = special.sqrt((1.0 - rho) * (1.0 + rho))
+        shift = self.shift(mediator_coef)
         if self.latent == "unit":
-            step = _last(rho / mediator_sigma)
-            return _last(k) * coef0 - step * self.shift(mediator_coef), None
-        step = _last((rho / k) * (scale0 / mediator_sigma))
-        return coef0 - step * self.shift(mediator_coef), scale0 / k
+            step = rho / mediator_sigma
+            coef = _last(k) * coef0 - _last(step) * shift
+            return coef, self._cutpoints(parameters0, k, step, mediator_coef)
+        step = (rho / k) * (parameters0["sigma"] / mediator_sigma)
+        return coef0 - _last(step) * shift, {"sigma": parameters0["sigma"] / k}
 
     def regression(
-        self, coef: Any, scale: Any, mediator_coef: Any, mediator_sigma: Any, rho: Any
-    ) -> tuple[Any, Any]:
-        """The inverse of :meth:`structural`: coefficients and scale at rho = 0."""
+        self,
+        coef: Any,
+        parameters: Mapping[str, Any],
+        mediator_coef: Any,
+        mediator_sigma: Any,
+        rho: Any,
+    ) -> tuple[Any, dict[str, Any]]:
+        """The inverse of :meth:`structural`: coefficients and parameters at rho = 0."""
         k = special.sqrt((1.0 - rho) * (1.0 + rho))
+        shift = self.shift(mediator_coef)
         if self.latent == "unit":
-            step = _last(rho / mediator_sigma)
-            return (coef + step * self.shift(mediator_coef)) / _last(k), None
-        step = _last(rho * (scale / mediator_sigma))
-        return coef + step * self.shift(mediator_coef), scale * k
+            step = rho / mediator_sigma / k
+            coef0 = coef / _last(k) + _last(step) * shift
+            return coef0, self._cutpoints(parameters, 1.0 / k, -step, mediator_coef)
+        step = rho * (parameters["sigma"] / mediator_sigma)
+        return coef + _last(step) * shift, {"sigma": parameters["sigma"] * k}
+
+    def _cutpoints(
+        self, parameters: Mapping[str, Any], factor: Any, step: Any, mediator_coef: Any
+    ) -> dict[str, Any]:
+        """Cutpoints stand on the other side of the linear predictor than its constant."""
+        if "cutpoints" not in parameters:
+            return {}
+        constant = self.constant - mediator_coef @ self.constant_loading
+        return {"cutpoints": factor * parameters["cutpoints"] + step * constant}
 
 
 def _last(value: Any) -> Any:
@@ -111,37 +148,29 @@ class Closedness:
     outcome_only: tuple[str, ...]
 
 
-def closedness(
-    mediator: Design,
-    outcome: Design,
-    families: tuple[Family, Family],
-    frame: Frame,
-    contrast: Contrast,
-) -> Closedness:
+def closedness(model: "MediationModel") -> Closedness:
     """Decide by the span of the stacked rows whether the pair is closed."""
+    mediator, outcome = model.designs
     name = mediator.parsed.response
-    outcome_only = _outcome_only(mediator, outcome, contrast.treatment)
-    if families[0].latent != "free" or families[1].latent is None:
-        reason = (
-            f"a {families[0].name} mediator with a {families[1].name} outcome: the likelihood "
-            "depends on rho through the shape of the two distributions"
-        )
+    outcome_only = _outcome_only(mediator, outcome, model.contrast.treatment)
+    reason = _open_reason(model)
+    if reason:
         return Closedness(None, reason, False, outcome_only)
-    frames = [
-        frame.data,
-        assign(frame.data, {contrast.treatment: contrast.control}),
-        assign(frame.data, {contrast.treatment: contrast.treated}),
-    ]
-    stacked_m = np.vstack([mediator.rows(rows) for rows in frames])
-    stacked_y = np.vstack([outcome.rows(rows) for rows in frames])
-    values = np.concatenate([rows[name].to_numpy(dtype=float) for rows in frames])
+    rows_m, rows_y, values, offset = _stacked(model)
     holds_m = _columns_with(outcome, name)
-    loading = np.zeros((stacked_y.shape[1], stacked_m.shape[1]))
-    loading[~holds_m], gap_m = _solve(stacked_y[:, ~holds_m], stacked_m)
-    direction, gap_y = _solve(stacked_y, values[:, None])
+    if model.families[1].vectors:  # the cutpoints supply a constant, as the last column
+        rows_y = np.column_stack([rows_y, np.ones(len(rows_y))])
+        holds_m = np.append(holds_m, False)
+    loading = np.zeros((rows_y.shape[1], rows_m.shape[1]))
+    loading[~holds_m], gap_m = _solve(rows_y[:, ~holds_m], rows_m)
+    direction, gap_y = _solve(rows_y, values[:, None])
     outside = [
         term for term, gap in zip(mediator.terms, gap_m, strict=True) if gap > _SPAN_TOLERANCE
     ]
+    if offset is not None:
+        shift, gap = _solve(rows_y[:, ~holds_m], offset[:, None])
+        direction[~holds_m] -= shift
+        outside += ["the offset"] if gap[0] > _SPAN_TOLERANCE else []
     if outside:
         reason = (
             f"{outside} stand in the mediator equation but not in the outcome equation: this "
@@ -150,12 +179,55 @@ def closedness(
         return Closedness(None, reason, True, outcome_only)
     if gap_y[0] > _SPAN_TOLERANCE:
         reason = (
-            f"the mediator {name!r} enters the outcome only through functions of it, so the "
-            "functional form speaks about rho"
+            f"functional form: the mediator {name!r} does not enter the outcome on the scale on "
+            "which it is Gaussian"
         )
         return Closedness(None, reason, False, outcome_only)
-    closed = ClosedMap(direction[:, 0], loading, str(families[1].latent))
+    count = len(outcome.terms)
+    constant = direction[count:, 0].sum()  # of one row or none
+    closed = ClosedMap(
+        direction[:count, 0], loading[:count], str(model.families[1].latent), constant,
+        loading[count:].sum(axis=0),
+    )  # fmt: skip
     return Closedness(closed, "", False, outcome_only)
+
+
+def _stacked(model: "MediationModel") -> tuple[Any, Any, Any, Any]:
+    """Observed, control and treated rows of both designs, the Gaussian mediator, its offset."""
+    mediator, outcome = model.designs
+    frames = [model.frame.data, *arm_frames(model.frame.data, model.contrast)]
+    working = model.families[0].working
+    assert working is not None
+    column = [rows[mediator.parsed.response].to_numpy(dtype=float) for rows in frames]
+    offset = model.responses[0].offset
+    return (
+        np.vstack([mediator.rows(rows) for rows in frames]),
+        np.vstack([outcome.rows(rows) for rows in frames]),
+        np.concatenate([working(values) for values in column]),
+        None if offset is None else np.tile(offset, len(frames)),
+    )
+
+
+def _open_reason(model: "MediationModel") -> str:
+    """Why the families, scales or offsets leave the pair open, or nothing."""
+    families = model.families
+    if families[0].latent != "free" or families[1].latent is None:
+        return (
+            f"the functional form of a {families[0].name} mediator with a {families[1].name} outcome: "
+            "the likelihood depends on rho through the shape of the two distributions"
+        )
+    if families[1].latent == "unit" and model.responses[1].offset is not None:
+        return (
+            f"functional form: the offset of a {families[1].name} outcome keeps its scale while the "
+            "coefficients change theirs with rho"
+        )
+    for design, equation in zip(model.scale_designs, ("mediator", "outcome"), strict=True):
+        if design is not None:
+            return (
+                f"functional form: sigma of the {equation} depends on {list(design.terms)}, and the "
+                "likelihood depends on rho through it"
+            )
+    return ""
 
 
 def _columns_with(design: Design, variable: str) -> np.ndarray:

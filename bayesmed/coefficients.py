@@ -62,8 +62,18 @@ def group_priors(terms: tuple[str, ...], priors: dict[str, Prior]) -> list[Group
     return groups
 
 
-def coordinates(design: Design, bounded: np.ndarray, location: float, scale: float) -> Coordinates:
-    """Orthogonal coordinates of the free columns, centred where there is an intercept.
+def column_centre(design: Design, cutpoints: bool) -> np.ndarray:
+    """Means of the columns where a constant takes them up, zero elsewhere; shape (term,)."""
+    if INTERCEPT not in design.terms and not cutpoints:
+        return np.zeros(len(design.terms))
+    centre = np.asarray(design.matrix.mean(axis=0))
+    return np.where(np.array(design.terms) == INTERCEPT, 0.0, centre)
+
+
+def coordinates(
+    design: Design, bounded: np.ndarray, location: float, scale: float, cutpoints: bool = False
+) -> Coordinates:
+    """Orthogonal coordinates of the free columns, centred where there is a constant.
 
     One unit of a coordinate is ``scale`` on the scale of the linear predictor.
     """
@@ -72,7 +82,7 @@ def coordinates(design: Design, bounded: np.ndarray, location: float, scale: flo
     centred = INTERCEPT in terms
     intercept = terms.index(INTERCEPT) if centred else -1
     free = np.array([j for j in range(p) if j != intercept and not bounded[j]], dtype=int)
-    centre = columns.mean(axis=0) if centred else np.zeros(p)
+    centre = column_centre(design, cutpoints)
     matrix, origin = np.eye(p), np.zeros(p)
     if free.size:
         triangle = linalg.qr(columns[:, free] - centre[free], mode="r")[0][: free.size]
@@ -106,14 +116,15 @@ class SamplerCoordinates(Transform):
 
     def _closed(self, inputs: Any) -> tuple[ClosedMap, tuple[Any, ...]]:
         direction, loading, *rest = inputs[self.first + 4 : self.first + 10]
-        return ClosedMap(direction, loading, str(self.latent)), tuple(rest)
+        # Ordered outcomes, which need the constants, do not pass here.
+        return ClosedMap(direction, loading, str(self.latent), 0.0, 0.0), tuple(rest)
 
     def forward(self, value: Any, *inputs: Any) -> Any:
         """Coefficients to coordinates."""
         origin, _, inverse, _ = inputs[self.first : self.first + 4]
         if self.latent is not None:
             closed, (beta, sigma, scale, rho) = self._closed(inputs)
-            value, _ = closed.regression(value, scale, beta, sigma, rho)
+            value, _ = closed.regression(value, {"sigma": scale}, beta, sigma, rho)
         u = inverse @ (value - origin)
         if not self.bounded:
             return u
@@ -133,7 +144,7 @@ class SamplerCoordinates(Transform):
             return coef
         closed, (beta, sigma, scale, rho) = self._closed(inputs)
         k = pt.sqrt((1.0 - rho) * (1.0 + rho))
-        return closed.structural(coef, scale * k, beta, sigma, rho)[0]
+        return closed.structural(coef, {"sigma": scale * k}, beta, sigma, rho)[0]
 
     def log_jac_det(self, value: Any, *inputs: Any) -> Any:
         """Log-determinant of the derivative of :meth:`backward`."""
@@ -178,6 +189,7 @@ def coefficient_variable(
     priors: dict[str, Prior],
     location: float,
     scale: float,
+    cutpoints: bool = False,
     closed: ClosedInputs | None = None,
 ) -> Any:
     """Register the coefficients of an equation in the current PyMC model.
@@ -191,6 +203,8 @@ def coefficient_variable(
         One for each term.
     location, scale : float
         Centre and unit of the sampler's coordinates.
+    cutpoints : bool
+        Free cutpoints supply the constant.
     closed : ClosedInputs, optional
         To sample structural coefficients of a closed pair in coordinates at rho = 0.
     """
@@ -203,12 +217,9 @@ def coefficient_variable(
         raise ValueError(
             f"The priors of {bad} are bounded above only; negate the variable or give two bounds."
         )
-    system = coordinates(design, bounded, location, scale)
-    centred = INTERCEPT in design.terms
-    centre = design.matrix.mean(axis=0) if centred else np.zeros(len(design.terms))
-    intercept = design.terms.index(INTERCEPT) if centred else None
-    if intercept is not None:
-        centre[intercept] = 0.0
+    system = coordinates(design, bounded, location, scale, cutpoints)
+    centre = column_centre(design, False)
+    intercept = design.terms.index(INTERCEPT) if INTERCEPT in design.terms else None
     parameters = [_shared(value, f"{name}_prior") for group in groups for value in group.values]
     parameters.append(_shared(centre, f"{name}_centre"))
     first = 1 + len(parameters)  # input 0 of the random variable is its size

@@ -4,17 +4,20 @@ Two models of the same structure (families, distributions of the priors, fixed o
 share the compiled function whatever their data, so that a refit compiles nothing.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import ndtri
 
+from bayesmed.defaults import working_scale
 from bayesmed.priors import Prior
 
 if TYPE_CHECKING:
     import pymc as pm
 
+    from bayesmed.design import Design
     from bayesmed.model import MediationModel
 
 _CACHE: dict[tuple[Any, ...], Callable[..., Any]] = {}
@@ -34,34 +37,52 @@ class LogDensity:
         The shared data of the model in the function's order.
     start : numpy.ndarray
         A sensible point, shape (dim,).
+    names : tuple of str
+        Of the shared data.
     """
 
     function: Callable[..., Any]
     data: tuple[np.ndarray, ...]
     start: np.ndarray
+    names: tuple[str, ...]
+
+    def at_rho(self, rho: float) -> "LogDensity":
+        """The same with another number for a fixed rho that is not zero; compiles nothing."""
+        place = self.names.index("rho")
+        value = np.array(rho, dtype=float)
+        return replace(self, data=(*self.data[:place], value, *self.data[place + 1 :]))
 
 
 def structure(model: "MediationModel") -> tuple[Any, ...]:
     """What two models must share to share compiled code."""
-    from bayesmed.coefficients import group_priors
-
     parts: list[Any] = [model.families, model.prior_scale, model.identification.map is not None]
     parts.append(_kind(model.rho) if isinstance(model.rho, Prior) else "fixed")
-    for equation, design, family in zip(
-        ("mediator", "outcome"), model.designs, model.families, strict=True
+    parts.append(model.independent)
+    for equation, design, family, response in zip(
+        ("mediator", "outcome"), model.designs, model.families, model.responses, strict=True
     ):
         priors = model.priors_in_use[equation]
-        groups = group_priors(design.terms, priors)
-        # One group takes any number of columns; several are told apart by position.
-        index = [tuple(group.index) for group in groups] if len(groups) > 1 else "all"
-        intercept = design.terms.index("Intercept") if "Intercept" in design.terms else None
-        bounded = tuple(np.isfinite(priors[term].bounds).any() for term in design.terms)
-        parts.append((
-            tuple((group.distribution.__name__, group.names) for group in groups),
-            str(index), intercept, bounded if any(bounded) else "none",
-            tuple(_kind(priors[name]) for name in family.parameters),
-        ))  # fmt: skip
+        own = tuple((name, _kind(priors[name])) for name in family.parameters if name in priors)
+        parts.append((_equation_structure(design, priors), own))
+        parts.append((tuple(response.rowwise), response.offset is not None))
+        scale = model.scale_designs[0 if equation == "mediator" else 1]
+        if scale is not None:
+            parts.append(_equation_structure(scale, model.priors_in_use[f"{equation}_sigma"]))
     return tuple(parts)
+
+
+def _equation_structure(design: "Design", priors: dict[str, Prior]) -> tuple[Any, ...]:
+    from bayesmed.coefficients import group_priors
+
+    groups = group_priors(design.terms, priors)
+    # One group takes any number of columns; several are told apart by position.
+    index = [tuple(group.index) for group in groups] if len(groups) > 1 else "all"
+    intercept = design.terms.index("Intercept") if "Intercept" in design.terms else None
+    bounded = tuple(np.isfinite(priors[term].bounds).any() for term in design.terms)
+    return (
+        tuple((group.distribution.__name__, group.names) for group in groups),
+        str(index), intercept, bounded if any(bounded) else "none",
+    )  # fmt: skip
 
 
 def _kind(prior: Prior) -> tuple[Any, ...]:
@@ -79,7 +100,8 @@ def log_density(model: "MediationModel") -> LogDensity:
         _CACHE[key] = _compile(graph, shared)
     data = tuple(variable.get_value(borrow=True) for variable in shared)
     sizes = _sizes(graph)
-    return LogDensity(_CACHE[key], (*data, sizes), _start(model, graph, sizes))
+    names = tuple(variable.name for variable in shared)
+    return LogDensity(_CACHE[key], (*data, sizes), _start(model, graph, sizes), names)
 
 
 def _shared_inputs(graph: "pm.Model") -> list[Any]:
@@ -102,13 +124,22 @@ def _sizes(graph: "pm.Model") -> np.ndarray:
 
 
 def _start(model: "MediationModel", graph: "pm.Model", sizes: np.ndarray) -> np.ndarray:
-    """Zero in the orthogonal coordinates, and the response's spread for a log scale."""
+    """Zero in the orthogonal coordinates; a log scale at its spread, cutpoints at their shares."""
     start = np.zeros(sizes[-1])
     for i, variable in enumerate(graph.free_RVs):
         transform = graph.rvs_to_transforms[variable]
         equation, _, parameter = variable.name.partition("_")
+        if equation not in ("mediator", "outcome"):
+            continue
+        place = 0 if equation == "mediator" else 1
+        family, response = model.families[place], model.responses[place]
         if parameter.startswith("sigma") and getattr(transform, "name", "").startswith("log"):
-            start[sizes[i]] = np.log(model.values(equation).std())
+            spread = working_scale(family, response.values, response.offset)[1]
+            start[sizes[i]] = np.log(spread)
+        elif parameter.startswith("cutpoints"):
+            share = np.bincount(response.values.astype(int)).cumsum()[:-1] / len(response.values)
+            cuts = (1.7 if family.link == "logit" else 1.0) * ndtri(share)
+            start[sizes[i] : sizes[i + 1]] = [cuts[0], *np.log(np.diff(cuts))]
     return start
 
 
@@ -147,6 +178,49 @@ def constrain(model: "MediationModel", points: np.ndarray) -> dict[str, np.ndarr
     }
 
 
+def unconstrain(model: "MediationModel", values: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Sampler points of given random variables: the inverse of :func:`constrain`.
+
+    Parameters
+    ----------
+    values : mapping of str to numpy.ndarray
+        Each free random variable, shape (..., *own shape); others are ignored.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (..., dim).
+    """
+    import pytensor
+    import pytensor.tensor as pt
+    from pytensor.compile.mode import Mode
+    from pytensor.graph.replace import clone_replace, vectorize_graph
+
+    graph = model.build()
+    single, batch, flat = {}, {}, []
+    for variable in graph.free_RVs:
+        given, ndim = np.asarray(values[variable.name], dtype=float), variable.ndim
+        lead, own = given.shape[: given.ndim - ndim], given.shape[given.ndim - ndim :]
+        flat.append(given.reshape(-1, *own))
+        single[variable] = variable.type()
+        batch[single[variable]] = pt.tensor(dtype="float64", shape=(None,) * (ndim + 1))
+    # A transform may depend on other random variables: those too are the given ones.
+    points = clone_replace([_forward(graph, variable) for variable in single], single)
+    function = pytensor.function(
+        list(batch.values()), vectorize_graph(points, batch),
+        mode=Mode(linker="py", optimizer=None), on_unused_input="ignore",
+    )  # fmt: skip
+    return np.concatenate(function(*flat), axis=1).reshape(*lead, -1)
+
+
+def _forward(graph: "pm.Model", variable: Any) -> Any:
+    """A random variable in the sampler's coordinates, as a vector."""
+    transform = graph.rvs_to_transforms[variable]
+    if transform is not None:
+        variable = transform.forward(variable, *variable.owner.inputs)
+    return variable.reshape((-1,))
+
+
 def _replacements(graph: "pm.Model", x: Any, sizes: Any) -> dict[Any, Any]:
     parts = {}
     for i, value in enumerate(graph.value_vars):
@@ -172,5 +246,7 @@ def _compile(graph: "pm.Model", shared: list[Any]) -> Callable[..., Any]:
     function = pytensor.function(
         [x, *inputs, sizes], outputs, mode="NUMBA", trust_input=True, on_unused_input="ignore"
     )
-    # The bare compiled kernel holds no state, so that chains may share it across threads.
-    return function.vm.jit_fn
+    # The bare compiled kernel holds no state: threads may share it, and run it at once.
+    kernel = function.vm.jit_fn
+    kernel.targetoptions["nogil"] = True
+    return kernel

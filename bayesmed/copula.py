@@ -1,18 +1,20 @@
 r"""Joint log-likelihood of two margins that share a Gaussian copula.
 
-A row of a continuous family is a point on the scale of normal scores, a row of a binary
-family a half line. With :math:`k = \sqrt{1-\rho^2}`, the four kinds of pairs are
+A row is a point on the scale of normal scores (a continuous family), a half line (a binary
+family, or a censored value) or an interval (categories and counts). With
+:math:`k = \sqrt{1-\rho^2}` and a row (a, b] of scores, the four kinds of pairs are
 
 ===========  ===========  =====================================================
 first        second       log p(second | first)
 ===========  ===========  =====================================================
 point        point        log f + log c(e1, e2), c the bivariate normal copula
-point        half line    log Phi(s (q - rho e1) / k)
-half line    point        log f + log Phi(s (q - rho e2) / k) - log Phi(s q)
-half line    half line    log Phi2(s1 q1, s2 q2; s1 s2 rho) - log Phi(s1 q1)
+point        interval     log[Phi((b - rho e1)/k) - Phi((a - rho e1)/k)]
+interval     point        log f + log[Phi((b - rho e2)/k) - Phi((a - rho e2)/k)] - log p(first)
+interval     interval     log P(first, second), a bivariate normal rectangle, - log p(first)
 ===========  ===========  =====================================================
 
-All functions take NumPy arrays and PyTensor tensors alike.
+A half line is an interval with one infinite end. All functions take NumPy arrays and PyTensor
+tensors alike.
 """
 
 from dataclasses import dataclass
@@ -21,13 +23,12 @@ from typing import Any
 import numpy as np
 
 from bayesmed import special
-from bayesmed.family import Family, Parameters
-
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
-# Below this the subtraction of the arcsine formula may lose half of its digits.
-_TAIL = 1e-9
-_TINY = 1e-300
-_STEEP = 0.925
+from bayesmed.family import FAR, Family, Parameters
+from bayesmed.bvn_old import bvn_cdf
+try:
+    from bayesmed.rectangle import log_ndtr_difference, log_rectangle
+except ImportError:
+    pass
 
 
 @dataclass(frozen=True)
@@ -40,227 +41,142 @@ class Point:
 
 @dataclass(frozen=True)
 class HalfLine:
-    """A row of a binary margin: the event ``sign * e <= sign * threshold``."""
+    """The event ``sign * e <= sign * threshold``."""
 
     threshold: Any
     sign: Any
 
 
-def margin(family: Family, y: Any, eta: Any, parameters: Parameters) -> Point | HalfLine:
+@dataclass(frozen=True)
+class Interval:
+    """The event ``lower < e <= upper``, and its log-probability."""
+
+    lower: Any
+    upper: Any
+    log_probability: Any
+
+
+@dataclass(frozen=True)
+class Censored:
+    """Rows of a continuous margin of which some are seen and the others known to a side."""
+
+    seen: Any
+    point: Point
+    side: HalfLine
+
+
+Rows = Point | HalfLine | Interval | Censored
+
+
+def margin(family: Family, y: Any, eta: Any, parameters: Parameters) -> Rows:
     """Place rows of a family on the scale of normal scores.
 
     Parameters
     ----------
     family : Family
     y : array or tensor
-        Observed values.
+        Observed values; categories are coded 0, 1, ...
     eta : array or tensor
         Linear predictor, broadcastable with y.
     parameters : mapping
-        The family's other parameters.
+        The family's other parameters and data columns: ``event`` (1 seen, 0 right-censored),
+        ``lower`` and ``upper`` (limits at which y is censored) make a censored margin.
     """
-    if family.log_density is not None:
-        return Point(family.score(y, eta, parameters), family.log_density(y, eta, parameters))
-    return HalfLine(family.score(0.0 * y, eta, parameters), 1.0 - 2.0 * y)
+    if family.kind == "continuous":
+        assert family.log_density is not None
+        point = Point(family.score(y, eta, parameters), family.log_density(y, eta, parameters))
+        censored = _censored(y, parameters)
+        return point if censored is None else Censored(censored[0], point, HalfLine(point.score, censored[1]))
+    if family.kind == "binary":
+        return HalfLine(family.score(0.0 * y, eta, parameters), 1.0 - 2.0 * y)
+    lower, upper = family.score(y - 1.0, eta, parameters), family.score(y, eta, parameters)
+    if family.log_density is None:
+        return Interval(lower, upper, log_ndtr_difference(lower, upper))
+    return Interval(lower, upper, family.log_density(y, eta, parameters))
 
 
-def log_marginal(rows: Point | HalfLine) -> Any:
+def _censored(y: Any, parameters: Parameters) -> tuple[Any, Any] | None:
+    """Which rows are seen, and the sign of the half line of the others."""
+    if "event" in parameters:
+        return special.greater(parameters["event"], 0.5), -1.0
+    if "lower" not in parameters and "upper" not in parameters:
+        return None
+    low = special.less_equal(y, parameters.get("lower", -np.inf))
+    high = special.less_equal(parameters.get("upper", np.inf), y)
+    return special.where(low, False, special.where(high, False, True)), special.where(low, 1.0, -1.0)
+
+
+def log_marginal(rows: Rows) -> Any:
     """Log-density or log-probability of the rows of one margin."""
     if isinstance(rows, Point):
         return rows.log_density
+    if isinstance(rows, Interval):
+        return rows.log_probability
+    if isinstance(rows, Censored):
+        return special.where(rows.seen, rows.point.log_density, log_marginal(rows.side))
     return special.log_ndtr(rows.sign * rows.threshold)
 
 
-def log_conditional(first: Point | HalfLine, second: Point | HalfLine, rho: Any) -> Any:
+def log_conditional(first: Rows, second: Rows, rho: Any) -> Any:
     """Log-density of the second margin given the first, at residual correlation rho.
 
     Parameters
     ----------
-    first, second : Point or HalfLine
-        Usually the mediator and the outcome.
-    rho : float, array or tensor
-        Correlation of the two normal scores, in (-1, 1).
+    first, second : Point, HalfLine, Interval or Censored
+        Usually the mediator and the outcome; the first is never Censored.
+    rho : float, array, tensor or None
+        Correlation of the two normal scores, in (-1, 1); None for independence.
 
     Returns
     -------
     array or tensor
         log p(second | first); with :func:`log_marginal` of ``first`` it sums to the joint.
     """
+    if rho is None:
+        return log_marginal(second)
+    if isinstance(second, Censored):
+        seen = log_conditional(first, second.point, rho)
+        return special.where(second.seen, seen, log_conditional(first, second.side, rho))
     k = special.sqrt((1.0 - rho) * (1.0 + rho))
     if isinstance(first, Point):
-        if isinstance(second, Point):
-            gap = (second.score - rho * first.score) / k
-            log_copula = 0.5 * (second.score**2 - gap**2) - special.log(k)
-            return second.log_density + log_copula
-        return special.log_ndtr(second.sign * (second.threshold - rho * first.score) / k)
+        return _given_point(first, second, rho, k)
     base = log_marginal(first)
     if isinstance(second, Point):
-        tilt = first.sign * (first.threshold - rho * second.score) / k
-        return second.log_density + special.log_ndtr(tilt) - base
-    sign = first.sign * second.sign * special.where(rho < 0.0, -1.0, 1.0)
-    size = special.where(rho < 0.0, -rho, rho)  # abs() has no slope at zero
-    both = _bvn_cdf(first.sign * first.threshold, second.sign * second.threshold, sign, size)
-    return special.log(special.maximum(both, _TINY)) - base
+        return second.log_density + _log_mass(first, rho * second.score, k) - base
+    # A half line on the lower side, so that the rectangle has one corner or two.
+    sign_1, a1, b1 = _lower_side(first)
+    sign_2, a2, b2 = _lower_side(second)
+    return log_rectangle(a1, b1, a2, b2, sign_1 * sign_2 * rho) - base
 
 
-def bvn_cdf(h: Any, l: Any, rho: Any) -> Any:
-    r"""Standard bivariate normal distribution function.
-
-    .. math:: \Phi_2(h, l; \rho) = P(Z_1 \le h, Z_2 \le l)
-
-    Parameters
-    ----------
-    h, l : array or tensor
-        Upper limits.
-    rho : array or tensor
-        Correlation in (-1, 1), broadcastable with the limits.
-
-    Returns
-    -------
-    array or tensor
-        The probability, with an absolute error below 1e-14. Where it is below 1e-9 and
-        the correlation negative, a sum of positive terms keeps its leading digits, down to
-        about 1e-30.
-
-    References
-    ----------
-    Drezner, Z., & Wesolowsky, G. O. (1990). On the computation of the bivariate normal
-    integral. Journal of Statistical Computation and Simulation, 35, 101-107.
-
-    Genz, A. (2004). Numerical computation of rectangular bivariate and trivariate normal
-    and t probabilities. Statistics and Computing, 14, 251-260.
-    """
-    negative = special.where(rho < 0.0, -1.0, 1.0)
-    return _bvn_cdf(h, l, negative, special.where(rho < 0.0, -rho, rho))
+def _given_point(first: Point, second: Any, rho: Any, k: Any) -> Any:
+    if isinstance(second, Point):
+        gap = (second.score - rho * first.score) / k
+        log_copula = 0.5 * (second.score**2 - gap**2) - special.log(k)
+        return second.log_density + log_copula
+    return _log_mass(second, rho * first.score, k)
 
 
-def _bvn_cdf(h: Any, l: Any, sign: Any, size: Any) -> Any:
-    """The same at correlation ``sign * size``; one size for all rows saves most of the work."""
-    if special.is_tensor(h, l, sign, size):
-        return _bvn_cdf_tensors(h, l, sign, size)
-    value = _arcsine_integral(h, l, sign, size) + special.ndtr(h) * special.ndtr(l)
-    h, l, sign, size, value = np.broadcast_arrays(h, l, sign, size, value)
-    value = value.copy()
-    steep = size >= _STEEP
-    if steep.any():
-        value[steep] = _near_degenerate(h[steep], l[steep], sign[steep], size[steep])
-    low = (value < _TAIL) & (sign < 0.0)
-    if low.any():
-        value[low] = _rising_integral(h[low], l[low], size[low])
-    return value
+def _log_mass(rows: Any, centre: Any, k: Any) -> Any:
+    """Log-probability of a half line or interval under a normal score of that centre and sd."""
+    if isinstance(rows, HalfLine):
+        return special.log_ndtr(rows.sign * (rows.threshold - centre) / k)
+    return log_ndtr_difference((rows.lower - centre) / k, (rows.upper - centre) / k)
 
 
-def _bvn_cdf_tensors(h: Any, l: Any, sign: Any, size: Any) -> Any:
-    """The formulas as one graph, with the exact gradient in place of theirs.
-
-    d/dh = phi(h) Phi((l - rho h) / k), and d/drho is the bivariate density.
-    """
-    import pytensor.tensor as pt
-    from pytensor.compile.builders import OpFromGraph
-
-    def pullback(inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
-        x, y, s, r = inputs
-        k2 = (1.0 - r) * (1.0 + r)
-        k = pt.sqrt(k2)
-
-        def slope(one: Any, other: Any) -> Any:
-            normal = pt.exp(-0.5 * one * one) / np.sqrt(2.0 * np.pi)
-            return normal * special.ndtr((other - s * r * one) / k)
-
-        density = pt.exp(-0.5 * (x * x - 2.0 * s * r * x * y + y * y) / k2) / (2.0 * np.pi * k)
-        (out,) = cotangents
-        by_size = out * s * density
-        return [out * slope(x, y), out * slope(y, x), pt.zeros_like(s), _sum_to(by_size, r)]
-
-    h, l, sign = pt.broadcast_arrays(
-        *(pt.as_tensor(part, dtype="float64") for part in (h, l, sign))
-    )
-    arguments = [h, l, sign, pt.as_tensor(size, dtype="float64")]
-    x, y, s, r = (argument.type() for argument in arguments)
-    moderate = _arcsine_integral(x, y, s, r) + special.ndtr(x) * special.ndtr(y)
-    value = special.where(r < _STEEP, moderate, _near_degenerate(x, y, s, r))
-    value = special.where((value < _TAIL) & (s < 0.0), _rising_integral(x, y, r), value)
-    return OpFromGraph([x, y, s, r], [value], inline=True, pullback=pullback)(*arguments)
+def _lower_side(rows: Any) -> tuple[Any, Any, Any]:
+    if isinstance(rows, HalfLine):
+        return rows.sign, -FAR, rows.sign * rows.threshold
+    return 1.0, rows.lower, rows.upper
 
 
-def _sum_to(value: Any, like: Any) -> Any:
-    """Sum a gradient over the axes along which its input was broadcast."""
-    lead = tuple(range(value.ndim - like.ndim))
-    value = value.sum(axis=lead) if lead else value
-    ones = tuple(i for i, one in enumerate(like.type.broadcastable) if one)
-    return value.sum(axis=ones, keepdims=True) if ones else value
-
-
-def _arcsine_integral(h: Any, l: Any, sign: Any, size: Any) -> Any:
-    """Integral of the bivariate density over the correlation from 0 to sign * size."""
-    half = 0.5 * special.arcsin(size)
-    squares, product = 0.5 * (h * h + l * l), sign * h * l
-
-    def density(node: Any) -> Any:
-        sine = special.sin(half * (1.0 + node))
-        return special.exp((sine * product - squares) / (1.0 - sine * sine))
-
-    return sign * _gauss_legendre(density, (half, squares)) * half / (2.0 * np.pi)
-
-
-def _rising_integral(h: Any, l: Any, size: Any) -> Any:
-    """The probability at correlation -size, from -1 upwards.
-
-    All terms are positive, so a small probability keeps its leading digits.
-    """
-    half = 0.5 * (0.5 * np.pi - special.arcsin(size))
-    squares, product = 0.5 * (h * h + l * l), h * l
-
-    def density(node: Any) -> Any:
-        sine = special.sin(half * (1.0 + node) - 0.5 * np.pi)
-        return special.exp((sine * product - squares) / (1.0 - sine * sine))
-
-    return _wedge(h, l) + _gauss_legendre(density, (half, squares)) * half / (2.0 * np.pi)
-
-
-def _gauss_legendre(function: Any, parts: tuple[Any, ...]) -> Any:
-    """Sum of weights times function(node); a tensor gets its nodes on one leading axis."""
-    if special.is_tensor(*parts):
-        ndim = max(getattr(part, "ndim", 0) for part in parts)
-        shape = (-1, *(1,) * ndim)
-        values = function(_NODES.reshape(shape))
-        return (values * _WEIGHTS.reshape(shape)).sum(axis=0)
-    total: Any = 0.0
-    for node, weight in zip(_NODES, _WEIGHTS, strict=True):
-        total = total + weight * function(node)
-    return total
-
-
-def _near_degenerate(h: Any, l: Any, sign: Any, size: Any) -> Any:
-    """Genz's expansion about |rho| = 1."""
-    l_signed = sign * l
-    product = h * l_signed
-    variance = (1.0 - size) * (1.0 + size)
-    a = special.sqrt(variance)
-    gap = abs(h - l_signed)
-    square = gap * gap
-    c, d = (4.0 - product) / 8.0, (12.0 - product) / 80.0
-    total = a * special.exp(-0.5 * (square / variance + product)) * (
-        1.0 - c * (square - variance) * (1.0 - d * square) / 3.0 + c * d * variance**2
-    ) - special.exp(-0.5 * product) * np.sqrt(2.0 * np.pi) * special.ndtr(-gap / a) * gap * (
-        1.0 - c * square * (1.0 - d * square) / 3.0
-    )
-
-    def difference(node: Any) -> Any:
-        x2 = (0.5 * a * (1.0 + node)) ** 2
-        root = special.sqrt(1.0 - x2)
-        smooth = special.exp(-0.5 * product * x2 / (1.0 + root) ** 2) / root
-        series = 1.0 + c * x2 * (1.0 + 5.0 * d * x2)
-        return special.exp(-0.5 * (square / x2 + product)) * (smooth - series)
-
-    total = total + 0.5 * a * _gauss_legendre(difference, (a, square))
-    excess = -total / (2.0 * np.pi)
-    smaller = special.where(h < l_signed, h, l_signed)
-    return special.where(sign < 0.0, _wedge(h, l) - excess, special.ndtr(smaller) + excess)
-
-
-def _wedge(h: Any, l: Any) -> Any:
-    """Phi2 at rho = -1: P(-l < Z < h) or zero, from the tail that keeps the digits."""
-    lower = special.ndtr(h) - special.ndtr(-l)
-    upper = special.ndtr(l) - special.ndtr(-h)
-    return special.maximum(special.where(l < 0.0, upper, lower), 0.0)
+def scores(rows: Rows) -> tuple[Any, Any]:
+    """Lower and upper ends of the interval of scores of arrays of rows; equal for points."""
+    if isinstance(rows, Point):
+        return rows.score, rows.score
+    if isinstance(rows, Interval):
+        return rows.lower, rows.upper
+    if isinstance(rows, Censored):
+        raise TypeError("A censored margin has no interval of its own.")
+    low = np.where(rows.sign > 0, -FAR, rows.threshold)
+    return low, np.where(rows.sign > 0, rows.threshold, FAR)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesmed.families import FAMILIES
 from bayesmed.model import EQUATIONS, MediationModel
 from bayesmed.priors import Prior
 
@@ -33,6 +34,17 @@ def describe(model: MediationModel) -> dict[str, Any]:
         "contrast": str(model.contrast),
         "levels": [str(model.contrast.control), str(model.contrast.treated)],
         "families": [family.name for family in model.families],
+        "own_families": [f.name for f in model.families if f is not FAMILIES.get(f.name)],
+        "data": {
+            e: dict(data)
+            for e, data in zip(EQUATIONS, (model.mediator_data, model.outcome_data), strict=True)
+            if data
+        },
+        "sigma": {
+            e: design.parsed.rhs
+            for e, design in zip(EQUATIONS, model.scale_designs, strict=True)
+            if design is not None
+        },
         "parameters": {
             e: list(f.parameters) for e, f in zip(EQUATIONS, model.families, strict=True)
         },
@@ -55,7 +67,9 @@ def describe(model: MediationModel) -> dict[str, Any]:
         "rho": f"~ {model.rho!r}" if isinstance(model.rho, Prior) else f"fixed at {model.rho:g}",
         "closed": closed.map.latent if closed.map is not None else None,
         "identified_by": closed.reason,
-        "affine": model.counterfactuals.base is not None,
+        "independent": model.independent,
+        "log_mediator": model.counterfactuals.log_mediator,
+        "affine": model.counterfactuals.rows_at is None,
         "hash": model_hash(model),
     }
 
@@ -68,6 +82,14 @@ def model_hash(model: MediationModel) -> str:
         digest.update(np.ascontiguousarray(design.matrix).tobytes())
     for equation in EQUATIONS:
         digest.update(np.ascontiguousarray(model.values(equation)).tobytes())
+    for design, response in zip(model.scale_designs, model.responses, strict=True):
+        if design is not None:
+            digest.update(repr((design.parsed.text, design.terms)).encode())
+            digest.update(np.ascontiguousarray(design.matrix).tobytes())
+        for name, column in response.columns.items():
+            digest.update(name.encode() + np.ascontiguousarray(column).tobytes())
+        if response.offset is not None:
+            digest.update(np.ascontiguousarray(response.offset).tobytes())
     digest.update(repr((model.contrast, [family.name for family in model.families])).encode())
     digest.update(repr((model.priors_in_use, model.prior_scale, model.rho)).encode())
     return digest.hexdigest()

@@ -220,6 +220,20 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
     return Parsed(formula, response, rhs, tuple(dict.fromkeys(used)))
 
 
+def parse_scale(formula: str, response: str, columns: list[str], equation: str) -> Parsed:
+    """Read the right-hand side of a regression of log sigma, with or without its ``~``.
+
+    Raises
+    ------
+    ValueError
+        If it has a response, is malformed or names an unknown column.
+    """
+    rhs = formula.strip().removeprefix("~").strip() if isinstance(formula, str) else ""
+    if not rhs or "~" in rhs:
+        raise ValueError(f"{equation} must read '~ terms', such as '~ treat'; {formula!r} was given.")
+    return parse(f"`{response}` ~ {rhs}", columns, equation)
+
+
 def _columns_of(factor: Any) -> list[str]:
     kind = factor.eval_method.value
     if kind == "literal":

@@ -33,7 +33,8 @@ def draws_of(
     ----------
     posterior : xarray.Dataset
         With ``mediator_coef``, ``outcome_coef``, the families' parameters and, where rho is
-        random, ``rho``.
+        random, ``rho``; ``mediator_sigma_coef`` and ``outcome_sigma_coef`` where sigma has a
+        regression.
     rho : float or None
         The fixed rho.
     parameters : mapping
@@ -44,14 +45,20 @@ def draws_of(
         values = posterior[name].transpose("chain", "draw", ...).to_numpy()
         return values.reshape(-1, *values.shape[2:])
 
+    def own(equation: str) -> dict[str, np.ndarray]:
+        names = [name for name in parameters[equation] if f"{equation}_{name}" in posterior]
+        return {name: np.moveaxis(flat(f"{equation}_{name}"), 0, -1) for name in names}
+
+    def scale(equation: str) -> np.ndarray | None:
+        name = f"{equation}_sigma_coef"
+        return flat(name) if name in posterior else None
+
     count = posterior.sizes["chain"] * posterior.sizes["draw"]
     return Draws(
-        flat("mediator_coef"),
-        {name: flat(f"mediator_{name}") for name in parameters["mediator"]},
-        flat("outcome_coef"),
-        {name: flat(f"outcome_{name}") for name in parameters["outcome"]},
+        flat("mediator_coef"), own("mediator"), flat("outcome_coef"), own("outcome"),
         flat("rho") if rho is None else np.full(count, float(rho)),
-    )
+        scale("mediator"), scale("outcome"),
+    )  # fmt: skip
 
 
 def potential_outcomes(

@@ -4,7 +4,7 @@ import json
 import os
 import uuid
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,10 +26,12 @@ from bayesmed.effects import (
     families_of,
     potential_outcomes,
 )
+from bayesmed.family import Family
+from bayesmed.kept import constant_data, kept_columns, kept_counterfactuals, kept_map
 from bayesmed.model import EQUATIONS, IdentificationWarning, MediationModel
 from bayesmed.potential import Draws
 from bayesmed.priors import Prior
-from bayesmed.sampling import COEFFICIENT_DIMS, run_sampler, settle_seed, to_dataset
+from bayesmed.sampling import run_sampler, settle_seed, to_dataset
 from bayesmed.summary import rounded, summarise
 
 if TYPE_CHECKING:
@@ -87,38 +89,21 @@ def sample(
 def _tree(
     model: MediationModel, posterior: dict[str, np.ndarray], stats: dict[str, np.ndarray]
 ) -> xr.DataTree:
-    mediator, outcome = model.designs
-    coords = {"mediator_term": list(mediator.terms), "outcome_term": list(outcome.terms)}
     arrays = {k: v for k, v in posterior.items() if not k.endswith("__")}
     order = ["rho", "mediator_coef", "outcome_coef"]
     arrays = {
         k: arrays[k]
         for k in [*(n for n in order if n in arrays), *sorted(set(arrays) - set(order))]
     }
+    graph = model.build()
+    coords = {name: list(values) for name, values in graph.coords.items() if name != "obs"}
     observed = xr.Dataset({name: ("obs", model.values(name)) for name in EQUATIONS})
     return xr.DataTree.from_dict({
-        "posterior": to_dataset(arrays, coords, COEFFICIENT_DIMS),
+        "posterior": to_dataset(arrays, coords, dict(graph.named_vars_to_dims)),
         "sample_stats": to_dataset(stats, {}, {}),
         "observed_data": observed,
-        "constant_data": _constant_data(model, coords),
+        "constant_data": constant_data(model),
     })  # fmt: skip
-
-
-def _constant_data(model: MediationModel, coords: dict[str, list[str]]) -> xr.Dataset:
-    rows, closed = model.counterfactuals, model.identification.map
-    mediator, outcome = model.designs
-    data: dict[str, Any] = {
-        "mediator_design": (("obs", "mediator_term"), mediator.matrix),
-        "outcome_design": (("obs", "outcome_term"), outcome.matrix),
-        "mediator_rows": (("arm", "obs", "mediator_term"), rows.mediator),
-    }
-    if rows.base is not None:
-        data["outcome_base"] = (("arm", "obs", "outcome_term"), rows.base)
-        data["outcome_slope"] = (("arm", "obs", "outcome_term"), rows.slope)
-    if closed is not None:
-        data["map_direction"] = (("outcome_term",), closed.direction)
-        data["map_loading"] = (("outcome_term", "mediator_term"), closed.loading)
-    return xr.Dataset(data, coords={**coords, "arm": ["control", "treated"]})
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,10 +162,23 @@ class MediationFit:
         about = self.about
         if about["closed"] is None:
             return None
-        data = self.tree["constant_data"]
-        return ClosedMap(
-            data["map_direction"].to_numpy(), data["map_loading"].to_numpy(), about["closed"]
-        )
+        return kept_map(self.tree["constant_data"].to_dataset(), about["closed"])
+
+    @cached_property
+    def families(self) -> tuple[Family, Family]:
+        """The family constants of mediator and outcome.
+
+        Raises
+        ------
+        ValueError
+            If one is a user's own and the fit was loaded without its model.
+        """
+        if self.model is not None:
+            return self.model.families
+        own = self.about["own_families"]
+        if own:
+            self.require_model(f"The family {own[0]!r}, which is not one of the package's own,")
+        return families_of(self.about)
 
     def counterfactuals(self, at: Mapping[str, Any] | None = None) -> Counterfactuals:
         """Rows of both equations under either arm.
@@ -196,12 +194,8 @@ class MediationFit:
             return self.model.counterfactuals
         if not self.about["affine"]:
             self.require_model("the mediator inside a function")
-        data = self.tree["constant_data"]
-        return Counterfactuals(
-            data["mediator_rows"].to_numpy(),
-            data["outcome_base"].to_numpy(),
-            data["outcome_slope"].to_numpy(),
-        )
+        data = self.tree["constant_data"].to_dataset()
+        return kept_counterfactuals(data, self.about["log_mediator"])
 
     def require_model(self, purpose: str) -> MediationModel:
         """Return the model, or say how to give it to a loaded fit."""
@@ -249,7 +243,7 @@ class MediationFit:
         about = self.about
         bootstrap = about["settings"]["random_seed"] if average == "population" else None
         po = potential_outcomes(
-            self.draws, families_of(about), self.counterfactuals(at), self.shape, bootstrap
+            self.draws, self.families, self.counterfactuals(at), self.shape, bootstrap
         )
         result = contrasts(po)
         result.attrs["bayesmed"] = json.dumps(effects_about(about, at, average))
@@ -279,7 +273,7 @@ class MediationFit:
         In closed pairs the curve is exact and comes from the draws at hand; elsewhere the
         compiled model is fitted again at each value.
         """
-        from bayesmed.sensitivity import sweep
+        from bayesmed.sweep import sweep
 
         return sweep(self, rho, progress)
 
@@ -307,13 +301,10 @@ class MediationFit:
         rows: dict[str, xr.DataArray] = {}
         keys: list[tuple[str, str, str]] = []
         for equation in EQUATIONS:
-            coef = posterior[f"{equation}_coef"]
-            for term in coef[f"{equation}_term"].to_numpy():
-                keys.append((equation, str(term), path_of(equation, str(term), about)))
-                rows[f"{equation} {term}"] = coef.sel({f"{equation}_term": term}, drop=True)
-            for name in about["parameters"][equation]:
-                keys.append((equation, name, ""))
-                rows[f"{equation} {name}"] = posterior[f"{equation}_{name}"]
+            for key, label, values in _equation_rows(posterior, equation, about):
+                path = path_of(equation, label, about) if key == "coef" else ""
+                keys.append((equation, label, path))
+                rows[f"{equation} {key} {label}"] = values
         if "rho" in posterior:
             keys.append(("both", "rho", ""))
             rows["rho"] = posterior["rho"]
@@ -339,9 +330,7 @@ class MediationFit:
         In a closed pair the likelihood does not depend on rho: LOO cannot compare values of
         rho there.
         """
-        draws, families = self.draws, families_of(self.about)
-        data = self.tree["constant_data"]
-        designs = [data[f"{name}_design"].to_numpy() for name in EQUATIONS]
+        draws, families = self.draws, self.families
         observed = [self.tree["observed_data"][name].to_numpy()[:, None] for name in EQUATIONS]
         n, count = len(observed[0]), len(draws)
         size = max(1, _CHUNK // n)
@@ -349,24 +338,40 @@ class MediationFit:
         for start in range(0, count, size):
             part = slice(start, start + size)
             block = draws.block(part)
-            first = copula.margin(
-                families[0],
-                observed[0],
-                designs[0] @ block.mediator_coef.T,
-                block.mediator_parameters,
-            )
-            second = copula.margin(
-                families[1],
-                observed[1],
-                designs[1] @ block.outcome_coef.T,
-                block.outcome_parameters,
+            first, second = (
+                copula.margin(family, y, *self._observed_rows(name, block))
+                for family, y, name in zip(families, observed, EQUATIONS, strict=True)
             )
             out[0, part] = copula.log_marginal(first).T
-            out[1, part] = copula.log_conditional(first, second, block.rho).T
+            rho = None if self.about["independent"] else block.rho
+            out[1, part] = copula.log_conditional(first, second, rho).T
         arrays = {name: out[i].reshape(*self.shape, n) for i, name in enumerate(EQUATIONS)}
         group = to_dataset(arrays, {"obs": np.arange(n)}, {name: ("obs",) for name in EQUATIONS})
         self.tree["log_likelihood"] = xr.DataTree(group)
         return self
+
+    def _observed_rows(self, equation: str, block: Draws) -> tuple[np.ndarray, dict[str, Any]]:
+        """Linear predictor (obs, S) and parameters of an equation for a block of draws.
+
+        In a closed pair with priors on the regression these are the regression's, at which
+        the likelihood is evaluated.
+        """
+        data = self.tree["constant_data"].to_dataset()
+        coef, own = getattr(block, f"{equation}_coef"), getattr(block, f"{equation}_parameters")
+        if equation == "outcome" and self.about["independent"] and self.closed_map is not None:
+            coef, own = self.closed_map.regression(
+                coef, own, block.mediator_coef, block.mediator_parameters["sigma"], block.rho
+            )
+        eta = data[f"{equation}_design"].to_numpy() @ coef.T
+        if f"{equation}_offset" in data:
+            eta = eta + data[f"{equation}_offset"].to_numpy()[:, None]
+        columns = kept_columns(data, equation, ("trials", "event", "lower", "upper"))
+        parameters = {**own, **{name: value[:, None] for name, value in columns.items()}}
+        scale = getattr(block, f"{equation}_sigma_coef")
+        if scale is not None:
+            design = data[f"{equation}_sigma_design"].to_numpy()
+            parameters["sigma"] = np.exp(design @ scale.T)
+        return eta, parameters
 
     def report(self, sensitivity: "Sensitivity | None" = None) -> str:
         """A methods and results paragraph with this fit's figures.
@@ -405,6 +410,23 @@ class MediationFit:
         return "\n".join(lines)
 
 
+def _equation_rows(
+    posterior: xr.Dataset, equation: str, about: Mapping[str, Any]
+) -> Iterator[tuple[str, str, xr.DataArray]]:
+    """Coefficients, then parameters of an equation: kind, label and draws."""
+    vectors = [("coef", f"{equation}_term"), ("sigma_coef", f"{equation}_sigma_term"),
+               ("cutpoints", f"{equation}_cutpoint")]  # fmt: skip
+    for key, dim in vectors:
+        if f"{equation}_{key}" in posterior:
+            values = posterior[f"{equation}_{key}"]
+            for label in values[dim].to_numpy():
+                shown = f"log sigma: {label}" if key == "sigma_coef" else str(label)
+                yield key, shown, values.sel({dim: label}, drop=True)
+    for name in about["parameters"][equation]:
+        if f"{equation}_{name}" in posterior and posterior[f"{equation}_{name}"].ndim == 2:
+            yield "parameter", name, posterior[f"{equation}_{name}"]
+
+
 def fit(data: Any, **arguments: Any) -> MediationFit:
     """Build a :class:`MediationModel` and fit it in one call.
 
@@ -436,7 +458,8 @@ def fit(data: Any, **arguments: Any) -> MediationFit:
     """
     own = {
         "mediator", "outcome", "treatment", "control", "treated", "mediator_family",
-        "outcome_family", "rho", "priors", "priors_on",
+        "outcome_family", "rho", "priors", "priors_on", "mediator_data", "outcome_data",
+        "mediator_sigma", "outcome_sigma",
     }  # fmt: skip
     model = MediationModel(data, **{k: v for k, v in arguments.items() if k in own})
     return model.fit(**{k: v for k, v in arguments.items() if k not in own})

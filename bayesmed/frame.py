@@ -37,12 +37,15 @@ class Frame:
         Missing values per variable, only where there are any.
     notes : tuple of str
         What was done to the data that a user should know.
+    kept : numpy.ndarray
+        Positions of the rows in the data as given, counted from 0.
     """
 
     data: pd.DataFrame
     n_given: int
     missing: dict[str, int]
     notes: tuple[str, ...]
+    kept: np.ndarray
 
 
 def to_pandas(data: Any) -> pd.DataFrame:
@@ -70,14 +73,18 @@ def to_pandas(data: Any) -> pd.DataFrame:
     return frame
 
 
-def clean(data: pd.DataFrame, variables: Iterable[str]) -> Frame:
+def clean(
+    data: pd.DataFrame, variables: Iterable[str], constant: Iterable[str] = ()
+) -> Frame:
     """Keep the variables, drop rows with missing values jointly, and count them.
 
     Parameters
     ----------
     data : pandas.DataFrame
     variables : iterable of str
-        All columns of both formulas.
+        All columns of both formulas, and of the data the families need.
+    constant : iterable of str
+        Columns that may be constant, such as trials.
 
     Raises
     ------
@@ -96,7 +103,8 @@ def clean(data: pd.DataFrame, variables: Iterable[str]) -> Frame:
     empty = [name for name, count in missing.items() if count == len(frame)]
     if empty:
         raise ValueError(f"Every value of {empty} is missing; drop the variable or mend the data.")
-    complete = frame.dropna().reset_index(drop=True)
+    kept = np.flatnonzero(frame.notna().all(axis=1).to_numpy())
+    complete = frame.iloc[kept].reset_index(drop=True)
     if complete.empty:
         raise ValueError(
             f"No rows are left: all {len(frame)} have a missing value "
@@ -110,9 +118,10 @@ def clean(data: pd.DataFrame, variables: Iterable[str]) -> Frame:
         )
     complete, unused = _drop_unused_levels(complete)
     notes.extend(unused)
+    free = set(constant)
     for name in names:
-        _refuse_infinite_or_constant(complete[name])
-    return Frame(complete, len(frame), missing, tuple(notes))
+        _refuse_infinite_or_constant(complete[name], name in free)
+    return Frame(complete, len(frame), missing, tuple(notes), kept)
 
 
 def _normalise(column: pd.Series) -> pd.Series:
@@ -162,7 +171,7 @@ def _drop_unused_levels(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return pd.DataFrame(columns), notes
 
 
-def _refuse_infinite_or_constant(column: pd.Series) -> None:
+def _refuse_infinite_or_constant(column: pd.Series, may_be_constant: bool) -> None:
     if isinstance(column.dtype, pd.CategoricalDtype):
         distinct = len(column.cat.categories)
     else:
@@ -173,7 +182,7 @@ def _refuse_infinite_or_constant(column: pd.Series) -> None:
                 "them."
             )
         distinct = column.nunique()
-    if distinct < 2:
+    if distinct < 2 and not may_be_constant:
         raise ValueError(
             f"{column.name!r} is constant (always {column.tolist()[0]!r}) in the {len(column)} complete "
             "rows; leave it out of the formulas."

@@ -1,5 +1,6 @@
 """The PyMC graph of a mediation model. Data are shared variables, so a refit compiles nothing."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from pymc.logprob.transforms import Transform
 
 from bayesmed import copula
 from bayesmed.closed import ClosedMap
-from bayesmed.coefficients import ClosedInputs, coefficient_variable
+from bayesmed.coefficients import ClosedInputs, coefficient_variable, column_centre
+from bayesmed.defaults import working_scale
 from bayesmed.family import Family
 from bayesmed.priors import Prior
 
@@ -20,27 +22,68 @@ if TYPE_CHECKING:
 EQUATIONS = ("mediator", "outcome")
 
 
+@dataclass(frozen=True)
+class Side:
+    """One equation in the graph: linear predictor, and parameters and data by name."""
+
+    family: Family
+    eta: Any
+    named: dict[str, Any]
+
+    @property
+    def arguments(self) -> list[Any]:
+        """Inputs of the equation's random variable."""
+        return [self.eta, *self.named.values()]
+
+    def signature(self, letter: str) -> list[str]:
+        """Core shapes of the arguments; ``letter`` names the length of the cutpoints."""
+        return ["()", *(f"({letter})" if n in self.family.vectors else "()" for n in self.named)]
+
+    def parameters(self, values: Any) -> tuple[Any, dict[str, Any]]:
+        """Linear predictor and named parameters from the arguments' values."""
+        eta, *rest = values
+        named = dict(zip(self.named, rest, strict=True))
+        for name in self.family.vectors:
+            named[name] = named[name][0] if named[name].ndim > 1 else named[name]
+        return eta, named
+
+    def rows(self, y: Any, values: Any) -> copula.Rows:
+        """The equation's rows on the scale of normal scores."""
+        return copula.margin(self.family, y, *self.parameters(values))
+
+
 def build_graph(model: "MediationModel") -> pm.Model:
     """Build the PyMC model; see :meth:`bayesmed.MediationModel.build`."""
-    mediator, outcome = model.designs
-    coords = {
-        "obs": np.arange(len(model.frame.data)),
-        "mediator_term": list(mediator.terms),
-        "outcome_term": list(outcome.terms),
-    }
-    with pm.Model(coords=coords) as graph:
+    with pm.Model(coords=_coords(model)) as graph:
         rho = _rho(model.rho)
         closed = _shared_map(model.identification.map)
         beta = _coefficients(model, "mediator", "mediator_coef")
-        mediator_parameters = _parameters(model, "mediator", "")
+        mediator = _side(model, "mediator", beta, _parameters(model, "mediator", beta, ""))
         if closed is not None and model.prior_scale == "regression":
-            coef, parameters = _regression_outcome(model, closed, beta, mediator_parameters, rho)
-            likelihood_rho: Any = 0.0
+            coef, parameters = _regression_outcome(model, closed, beta, mediator.named, rho)
         else:
-            coef, parameters = _structural_outcome(model, closed, beta, mediator_parameters, rho)
-            likelihood_rho = rho
-        _likelihood(model, beta, mediator_parameters, coef, parameters, likelihood_rho)
+            coef, parameters = _structural_outcome(model, closed, beta, mediator.named, rho)
+        outcome = _side(model, "outcome", coef, parameters)
+        _likelihood(model, mediator, outcome, None if model.independent else rho)
     return graph
+
+
+def _coords(model: "MediationModel") -> dict[str, Any]:
+    coords: dict[str, Any] = {"obs": np.arange(len(model.frame.data))}
+    for name, design, scale, response in zip(
+        EQUATIONS, model.designs, model.scale_designs, model.responses, strict=True
+    ):
+        coords[f"{name}_term"] = list(design.terms)
+        if scale is not None:
+            coords[f"{name}_sigma_term"] = list(scale.terms)
+        if response.levels:
+            coords[f"{name}_cutpoint"] = cutpoint_names(response.levels)
+    return coords
+
+
+def cutpoint_names(levels: Any) -> list[str]:
+    """Names such as ``low | middle`` of the cutpoints between categories."""
+    return [f"{a} | {b}" for a, b in zip(levels[:-1], levels[1:], strict=True)]
 
 
 def _rho(rho: float | Prior) -> Any:
@@ -64,46 +107,93 @@ def _shared_map(closed: ClosedMap | None) -> ClosedMap | None:
         pytensor.shared(closed.direction, name="map_direction", shape=(None,)),
         pytensor.shared(closed.loading, name="map_loading", shape=(None, None)),
         closed.latent,
+        pytensor.shared(np.array(closed.constant, dtype=float), name="map_constant", shape=()),
+        pytensor.shared(closed.constant_loading, name="map_constant_loading", shape=(None,)),
     )
-
-
-def _location_scale(model: "MediationModel", equation: str) -> tuple[float, float]:
-    family = model.families[EQUATIONS.index(equation)]
-    if family.coefficient_scale is not None:
-        return 0.0, 1.0
-    y = model.values(equation)
-    return float(y.mean()), float(y.std())
 
 
 def _coefficients(
     model: "MediationModel", equation: str, name: str, closed: ClosedInputs | None = None
 ) -> Any:
-    design = model.designs[EQUATIONS.index(equation)]
-    location, scale = _location_scale(model, equation)
-    priors = model.priors_in_use[equation]
-    return coefficient_variable(name, f"{equation}_term", design, priors, location, scale, closed)
+    place = EQUATIONS.index(equation)
+    response, priors = model.responses[place], model.priors_in_use[equation]
+    location, scale = working_scale(model.families[place], response.values, response.offset)
+    return coefficient_variable(
+        name, f"{equation}_term", model.designs[place], priors, location, scale,
+        bool(model.families[place].vectors), closed,
+    )  # fmt: skip
 
 
-def _parameters(model: "MediationModel", equation: str, suffix: str) -> dict[str, Any]:
-    family = model.families[EQUATIONS.index(equation)]
-    priors = model.priors_in_use[equation]
-    return {
-        name: _variable(f"{equation}_{name}{suffix}", priors[name]) for name in family.parameters
-    }
+def _parameters(model: "MediationModel", equation: str, coef: Any, suffix: str) -> dict[str, Any]:
+    """A family's parameters: numbers, cutpoints, or a sigma for each row."""
+    place = EQUATIONS.index(equation)
+    family, priors = model.families[place], model.priors_in_use[equation]
+    found = {}
+    for name in family.parameters:
+        if name in family.vectors:
+            found[name] = _cutpoints(model, equation, priors[name], coef, suffix)
+        elif name == "sigma" and model.scale_designs[place] is not None:
+            found[name] = _row_sigma(model, equation)
+        else:
+            found[name] = _variable(f"{equation}_{name}{suffix}", priors[name])
+    return found
+
+
+def _row_sigma(model: "MediationModel", equation: str) -> Any:
+    place, key = EQUATIONS.index(equation), f"{equation}_sigma"
+    design, response = model.scale_designs[place], model.responses[place]
+    assert design is not None
+    spread = working_scale(model.families[place], response.values, response.offset)[1]
+    coef = coefficient_variable(
+        f"{key}_coef", f"{key}_term", design, model.priors_in_use[key], float(np.log(spread)), 1.0
+    )
+    columns = pm.Data(f"{key}_design", design.matrix, dims=("obs", f"{key}_term"))
+    return pt.exp(columns @ coef)
+
+
+def _cutpoints(
+    model: "MediationModel", equation: str, prior: Prior, coef: Any, suffix: str
+) -> Any:
+    """Increasing cutpoints, with their prior at the means of the columns."""
+    place = EQUATIONS.index(equation)
+    names = list(prior.parameters)
+    values = [pytensor.shared(np.array(prior.parameters[n], dtype=float), shape=()) for n in names]
+    blank = pytensor.shared(np.zeros(len(model.responses[place].levels) - 1), shape=(None,))
+
+    def each(parameters: Any, like: Any) -> Any:
+        own = dict(zip(names, parameters, strict=True))
+        return prior.constructor.dist(**own, size=like.shape)
+
+    def log_prior(value: Any, *parameters: Any) -> Any:
+        # The density of the order statistics.
+        total = pm.logp(each(parameters[: len(names)], value), value).sum()
+        return total + pt.gammaln(value.shape[0] + 1.0)
+
+    dim = f"{equation}_cutpoint"
+    at_means = pm.CustomDist(
+        f"{equation}_cutpoints_at_means{suffix}", *values, blank,
+        dist=lambda *a, size=None: pt.sort(each(a[: len(names)], a[len(names)])),
+        logp=log_prior, signature=",".join(["()"] * len(values)) + ",(c)->(c)", dims=dim,
+        class_name="Cutpoints", transform=pm.distributions.transforms.ordered,
+    )  # fmt: skip
+    design = model.designs[place]
+    centre = pytensor.shared(column_centre(design, True), name=f"{dim}_centre", shape=(None,))
+    return pm.Deterministic(f"{equation}_cutpoints{suffix}", at_means + centre @ coef, dims=dim)
 
 
 def _regression_outcome(
     model: "MediationModel", closed: ClosedMap, beta: Any, mediator_parameters: Any, rho: Any
 ) -> tuple[Any, dict[str, Any]]:
-    """Priors on the regression at rho = 0; the structural coefficients follow by the map."""
+    """Priors on the regression at rho = 0; the structural parameters follow by the map."""
     coef0 = _coefficients(model, "outcome", "outcome_coef_rho0")
-    parameters0 = _parameters(model, "outcome", "_rho0")
-    coef, scale = closed.structural(
-        coef0, parameters0.get("sigma"), beta, mediator_parameters["sigma"], rho
+    parameters0 = _parameters(model, "outcome", coef0, "_rho0")
+    coef, parameters = closed.structural(
+        coef0, parameters0, beta, mediator_parameters["sigma"], rho
     )
     pm.Deterministic("outcome_coef", coef, dims="outcome_term")
-    if scale is not None:
-        pm.Deterministic("outcome_sigma", scale)
+    for name, value in parameters.items():
+        dims = "outcome_cutpoint" if name in model.families[1].vectors else None
+        pm.Deterministic(f"outcome_{name}", value, dims=dims)
     return coef0, parameters0
 
 
@@ -115,9 +205,9 @@ def _structural_outcome(
     rho: Any,
 ) -> tuple[Any, dict[str, Any]]:
     """Priors on the structural coefficients at rho; closed pairs sample at rho = 0."""
-    if closed is None:
-        parameters = _parameters(model, "outcome", "")
-        return _coefficients(model, "outcome", "outcome_coef"), parameters
+    if closed is None or model.families[1].vectors:
+        coef = _coefficients(model, "outcome", "outcome_coef")
+        return coef, _parameters(model, "outcome", coef, "")
     parameters = {}
     if closed.latent == "free":
         parameters["sigma"] = _scale_at_rho(model.priors_in_use["outcome"]["sigma"], rho)
@@ -171,61 +261,61 @@ def _scale_at_rho(prior: Prior, rho: Any) -> Any:
     )
 
 
-def _likelihood(
-    model: "MediationModel",
-    beta: Any,
-    mediator_parameters: dict[str, Any],
-    coef: Any,
-    parameters: dict[str, Any],
-    rho: Any,
-) -> None:
-    families = model.families
+def _side(
+    model: "MediationModel", equation: str, coef: Any, parameters: dict[str, Any]
+) -> Side:
+    place = EQUATIONS.index(equation)
+    design, response = model.designs[place], model.responses[place]
+    eta = pm.Data(f"{equation}_design", design.matrix, dims=("obs", f"{equation}_term")) @ coef
+    if response.offset is not None:
+        eta = eta + pm.Data(f"{equation}_offset", response.offset, dims="obs")
+    columns = {
+        name: pm.Data(f"{equation}_{name}", values, dims="obs")
+        for name, values in response.rowwise.items()
+    }
+    return Side(model.families[place], eta, {**parameters, **columns})
+
+
+def _likelihood(model: "MediationModel", mediator: Side, outcome: Side, rho: Any) -> None:
+    """The observed variables: log p(m) and log p(y | m); rho None for independent residuals."""
     data = [pm.Data(f"{name}_data", model.values(name), dims="obs") for name in EQUATIONS]
-    eta = [
-        pm.Data(f"{name}_design", design.matrix, dims=("obs", f"{name}_term")) @ coefficients
-        for name, design, coefficients in zip(EQUATIONS, model.designs, (beta, coef), strict=True)
-    ]
-    own = [list(mediator_parameters.values()), list(parameters.values())]
-    count = len(own[0])
+    count = len(mediator.arguments)
 
-    def mediator_rows(m: Any, values: Any) -> Any:
-        named = dict(zip(mediator_parameters, values[1:], strict=True))
-        return copula.margin(families[0], m, values[0], named)
-
-    def log_mediator(m: Any, *values: Any) -> Any:
-        return copula.log_marginal(mediator_rows(m, values))
-
-    def log_outcome(y: Any, eta_y: Any, m: Any, correlation: Any, *values: Any) -> Any:
-        first = mediator_rows(m, values[: 1 + count])
-        named = dict(zip(parameters, values[1 + count :], strict=True))
-        return copula.log_conditional(
-            first, copula.margin(families[1], y, eta_y, named), correlation
-        )
+    def log_outcome(y: Any, *values: Any) -> Any:
+        if rho is None:
+            return copula.log_marginal(outcome.rows(y, values))
+        m, correlation, *rest = values
+        first = mediator.rows(m, rest[:count])
+        return copula.log_conditional(first, outcome.rows(y, rest[count:]), correlation)
 
     def draw_mediator(*values: Any, rng: Any = None, size: Any = None) -> Any:
-        named = dict(zip(mediator_parameters, values[1:], strict=True))
-        return families[0].value(rng.standard_normal(size or np.shape(values[0])), values[0], named)
+        eta, named = mediator.parameters(values)
+        return mediator.family.value(rng.standard_normal(size or np.shape(eta)), eta, named)
 
-    def draw_outcome(
-        eta_y: Any, m: Any, correlation: Any, *values: Any, rng: Any = None, size: Any = None
-    ) -> Any:
-        named = dict(zip(parameters, values[1 + count :], strict=True))
-        first = mediator_rows(m, values[: 1 + count])
-        e_m = _draw_score(first, rng)
+    def draw_outcome(*values: Any, rng: Any = None, size: Any = None) -> Any:
+        if rho is None:
+            eta, named = outcome.parameters(values)
+            return outcome.family.value(rng.standard_normal(np.shape(eta)), eta, named)
+        m, correlation, *rest = values
+        e_m = _draw_score(mediator.rows(m, rest[:count]), rng)
         e_y = correlation * e_m + np.sqrt(1.0 - correlation**2) * rng.standard_normal(np.shape(e_m))
-        return families[1].value(e_y, eta_y, named)
+        return outcome.family.value(e_y, *outcome.parameters(rest[count:]))
 
-    arguments = [eta[0], *own[0]]
     pm.CustomDist(
-        "mediator", *arguments, logp=log_mediator, random=draw_mediator, observed=data[0],
-        signature=",".join(["()"] * len(arguments)) + "->()", dims="obs",
-        class_name=_title(families[0]),
+        "mediator", *mediator.arguments,
+        logp=lambda m, *values: copula.log_marginal(mediator.rows(m, values)),
+        random=draw_mediator, observed=data[0],
+        signature=",".join(mediator.signature("c")) + "->()", dims="obs",
+        class_name=_title(mediator.family),
     )  # fmt: skip
-    arguments = [eta[1], data[0], pt.as_tensor(rho), eta[0], *own[0], *own[1]]
+    arguments, signature = outcome.arguments, outcome.signature("d")
+    if rho is not None:
+        arguments = [data[0], pt.as_tensor(rho), *mediator.arguments, *arguments]
+        signature = ["()", "()", *mediator.signature("c"), *signature]
     pm.CustomDist(
         "outcome", *arguments, logp=log_outcome, random=draw_outcome, observed=data[1],
-        signature=",".join(["()"] * len(arguments)) + "->()", dims="obs",
-        class_name=f"{_title(families[1])}GivenMediator",
+        signature=",".join(signature) + "->()", dims="obs",
+        class_name=f"{_title(outcome.family)}GivenMediator",
     )  # fmt: skip
 
 
@@ -233,11 +323,11 @@ def _title(family: Family) -> str:
     return family.name.title().replace("_", "")
 
 
-def _draw_score(rows: copula.Point | copula.HalfLine, rng: np.random.Generator) -> np.ndarray:
+def _draw_score(rows: copula.Rows, rng: np.random.Generator) -> np.ndarray:
     """Draw the mediator's score given its observed value."""
     from scipy.special import ndtr, ndtri
 
     if isinstance(rows, copula.Point):
         return np.asarray(rows.score)
-    inside = rng.random(np.shape(rows.threshold)) * ndtr(rows.sign * rows.threshold)
-    return np.asarray(rows.sign * ndtri(inside))
+    lower, upper = (ndtr(end) for end in copula.scores(rows))
+    return np.asarray(ndtri(lower + rng.random(np.shape(upper)) * (upper - lower)))

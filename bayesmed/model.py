@@ -9,20 +9,27 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from bayesmed.checks import check_binary_response, check_roles, separation_note
+from bayesmed.checks import check_roles, separation_note
 from bayesmed.closed import Closedness, closedness
+from bayesmed.defaults import default_priors, default_scale_priors, merge_priors
 from bayesmed.design import (
     Counterfactuals,
     Design,
     NoRows,
+    Parsed,
+    arm_frames,
     build_design,
     check_mediator_terms,
     counterfactuals,
     parse,
+    parse_scale,
 )
-from bayesmed.families import Family, resolve_family
+from bayesmed.families import resolve_family
+from bayesmed.family import Family
+from bayesmed.family_checks import check_family
 from bayesmed.frame import Contrast, Frame, Level, assign, clean, contrast, to_pandas
-from bayesmed.priors import Prior, check_rho, default_priors, merge_priors
+from bayesmed.priors import Prior, check_rho
+from bayesmed.responses import Response, build_response, data_variables, offset_of
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
 
 PriorScale = Literal["regression", "structural"]
 EQUATIONS = ("mediator", "outcome")
+SCALES = ("mediator_sigma", "outcome_sigma")
 
 
 class IdentificationWarning(UserWarning):
@@ -67,13 +75,24 @@ class MediationModel:
     control, treated : number or level, optional
         The contrast. 0 and 1 where the column holds nothing else; must be given otherwise.
     mediator_family, outcome_family : str or Family
-        ``"gaussian"``, ``"probit"`` or ``"logit"``.
+        A name in :data:`bayesmed.FAMILIES`, or a :class:`bayesmed.Family` of your own.
+    mediator_data, outcome_data : mapping, optional
+        Further data of an equation, each the name of a column or a number: ``"trials"``
+        (binomial), ``"exposure"`` (counts; its logarithm is added to the linear predictor),
+        ``"event"`` (positive outcomes: 1 seen, 0 right-censored), ``"lower"`` and
+        ``"upper"`` (tobit: limits at which values are censored), ``"offset"`` (any family;
+        added to the linear predictor).
+    mediator_sigma, outcome_sigma : str, optional
+        Right-hand side of a regression of log sigma, such as ``"~ treat"``, for families
+        with a sigma; it must not hold the mediator. Its priors go by the same names.
     rho : float or Prior
         Residual correlation in (-1, 1), fixed or with a prior.
     priors : mapping, optional
         ``{"mediator": {term: Prior}, "outcome": {term: Prior}}``, by column name of the
-        design, ``"Intercept"`` (at the means of the columns) or ``"sigma"``. What is not
-        named keeps its default (:func:`bayesmed.priors.default_priors`).
+        design, ``"Intercept"`` (at the means of the columns) or a parameter of the family,
+        such as ``"sigma"``; ``"cutpoints"`` takes one prior for each of them, at the means
+        of the columns, before they are put in order. What is not named keeps its default
+        (:func:`bayesmed.defaults.default_priors`).
     priors_on : {"regression", "structural"}, optional
         Which coefficients of the outcome the priors speak of: those of the regression at
         :math:`\rho = 0` or the structural ones at the model's :math:`\rho`. The default is
@@ -136,11 +155,17 @@ class MediationModel:
     rho: float | Prior = field(default=0.0, kw_only=True)
     priors: Mapping[str, Mapping[str, Prior]] | None = field(default=None, kw_only=True)
     priors_on: PriorScale | None = field(default=None, kw_only=True)
+    mediator_data: Mapping[str, Any] | None = field(default=None, kw_only=True)
+    outcome_data: Mapping[str, Any] | None = field(default=None, kw_only=True)
+    mediator_sigma: str | None = field(default=None, kw_only=True)
+    outcome_sigma: str | None = field(default=None, kw_only=True)
 
     families: tuple[Family, Family] = field(init=False, repr=False)
     frame: Frame = field(init=False, repr=False)
     contrast: Contrast = field(init=False, repr=False)
     designs: tuple[Design, Design] = field(init=False, repr=False)
+    scale_designs: tuple[Design | None, Design | None] = field(init=False, repr=False)
+    responses: tuple[Response, Response] = field(init=False, repr=False)
     priors_in_use: dict[str, dict[str, Prior]] = field(init=False, repr=False)
     identification: Closedness = field(init=False, repr=False)
     notes: tuple[str, ...] = field(init=False, repr=False)
@@ -151,6 +176,8 @@ class MediationModel:
             resolve_family(self.mediator_family, "mediator"),
             resolve_family(self.outcome_family, "outcome"),
         )
+        for family in families:
+            check_family(family)
         given = to_pandas(self.data)
         columns = list(given.columns)
         parsed = (
@@ -158,45 +185,114 @@ class MediationModel:
             parse(self.outcome, columns, "outcome"),
         )
         check_roles(parsed[0], parsed[1], self.treatment, columns)
-        used = [name for part in parsed for name in (part.response, *part.variables)]
-        frame = clean(given, used)
-        for part, family, equation in zip(parsed, families, EQUATIONS, strict=True):
-            check_binary_response(frame.data[part.response], family, equation)
+        scales = self._parse_scales(parsed, families, columns)
+        frame = self._clean(given, parsed, scales, families)
+        responses = self._responses(given, frame, parsed, families)
         designs = (
-            build_design(parsed[0], frame.data, "mediator"),
-            build_design(parsed[1], frame.data, "outcome"),
+            build_design(parsed[0], frame.data, "mediator", families[0].kind == "ordered"),
+            build_design(parsed[1], frame.data, "outcome", families[1].kind == "ordered"),
         )
-        if families[0].kind != "binary":
-            check_mediator_terms(designs[1], frame.data, parsed[0].response, families[0].name)
+        scale_designs = tuple(
+            None if part is None else build_design(part, frame.data, name)
+            for part, name in zip(scales, SCALES, strict=True)
+        )
+        if families[0].kind in ("continuous", "count"):
+            check_mediator_terms(designs[1], frame.data, parsed[0].response, families[0])
         chosen = contrast(frame, self.treatment, self.control, self.treated)
         settled = {
             "families": families,
             "frame": frame,
             "contrast": chosen,
             "designs": designs,
-            "priors_in_use": self._merge(designs, families, frame.data),
-            "identification": self._closed(designs, families, frame, chosen),
+            "scale_designs": scale_designs,
+            "responses": responses,
             "notes": frame.notes,
         }
         for name, value in settled.items():
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "priors_in_use", self._merge())
+        object.__setattr__(self, "identification", self._closed())
         # The clean frame serves from here on; a later change to the caller's data must not.
         object.__setattr__(self, "data", None)
         self._check_prior_scale()
         self._warn()
 
-    def _closed(
+    def _data(self, equation: str) -> Mapping[str, Any] | None:
+        return self.mediator_data if equation == "mediator" else self.outcome_data
+
+    def _parse_scales(
+        self, parsed: tuple[Parsed, Parsed], families: tuple[Family, Family], columns: list[str]
+    ) -> tuple[Parsed | None, Parsed | None]:
+        """Formulas of log sigma, refused where the family has none or the mediator stands."""
+        both = []
+        for equation, given, part, family in zip(
+            EQUATIONS, (self.mediator_sigma, self.outcome_sigma), parsed, families, strict=True
+        ):
+            if given is None:
+                both.append(None)
+                continue
+            if family.scale != "sigma":
+                raise ValueError(
+                    f"{equation}_sigma={given!r}: the {family.name} family has no sigma that could "
+                    "have a regression of its own."
+                )
+            own = parse_scale(given, part.response, columns, f"{equation}_sigma")
+            refused = {parsed[0].response, parsed[1].response} & set(own.variables)
+            if refused:
+                raise ValueError(
+                    f"{equation}_sigma={given!r} holds {sorted(refused)}: sigma may depend on the "
+                    "treatment and on covariates, but not on the mediator or the outcome."
+                )
+            both.append(own)
+        return both[0], both[1]
+
+    def _clean(
         self,
-        designs: tuple[Design, Design],
+        given: pd.DataFrame,
+        parsed: tuple[Parsed, Parsed],
+        scales: tuple[Parsed | None, Parsed | None],
         families: tuple[Family, Family],
+    ) -> Frame:
+        used = [name for part in parsed for name in (part.response, *part.variables)]
+        used += [name for part in scales if part is not None for name in part.variables]
+        extra: list[str] = []
+        for equation, family in zip(EQUATIONS, families, strict=True):
+            extra += data_variables(self._data(equation), equation, family)
+        unknown = [name for name in extra if name not in given.columns]
+        if unknown:
+            raise ValueError(
+                f"{unknown} in mediator_data or outcome_data is not a column of the data; the columns "
+                f"are {list(given.columns)}."
+            )
+        return clean(given, [*used, *extra], constant=set(extra) - set(used))
+
+    def _responses(
+        self,
+        given: pd.DataFrame,
         frame: Frame,
-        chosen: Contrast,
-    ) -> Closedness:
+        parsed: tuple[Parsed, Parsed],
+        families: tuple[Family, Family],
+    ) -> tuple[Response, Response]:
+        built = []
+        for equation, part, family in zip(EQUATIONS, parsed, families, strict=True):
+            column = given[part.response]
+            declared = (
+                column.cat.categories.tolist()
+                if isinstance(column.dtype, pd.CategoricalDtype)
+                else None
+            )
+            data = self._data(equation)
+            built.append(build_response(frame, part.response, family, data, equation, declared))
+        return built[0], built[1]
+
+    def _closed(self) -> Closedness:
+        chosen = self.contrast
         try:
-            found = closedness(designs[0], designs[1], families, frame, chosen)
-            for design in designs:
-                for level in (chosen.control, chosen.treated):
-                    design.rows(assign(frame.data, {chosen.treatment: level}))
+            found = closedness(self)
+            for design in (*self.designs, *self.scale_designs):
+                for arm in arm_frames(self.frame.data, chosen):
+                    if design is not None:
+                        design.rows(arm)
         except NoRows as error:
             raise ValueError(
                 f"The formulas cannot be evaluated at control={chosen.control!r} and "
@@ -204,41 +300,42 @@ class MediationModel:
             ) from None
         return found
 
-    def _merge(
-        self, designs: tuple[Design, Design], families: tuple[Family, Family], data: pd.DataFrame
-    ) -> dict[str, dict[str, Prior]]:
+    def _merge(self) -> dict[str, dict[str, Prior]]:
         if not isinstance(self.priors or {}, Mapping):
             raise TypeError(
                 "priors must be a mapping {'mediator': {...}, 'outcome': {...}}; "
                 f"{self.priors!r} was given."
             )
         given = dict(self.priors or {})
+        scales = [n for n, design in zip(SCALES, self.scale_designs, strict=True) if design]
+        names = (*EQUATIONS, *scales)
         for name, own in given.items():
             if not isinstance(own, Mapping):
-                kind = TypeError if name in EQUATIONS else ValueError
+                kind = TypeError if name in names else ValueError
                 raise kind(
                     f"priors[{name!r}] must map names of coefficients to priors (the equations are "
                     "'mediator' and 'outcome'; the prior of rho is the argument rho); "
                     f"{own!r} was given."
                 )
-        unknown = [name for name in given if name not in EQUATIONS]
+        unknown = [name for name in given if name not in names]
         if unknown:
             raise ValueError(
                 f"priors has the keys {list(given)}; give {{'mediator': {{...}}, 'outcome': "
-                "{...}} (the prior of rho is the argument rho)."
+                f"{{...}}}}{''.join(f', {n!r}' for n in scales)} (the prior of rho is the argument rho)."
             )
         merged = {}
-        for name, design, family in zip(EQUATIONS, designs, families, strict=True):
-            twice = {term for term in design.terms if design.terms.count(term) > 1}
-            clash = (set(design.terms) & set(family.parameters)) | twice
-            if clash:
-                raise ValueError(
-                    f"The {name} equation has a column named like another or like a parameter of "
-                    f"the {family.name} family: {sorted(clash)}; rename the column."
-                )
-            y = data[design.parsed.response].to_numpy(dtype=float)
-            defaults = default_priors(design, family, y)
+        parts = zip(EQUATIONS, self.designs, self.families, self.scale_designs, strict=True)
+        for name, design, family, scale in parts:
+            _refuse_clash(name, design, family)
+            response = self.responses[EQUATIONS.index(name)]
+            about = (family, response.values, response.offset)
+            without = ("sigma",) if scale is not None else ()
+            defaults = default_priors(design, *about, without)
             merged[name] = merge_priors(defaults, given.get(name, {}), name, family)
+            if scale is not None:
+                own = default_scale_priors(scale, *about)
+                key = f"{name}_sigma"
+                merged[key] = merge_priors(own, given.get(key, {}), key, family)
         return merged
 
     def _check_prior_scale(self) -> None:
@@ -277,9 +374,11 @@ class MediationModel:
             )
 
     def values(self, equation: str) -> np.ndarray:
-        """Observed mediator or outcome on the complete rows, float, shape (obs,)."""
-        design = self.designs[EQUATIONS.index(equation)]
-        return self.frame.data[design.parsed.response].to_numpy(dtype=float)
+        """Observed mediator or outcome on the complete rows, float, shape (obs,).
+
+        Categories of an ordered family are coded 0, 1, ...
+        """
+        return self.responses[EQUATIONS.index(equation)].values
 
     @property
     def prior_scale(self) -> PriorScale:
@@ -287,6 +386,13 @@ class MediationModel:
         if self.priors_on is not None:
             return self.priors_on
         return "regression" if self.identification.map is not None else "structural"
+
+    @property
+    def independent(self) -> bool:
+        """Whether the likelihood is the product of two regressions: rho = 0, or its equivalent."""
+        if self.prior_scale == "regression":
+            return True
+        return not isinstance(self.rho, Prior) and self.rho == 0.0
 
     @cached_property
     def counterfactuals(self) -> Counterfactuals:
@@ -316,14 +422,31 @@ class MediationModel:
             )
         frame = assign(self.frame.data, dict(at))
         try:
-            return counterfactuals(
-                *self.designs, frame, self.contrast, self.families[0].kind == "binary"
+            rows = counterfactuals(
+                *self.designs, frame, self.contrast, self.families[0], list(self.responses[0].levels)
             )
+            return replace(rows, **self._further_rows(frame))
         except NoRows as error:
             raise ValueError(
                 f"The formulas cannot be evaluated at={dict(at)}: {error}; choose values that the "
                 "data hold."
             ) from None
+
+    def _further_rows(self, frame: pd.DataFrame) -> dict[str, Any]:
+        """Offsets, designs of log sigma and data columns of counterfactual rows."""
+        at = replace(self.frame, data=frame)
+        arms = arm_frames(frame, self.contrast)
+        found: dict[str, Any] = {}
+        for name, design, response in zip(
+            EQUATIONS, self.scale_designs, self.responses, strict=True
+        ):
+            found[f"{name}_offset"] = offset_of(at, self._data(name), name)
+            found[f"{name}_columns"] = {
+                key: value for key, value in response.columns.items() if key in ("trials", "scores")
+            }
+            if design is not None:
+                found[f"{name}_sigma"] = np.stack([design.rows(arm) for arm in arms])
+        return found
 
     def with_rho(self, rho: float | Prior) -> "MediationModel":
         """The same model at another residual correlation, fixed or with a prior."""
@@ -451,4 +574,14 @@ class MediationModel:
             sampler=sampler,
             progress=progress,
             options=sampler_options,
+        )
+
+
+def _refuse_clash(equation: str, design: Design, family: Family) -> None:
+    twice = {term for term in design.terms if design.terms.count(term) > 1}
+    clash = (set(design.terms) & set(family.parameters)) | twice
+    if clash:
+        raise ValueError(
+            f"The {equation} equation has a column named like another or like a parameter of the "
+            f"{family.name} family: {sorted(clash)}; rename the column."
         )

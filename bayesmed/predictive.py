@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,9 +15,10 @@ from bayesmed.effects import (
     effects_about,
     potential_outcomes,
 )
+from bayesmed.frame import assign
 from bayesmed.model import EQUATIONS, MediationModel
 from bayesmed.potential import Draws
-from bayesmed.sampling import COEFFICIENT_DIMS, settle_seed, to_dataset
+from bayesmed.sampling import settle_seed, to_dataset
 
 
 def prior_predictive(model: MediationModel, draws: int, random_seed: int | None) -> Effects:
@@ -34,9 +36,8 @@ def prior_predictive(model: MediationModel, draws: int, random_seed: int | None)
             mode=Mode(linker="py", optimizer=None),
         )  # fmt: skip
     arrays = {name: np.asarray(value)[None] for name, value in zip(names, drawn, strict=True)}
-    mediator, outcome = model.designs
-    coords = {"mediator_term": list(mediator.terms), "outcome_term": list(outcome.terms)}
-    prior = to_dataset(arrays, coords, COEFFICIENT_DIMS)
+    own = {name: list(values) for name, values in graph.coords.items() if name != "obs"}
+    prior = to_dataset(arrays, own, dict(graph.named_vars_to_dims))
     about = {**describe(model), "settings": {"random_seed": seed}, "fit": f"prior {seed}"}
     parameters = draws_of(prior, about["rho_fixed"], about["parameters"])
     po = potential_outcomes(parameters, model.families, model.counterfactuals, (1, draws))
@@ -57,27 +58,53 @@ def prior_predictive(model: MediationModel, draws: int, random_seed: int | None)
 def simulate_rows(
     model: MediationModel, draws: Draws, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Mediator and outcome of every row for each draw, shape (S, obs), by the structural model."""
+    """Mediator and outcome of every row for each draw, shape (S, obs), by the structural model.
+
+    Ordered responses are the codes 0, 1, ...; a tobit outcome is cut at its limits, and times
+    are uncensored.
+    """
     size = (len(draws), len(model.frame.data))
     rho = draws.rho[:, None]
     e_m, z = rng.standard_normal((2, *size))
     e_y = rho * e_m + np.sqrt(1.0 - rho**2) * z
-    own = [
-        {name: value[:, None] for name, value in parameters.items()}
-        for parameters in (draws.mediator_parameters, draws.outcome_parameters)
-    ]
-    eta = draws.mediator_coef @ model.designs[0].matrix.T
+    own = [_row_parameters(model, draws, name) for name in EQUATIONS]
+    eta = draws.mediator_coef @ model.designs[0].matrix.T + _offset(model, "mediator")
     m = model.families[0].value(e_m, eta, own[0])
-    y = model.families[1].value(e_y, _outcome_eta(model, draws, m), own[1])
+    eta = _outcome_eta(model, draws, m) + _offset(model, "outcome")
+    y = model.families[1].value(e_y, eta, own[1])
+    limits = model.responses[1].columns
+    y = np.clip(y, limits.get("lower", -np.inf), limits.get("upper", np.inf))
     return {"mediator": m, "outcome": y}
+
+
+def _row_parameters(model: MediationModel, draws: Draws, equation: str) -> dict[str, np.ndarray]:
+    place = EQUATIONS.index(equation)
+    own = getattr(draws, f"{equation}_parameters")
+    found = {name: value[..., None] for name, value in own.items()}
+    scale, coef = model.scale_designs[place], getattr(draws, f"{equation}_sigma_coef")
+    if scale is not None:
+        found["sigma"] = np.exp(coef @ scale.matrix.T)
+    return {**found, **model.responses[place].columns}
+
+
+def _offset(model: MediationModel, equation: str) -> Any:
+    offset = model.responses[EQUATIONS.index(equation)].offset
+    return 0.0 if offset is None else offset
 
 
 def _outcome_eta(model: MediationModel, draws: Draws, m: np.ndarray) -> np.ndarray:
     """Linear predictor of the outcome at the observed treatment and simulated mediators."""
     mediator, outcome = model.designs
     name, frame = mediator.parsed.response, model.frame.data
+
+    def at(values: Any) -> np.ndarray:
+        return outcome.rows(assign(frame, {name: values}))
+
+    if model.families[0].kind == "ordered":
+        eta = [draws.outcome_coef @ at(level).T for level in model.responses[0].levels]
+        return np.choose(m.astype(int), eta)
     if model.families[0].kind == "binary" or outcome.is_affine(name):
-        base, one = (outcome.rows(frame.assign(**{name: value})) for value in (0, 1))
+        base, one = at(0), at(1)
         return draws.outcome_coef @ base.T + m * (draws.outcome_coef @ (one - base).T)
     rows = (outcome.rows(frame.assign(**{name: values})) for values in m)
     return np.stack([row @ coef for row, coef in zip(rows, draws.outcome_coef, strict=True)])

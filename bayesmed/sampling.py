@@ -14,11 +14,6 @@ from bayesmed import compiled
 if TYPE_CHECKING:
     from bayesmed.model import MediationModel
 
-COEFFICIENT_DIMS = {
-    "mediator_coef": ("mediator_term",),
-    "outcome_coef": ("outcome_term",),
-    "outcome_coef_rho0": ("outcome_term",),
-}
 SAMPLERS = ("nutpie", "pymc", "numpyro")
 #: An evaluation slower than this is worth a thread of its own; faster ones only wait for
 #: the interpreter.

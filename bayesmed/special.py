@@ -172,3 +172,13 @@ def cutpoint(y: Any, cutpoints: Any, far: float) -> Any:
     pt = _pt()
     padded = pt.concatenate([[-far], cutpoints, [far]])
     return padded[pt.cast(y, "int64") + 1]
+
+
+def greater(a: Any, b: Any) -> Any:
+    """Elementwise a > b."""
+    return _pt().gt(a, b) if is_tensor(a, b) else np.greater(a, b)
+
+
+def less_equal(a: Any, b: Any) -> Any:
+    """Elementwise a <= b."""
+    return _pt().le(a, b) if is_tensor(a, b) else np.less_equal(a, b)

@@ -304,7 +304,7 @@ def test_pymc_model_serves_pymc(jobs):
 
 
 def test_sweep_that_fails_keeps_what_was_done(jobs, monkeypatch):
-    from bayesmed import sensitivity
+    from bayesmed import sweep
 
     fit = bm.MediationModel(
         jobs, **JOBS, rho=bm.Prior("Uniform", lower=-0.5, upper=0.5), priors_on="structural"
@@ -315,9 +315,9 @@ def test_sweep_that_fails_keeps_what_was_done(jobs, monkeypatch):
         calls.append(rho)
         if len(calls) == 3:
             raise MemoryError("no memory")
-        return sensitivity.fitted_point(fit)
+        return sweep.fitted_point(fit)
 
-    monkeypatch.setattr(sensitivity, "refit_point", failing)
+    monkeypatch.setattr(sweep, "refit_point", failing)
     with pytest.warns(UserWarning, match="2 values before it are kept"):
         found = fit.sensitivity([-0.4, -0.2, 0.2, 0.4], progress=False)
     assert found.draws["rho"].to_numpy().tolist() == [-0.4, -0.2]
@@ -337,7 +337,7 @@ def test_structural_priors_pull_on_rho(jobs):
     )
     base = bm.MediationModel(jobs, **JOBS, priors=tight).fit(**settings)
     from bayesmed.reweight import outcome_log_prior
-    from bayesmed.sensitivity import regression_draws
+    from bayesmed.sweep import regression_draws
 
     regression = regression_draws(base)
     priors = base.model.priors_in_use["outcome"]

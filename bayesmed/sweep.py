@@ -1,0 +1,343 @@
+"""The sweep over rho: by the exact map, by weights, by transport or by refits."""
+
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from bayesmed.curve import Regression, curve_cells
+from bayesmed.design import Counterfactuals
+from bayesmed.effects import ARMS_AND_AVERAGE, contrasts, draws_of, effects_about, label_cells
+from bayesmed.model import IdentificationWarning
+from bayesmed.potential import cell_means, mediator_effect
+from bayesmed.priors import Prior
+from bayesmed.reweight import LARGEST_PARETO_K, outcome_log_prior, smooth_and_resample
+from bayesmed.sensitivity import (
+    EXACT,
+    FITTED,
+    REFIT,
+    TRANSPORT,
+    WEIGHTED,
+    Sensitivity,
+    check_grid,
+    identification_note,
+)
+from bayesmed.tipping import roots_on_grid, tipping_points
+from bayesmed.transport import Laplace, Transport, prepare
+
+if TYPE_CHECKING:
+    from bayesmed.fitting import MediationFit
+
+#: A warning names the line of the caller, however deep it arose.
+_OWN_FILES = (os.path.join(os.path.dirname(__file__), ""),)
+#: Threads that carry draws at once: each holds a block of rows x draws.
+_MOST_THREADS = 8
+
+
+@dataclass(frozen=True)
+class RhoPoint:
+    """One rho of a sweep: counterfactual means, the effect on the mediator, and how."""
+
+    cells: np.ndarray
+    shift: np.ndarray
+    how: str
+    pareto_k: float = float("nan")
+
+
+@dataclass
+class Run:
+    """What a sweep has done so far; it outlives a failure."""
+
+    points: dict[float, RhoPoint] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+
+    def each(
+        self,
+        steps: Iterable[tuple[float, Callable[[], RhoPoint | None]]],
+        description: str,
+        progress: bool,
+    ) -> bool:
+        """Take steps until one fails; say whether all were taken.
+
+        A step that returns None leaves its rho to be done otherwise.
+        """
+        from rich.progress import track
+
+        rho = float("nan")
+        try:
+            for rho, step in track(list(steps), description=description, disable=not progress):
+                point = step()
+                if point is not None:
+                    self.points[rho] = point
+        except (KeyboardInterrupt, Exception) as error:
+            if not self.points:
+                raise
+            warnings.warn(
+                f"The sweep stopped at rho = {rho:g} ({type(error).__name__}: {error}); the "
+                f"{len(self.points)} values before it are kept.",
+                UserWarning,
+                skip_file_prefixes=_OWN_FILES,
+            )
+            return False
+        return True
+
+    def warn_of_failed(self) -> None:
+        """Name the refits that did not converge."""
+        if self.failed:
+            warnings.warn(
+                "Refits without convergence, whose values are not to be relied on: "
+                + "; ".join(self.failed),
+                UserWarning,
+                skip_file_prefixes=_OWN_FILES,
+            )
+
+
+def sweep(fit: "MediationFit", rho: Any, progress: bool) -> Sensitivity:
+    """Effects at each rho; see :meth:`bayesmed.MediationFit.sensitivity`."""
+    grid, about = check_grid(rho), fit.about
+    rows, families = fit.counterfactuals(), fit.families
+    regression = regression_draws(fit)
+    if regression is None:
+        warnings.warn(
+            identification_note(about), IdentificationWarning, skip_file_prefixes=_OWN_FILES
+        )
+    if regression is not None and about["priors_on"] == "regression":
+        cells = curve_cells(regression, families, rows, grid)
+        how, pareto_k = [EXACT] * len(grid), np.full(len(grid), np.nan)
+        for i in np.flatnonzero(grid == about["rho_fixed"]):
+            cells[i], how[i] = fitted_point(fit).cells, FITTED
+        shift = mediator_effect(fit.draws, families, rows)[None]
+    else:
+        done = _by_points(fit, regression, grid, progress)
+        grid, points = np.array(sorted(done)), [done[value] for value in sorted(done)]
+        cells, shift = (
+            np.stack(part) for part in zip(*[(p.cells, p.shift) for p in points], strict=True)
+        )
+        how, pareto_k = [p.how for p in points], np.array([p.pareto_k for p in points])
+    shaped = cells.reshape(len(grid), 2, 2, *fit.shape)
+    draws = contrasts(label_cells(shaped, rho=grid)).transpose("rho", "arm", "chain", "draw")
+    draws = draws.assign(pareto_k=("rho", pareto_k), how=("rho", how))
+    draws.attrs["bayesmed"] = json.dumps(effects_about(about, None, "sample"))
+    return Sensitivity(draws, _rho_zero(fit, regression, rows, draws, shift))
+
+
+def _by_points(
+    fit: "MediationFit", regression: Regression | None, grid: np.ndarray, progress: bool
+) -> dict[float, RhoPoint]:
+    """Where each rho has a posterior of its own."""
+    if regression is None:
+        return _by_transport(fit, grid, progress)
+    if fit.about["rho_fixed"] is None:
+        return _by_refits(fit, grid, progress)
+    return _by_weights(fit, regression, grid)
+
+
+def _by_refits(fit: "MediationFit", grid: np.ndarray, progress: bool) -> dict[float, RhoPoint]:
+    """Refit at each rho."""
+    fit.require_model("refitting at each rho")
+    run = Run()
+    run.each(_refits(fit, grid, run), "Refitting at each rho", progress)
+    run.warn_of_failed()
+    return run.points
+
+
+def _refits(
+    fit: "MediationFit", grid: Iterable[float], run: Run
+) -> list[tuple[float, Callable[[], RhoPoint]]]:
+    return [(float(rho), partial(refit_point, fit, float(rho), run.failed)) for rho in grid]
+
+
+def _by_transport(fit: "MediationFit", grid: np.ndarray, progress: bool) -> dict[float, RhoPoint]:
+    """Carry the draws to each rho, nearest first; refit where the weights are unreliable."""
+    fit.require_model("the curve of a pair that is not closed")
+    run, base = Run(), fit
+    if fit.about["rho_fixed"] is None:  # one fit at the middle of the grid serves the others
+        middle = float(grid[len(grid) // 2])
+        base = refit(fit, middle, run.failed)
+        run.points[middle] = fitted_point(base, REFIT)
+    elif fit.about["rho_fixed"] in grid:
+        run.points[fit.about["rho_fixed"]] = fitted_point(fit)
+    todo = [float(rho) for rho in grid if rho not in run.points]
+    if todo:
+        poor = _carry(base, todo, run, progress)
+        run.each(_refits(fit, poor, run), "Refitting where transport fails", progress)
+        for rho in set(poor) & set(run.points):
+            run.points[rho] = replace(run.points[rho], pareto_k=poor[rho])
+    run.warn_of_failed()
+    return run.points
+
+
+def _carry(base: "MediationFit", todo: list[float], run: Run, progress: bool) -> dict[float, float]:
+    """Points by transport; return k-hat, or NaN, of the values that need a refit."""
+    transport = prepare(base, np.array(todo))
+    modes = transport.modes(np.array(todo))
+    order = sorted(modes, key=lambda rho: abs(rho - transport.rho))
+    poor = {rho: float("nan") for rho in todo if rho not in modes}
+    pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
+    try:
+        steps = [
+            (rho, pool.submit(carried_point, transport, rho, modes[rho], poor).result)
+            for rho in order
+        ]
+        whole = run.each(steps, "Carrying the draws along rho", progress)
+    finally:
+        # After an interruption the values at hand come at once.
+        pool.shutdown(wait=False, cancel_futures=True)
+    return {rho: poor[rho] for rho in sorted(poor)} if whole else {}
+
+
+def carried_point(
+    transport: Transport, rho: float, target: Laplace, poor: dict[float, float]
+) -> RhoPoint | None:
+    """Counterfactual means of draws carried to rho; None, and k-hat noted, where it is large."""
+    fit = transport.fit
+    carried = transport.to(rho, target)
+    if carried.pareto_k > LARGEST_PARETO_K:
+        poor[rho] = carried.pareto_k
+        return None
+    families, rows = fit.families, fit.counterfactuals()
+    draws = draws_of(transport.posterior(carried), rho, fit.about["parameters"])
+    cells = cell_means(draws, families, rows)[..., carried.index]
+    shift = mediator_effect(draws, families, rows)[carried.index]
+    return RhoPoint(cells, shift, TRANSPORT, carried.pareto_k)
+
+
+def fitted_point(fit: "MediationFit", how: str = FITTED) -> RhoPoint:
+    """Counterfactual means of a fit at its own rho."""
+    families, rows = fit.families, fit.counterfactuals()
+    cells = cell_means(fit.draws, families, rows)
+    return RhoPoint(cells, mediator_effect(fit.draws, families, rows), how)
+
+
+def refit_point(fit: "MediationFit", rho: float, failed: list[str]) -> RhoPoint:
+    """Counterfactual means of a refit at a fixed rho."""
+    return fitted_point(refit(fit, rho, failed), REFIT)
+
+
+def refit(fit: "MediationFit", rho: float, failed: list[str]) -> "MediationFit":
+    """Fit again at a fixed rho; compiles nothing after the first."""
+    model = fit.require_model("a refit")
+    about = fit.about
+    chains, draws = fit.shape
+    settings = {**about["settings"], "chains": chains, "draws": draws}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        again = model.with_rho(rho).fit(**settings, sampler=about["sampler"], progress=False)
+    if again.about["interrupted"]:
+        raise KeyboardInterrupt
+    if again.convergence.problems:
+        failed.append(f"rho = {rho:g} ({again.convergence.problems[0]})")
+    return again
+
+
+def _by_weights(
+    fit: "MediationFit", regression: Regression, grid: np.ndarray
+) -> dict[float, RhoPoint]:
+    """Structural priors in a closed pair: the map, weighted by prior(mapped) / prior(drawn)."""
+    about, families, rows = fit.about, fit.families, fit.counterfactuals()
+    priors = {name: Prior(kind, **own) for name, (kind, own) in about["priors"]["outcome"].items()}
+    design = fit.tree["constant_data"]["outcome_design"]
+    log_prior = outcome_log_prior(
+        priors, list(design["outcome_term"].to_numpy()), design.to_numpy().mean(axis=0)
+    )
+    drawn = fit.draws
+    before = log_prior(drawn.outcome_coef, drawn.outcome_parameters.get("sigma"))
+    shift = mediator_effect(drawn, families, rows)
+    run = Run()
+    bad: list[str] = []
+    for value in grid:
+        if value == about["rho_fixed"]:
+            run.points[float(value)] = fitted_point(fit)
+            continue
+        mapped = regression.at(float(value))
+        after = log_prior(mapped.outcome_coef, mapped.outcome_parameters.get("sigma"))
+        index, k = smooth_and_resample(after - before, fit.shape, about["settings"]["random_seed"])
+        if k > LARGEST_PARETO_K and fit.model is not None:
+            again = refit_point(fit, float(value), run.failed)
+            run.points[float(value)] = replace(again, pareto_k=k)
+            continue
+        if k > LARGEST_PARETO_K:
+            bad.append(f"{value:g}")
+        cells = cell_means(mapped, families, rows)[..., index]
+        run.points[float(value)] = RhoPoint(cells, shift[index], WEIGHTED, k)
+    if bad:
+        warnings.warn(
+            f"Weights are unreliable (Pareto k above {LARGEST_PARETO_K}) at rho = {', '.join(bad)}; "
+            "load the fit with its model, so that it can refit there.",
+            UserWarning,
+            skip_file_prefixes=_OWN_FILES,
+        )
+    return run.points
+
+
+def regression_draws(fit: "MediationFit") -> Regression | None:
+    """Draws at rho = 0 of a closed pair; None for other pairs."""
+    closed, draws = fit.closed_map, fit.draws
+    if closed is None:
+        return None
+    coef0, parameters0 = closed.regression(
+        draws.outcome_coef,
+        draws.outcome_parameters,
+        draws.mediator_coef,
+        draws.mediator_parameters["sigma"],
+        draws.rho,
+    )
+    if "outcome_coef_rho0" in fit.posterior:  # the very draws, without rounding by the map
+        values = fit.posterior["outcome_coef_rho0"].transpose("chain", "draw", ...).to_numpy()
+        coef0 = values.reshape(len(draws), -1)
+    return Regression(draws, coef0, parameters0.get("sigma"), closed)
+
+
+def _rho_zero(
+    fit: "MediationFit",
+    regression: Regression | None,
+    rows: Counterfactuals,
+    draws: xr.Dataset,
+    shift: np.ndarray,
+) -> xr.Dataset:
+    grid = draws["rho"].to_numpy()
+    acme = draws["acme"].transpose("arm", "rho", "chain", "draw").to_numpy()
+    flat = acme.reshape(*acme.shape[:2], -1)
+    searched = [float(grid[0]), float(grid[-1])]
+    families = fit.families
+    smooth = families[1].kind == "continuous" or rows.base is not None
+    if regression is not None and fit.about["priors_on"] == "regression":
+        if smooth:
+            values, roots = tipping_points(regression, families, rows)
+            searched = [-1.0, 1.0]
+        else:  # functions of the mediator: the draws' own curves, between grid values
+            values, roots = roots_on_grid(grid, flat)
+    else:
+        values, roots = _roots_by_rank(grid, flat / shift)
+    dims = ("arm", "chain", "draw")
+    coords = {
+        "arm": list(ARMS_AND_AVERAGE),
+        "chain": draws["chain"],
+        "draw": draws["draw"],
+    }
+    shape = (3, *fit.shape)
+    result = xr.Dataset(
+        {"rho_zero": (dims, values.reshape(shape)), "roots": (dims, roots.reshape(shape))}, coords
+    )
+    result.attrs["bayesmed"] = draws.attrs["bayesmed"]
+    result.attrs["searched"] = searched
+    return result
+
+
+def _roots_by_rank(grid: np.ndarray, ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Roots where the draws at different rho are of different posteriors.
+
+    They are paired by the rank of ACME / (effect on the mediator), whose sign does not hang
+    on that effect's; then P(rho* <= r) = P(ratio(r) <= 0) for a monotone curve. Each ranked
+    curve goes to the draw of its rank near rho = 0, for the order that diagnostics use.
+    """
+    values, roots = roots_on_grid(grid, np.sort(ratio, axis=-1))
+    rank = ratio[:, np.abs(grid).argmin()].argsort(axis=-1).argsort(axis=-1)
+    return np.take_along_axis(values, rank, axis=-1), np.take_along_axis(roots, rank, axis=-1)

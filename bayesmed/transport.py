@@ -1,0 +1,256 @@
+r"""Draws at one rho carried to another: affine Laplace transport with importance weights.
+
+Pairs that are not closed have no exact map along rho, but their posteriors at two values of
+rho have nearly the same shape. In the sampler's coordinates let :math:`x_r` be the mode at r,
+:math:`P_r` minus the Hessian there, and :math:`P_0 = W'W` at the fit's own rho. The draws
+go through
+
+.. math:: x' = x_r + W^{-1} (W P_r^{-1} W')^{1/2} W (x - x_0),
+
+which takes one Laplace approximation to the other by the shortest way in the metric of the
+first, and get the weights :math:`p_r(x') / p_0(x)`; the Jacobian is constant. Only the number
+rho changes among the data of the compiled log-density.
+"""
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from scipy import linalg
+
+from bayesmed import compiled
+from bayesmed.compiled import LogDensity
+from bayesmed.reweight import smooth_and_resample
+
+if TYPE_CHECKING:
+    from bayesmed.fitting import MediationFit
+    from bayesmed.model import MediationModel
+
+#: Steps of finite differences, in posterior standard deviations.
+_DIFFERENCE = 0.01
+#: Squared distance to the mode that counts as none, in posterior standard deviations.
+_AT_MODE = 1e-6
+_MOST_STEPS = 50
+_SMALLEST_STEP = 1e-6
+#: Longest step of the walk along atanh(rho), so that Newton's method starts near the mode.
+_STRIDE = 0.25
+#: Log weight below the largest of a draw whose density is zero or cannot be computed.
+_NO_WEIGHT = -700.0
+#: PyTensor builds graphs in one thread at a time.
+_BUILDING = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Laplace:
+    """A normal approximation of a posterior: its mode, and minus the Hessian there."""
+
+    mode: np.ndarray
+    precision: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Transport:
+    """Draws of a fit at its own rho, ready to be carried to others.
+
+    Attributes
+    ----------
+    fit : MediationFit
+        At a fixed rho, with its model.
+    model : MediationModel
+        The same at some rho that is not zero, where the log-density takes rho as data.
+    density : LogDensity
+        Of that model.
+    rho : float
+        The fit's own.
+    points : numpy.ndarray
+        Draws in the sampler's coordinates, shape (S, dim).
+    log_density : numpy.ndarray
+        At the draws, for the fit's rho, shape (S,).
+    base : Laplace or None
+        At the fit's rho; None where no mode was found.
+    """
+
+    fit: "MediationFit"
+    model: "MediationModel"
+    density: LogDensity
+    rho: float
+    points: np.ndarray
+    log_density: np.ndarray
+    base: Laplace | None
+
+    def modes(self, grid: np.ndarray) -> dict[float, Laplace]:
+        """Laplace approximations along rho, followed outward from the fit's own.
+
+        Values whose mode was not found are left out.
+        """
+        found: dict[float, Laplace] = {}
+        if self.base is None:
+            return found
+        scale = self.points.std(axis=0)
+        for side in (grid[grid > self.rho], grid[grid < self.rho][::-1]):
+            last = self.base
+            for rho in _walk(self.rho, side):
+                target = laplace(self.density.at_rho(rho), last.mode, scale)
+                if target is None:
+                    continue
+                last = target
+                if rho in side:
+                    found[rho] = target
+        return found
+
+    def to(self, rho: float, target: Laplace) -> "Carried":
+        """Carry the draws to another rho."""
+        assert self.base is not None
+        points = move(self.points, self.base, target)
+        ratio = log_density_at(self.density.at_rho(rho), points) - self.log_density
+        finite = np.isfinite(ratio)
+        if not finite.any():
+            return Carried(points, np.arange(len(points)), np.inf)
+        ratio[~finite] = ratio[finite].max() + _NO_WEIGHT
+        seed = self.fit.about["settings"]["random_seed"]
+        return Carried(points, *smooth_and_resample(ratio, self.fit.shape, seed))
+
+    def posterior(self, carried: "Carried") -> xr.Dataset:
+        """Carried draws as parameters, before their resampling."""
+        own = self.fit.posterior
+        with _BUILDING:
+            arrays = compiled.constrain(self.model, carried.points.reshape(*self.fit.shape, -1))
+        variables = {
+            name: (own[name].transpose("chain", "draw", ...).dims, arrays[str(name)])
+            for name in own
+        }
+        return xr.Dataset(variables, coords=own.coords)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Draws at another rho: where they are, which of them to keep, and the weights' k-hat."""
+
+    points: np.ndarray
+    index: np.ndarray
+    pareto_k: float
+
+
+def prepare(fit: "MediationFit", grid: np.ndarray) -> Transport:
+    """Make the draws of a fit ready to be carried along a grid.
+
+    Parameters
+    ----------
+    fit : MediationFit
+        At a fixed rho.
+    grid : numpy.ndarray
+        Values of rho, one of which or the fit's own is not zero.
+
+    Raises
+    ------
+    ValueError
+        If the fit was loaded without its model.
+    """
+    model, rho = fit.require_model("carrying draws along rho"), float(fit.about["rho_fixed"])
+    # At zero the compiled log-density is that of two regressions, which knows no rho.
+    some = next(float(value) for value in (rho, *grid) if value != 0.0)
+    at_some = model if some == rho else model.with_rho(some)
+    own = fit.posterior
+    arrays = {str(n): own[n].transpose("chain", "draw", ...).to_numpy() for n in own}
+    points = compiled.unconstrain(at_some, arrays)
+    points = points.reshape(-1, points.shape[-1])
+    density = compiled.log_density(at_some).at_rho(rho)
+    base = laplace(density, points.mean(axis=0), points.std(axis=0))
+    log_density = log_density_at(density, points)
+    return Transport(fit, at_some, density, rho, points, log_density, base)
+
+
+def _walk(start: float, side: np.ndarray) -> list[float]:
+    """Values in their order, with others between them where they are far apart."""
+    steps: list[float] = []
+    last = start
+    for value in side:
+        low, high = float(np.arctanh(last)), float(np.arctanh(value))
+        count = int(np.ceil(abs(high - low) / _STRIDE))
+        steps += [float(between) for between in np.tanh(np.linspace(low, high, count + 1)[1:-1])]
+        steps.append(float(value))
+        last = value
+    return steps
+
+
+def move(points: np.ndarray, base: Laplace, target: Laplace) -> np.ndarray:
+    """Take draws of one Laplace approximation to another; shape (S, dim)."""
+    whitener = linalg.cholesky(base.precision, lower=True).T
+    relative = whitener @ linalg.solve(target.precision, whitener.T, assume_a="pos")
+    values, vectors = linalg.eigh(0.5 * (relative + relative.T))
+    root = (vectors * np.sqrt(values)) @ vectors.T
+    matrix = linalg.solve_triangular(whitener, root @ whitener)
+    return np.ascontiguousarray(target.mode + (points - base.mode) @ matrix.T)
+
+
+def log_density_at(density: LogDensity, points: np.ndarray) -> np.ndarray:
+    """Log-density of many points, shape (S,)."""
+    function, data = density.function, density.data
+    return np.array([float(function(point, *data)[0]) for point in points])
+
+
+def laplace(density: LogDensity, start: np.ndarray, scale: np.ndarray) -> Laplace | None:
+    """Find a mode by Newton's method, and the curvature there.
+
+    Parameters
+    ----------
+    density : LogDensity
+    start : numpy.ndarray
+        Shape (dim,).
+    scale : numpy.ndarray
+        Posterior standard deviation of each coordinate, roughly.
+
+    Returns
+    -------
+    Laplace or None
+        None if there is no mode to be found, or the curvature is not that of a maximum.
+    """
+    x = start
+    value, gradient = density.function(x, *density.data)
+    for _ in range(_MOST_STEPS):
+        if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
+            return None
+        precision = _precision(density, x, scale)
+        if not np.all(np.isfinite(precision)):
+            return None
+        curvature, vectors = linalg.eigh(precision)
+        # Uphill also where the surface is a saddle.
+        size = np.maximum(np.abs(curvature), 1e-10 * np.abs(curvature).max())
+        step = scale * (vectors @ ((vectors.T @ (scale * gradient)) / size))
+        if step @ gradient < _AT_MODE:
+            flat = curvature[0] <= 1e-10 * curvature[-1]
+            return None if flat else Laplace(x, precision / np.outer(scale, scale))
+        found = _uphill(density, x, float(value), gradient, step)
+        if found is None:
+            return None
+        x, value, gradient = found
+    return None
+
+
+def _precision(density: LogDensity, x: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Minus the Hessian per posterior sd of each coordinate, by differences of the gradient."""
+    rows = []
+    for i, width in enumerate(scale):
+        ends = [x.copy(), x.copy()]
+        ends[0][i] -= _DIFFERENCE * width
+        ends[1][i] += _DIFFERENCE * width
+        before, after = (density.function(end, *density.data)[1] for end in ends)
+        rows.append((before - after) * scale / (2.0 * _DIFFERENCE))
+    hessian = np.stack(rows)
+    return 0.5 * (hessian + hessian.T)
+
+
+def _uphill(
+    density: LogDensity, x: np.ndarray, value: float, gradient: np.ndarray, step: np.ndarray
+) -> tuple[np.ndarray, float, np.ndarray] | None:
+    """Halve a step until the log-density rises by a share of what its slope promises."""
+    size, slope = 1.0, float(step @ gradient)
+    while size > _SMALLEST_STEP:
+        there = x + size * step
+        new, new_gradient = density.function(there, *density.data)
+        if np.isfinite(new) and float(new) >= value + 1e-4 * size * slope:
+            return there, float(new), new_gradient
+        size *= 0.5
+    return None

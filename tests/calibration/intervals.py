@@ -1,0 +1,200 @@
+"""Coverage of 95% intervals, pair by pair, with the truth known and rho fixed at it.
+
+    python tests/calibration/intervals.py            # all pairs, 50 data sets each; resumable
+
+Each pair is one process and one compilation; its data sets share treatments and covariates, so
+that one truth (by simulating counterfactuals) serves them all. What is done is kept in
+tests/calibration/state, one file a pair, and the table is written to docs/coverage.csv.
+"""
+
+import argparse
+import csv
+import os
+import subprocess
+import sys
+import time
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+STATE = Path(__file__).parent / "state"
+TABLE = Path(__file__).parents[2] / "docs" / "coverage.csv"
+EFFECTS = ("acme_control", "acme_treated", "ade_control", "ade_treated", "total")
+ROWS, SETTINGS = 300, {"draws": 500, "tune": 400, "chains": 2, "progress": False}
+TRUTH_SIZE = 3_000_000
+
+#: Mediator: intercept, effect of the treatment on it, its slope in an outcome of unit scale.
+MEDIATORS = {
+    "gaussian": (0.0, 0.6, 0.5),
+    "student_t": (0.0, 0.6, 0.4),
+    "lognormal": (-0.4, 0.5, -0.4),
+    "gamma": (-0.4, 0.5, 0.4),
+    "beta": (0.0, 0.7, 1.2),
+    "probit": (-0.2, 0.6, 0.6),
+    "logit": (-0.2, 0.9, 0.6),
+    "ordered_probit": (0.0, 0.6, 0.5),
+    "ordered_logit": (0.0, 0.9, 0.5),
+    "poisson": (0.0, 0.5, 0.3),
+    "negative_binomial": (0.0, 0.5, 0.25),
+}
+#: Outcome: intercept, multiple of the mediator's slope.
+OUTCOMES = {
+    "gaussian": (0.0, 1.0),
+    "student_t": (0.0, 1.0),
+    "tobit": (0.0, 1.0),
+    "probit": (-0.2, 0.8),
+    "logit": (-0.2, 1.2),
+    "ordered_probit": (0.0, 0.8),
+    "ordered_logit": (0.0, 1.2),
+    "binomial": (-0.3, 0.6),
+    "poisson": (0.2, 0.5),
+    "negative_binomial": (0.4, 0.6),
+    "lognormal": (0.0, 0.6),
+    "gamma": (0.0, 0.6),
+    "weibull": (0.3, 0.6),
+    "loglogistic": (0.3, 0.6),
+    "beta": (0.0, 0.7),
+}
+PARAMETERS = {"weibull": {"sigma": 0.7}, "loglogistic": {"sigma": 0.35}}
+PAIRS = {
+    "gaussian": ("gaussian", "probit", "logit", "student_t", "ordered_probit", "ordered_logit",
+                 "poisson", "negative_binomial", "binomial", "tobit", "lognormal", "gamma",
+                 "weibull", "loglogistic", "beta"),
+    "probit": ("gaussian", "probit", "logit", "weibull", "poisson"),
+    "logit": ("gaussian", "tobit", "ordered_logit", "lognormal"),
+    "student_t": ("gaussian", "student_t", "probit"),
+    "lognormal": ("gaussian", "logit", "gamma"),
+    "gamma": ("gaussian", "probit", "lognormal"),
+    "ordered_probit": ("gaussian", "probit", "student_t"),
+    "ordered_logit": ("gaussian", "weibull"),
+    "poisson": ("gaussian", "logit", "lognormal"),
+    "negative_binomial": ("gaussian", "gamma"),
+    "beta": ("gaussian", "probit", "beta"),
+}  # fmt: skip
+
+
+def all_pairs():
+    return [(m, y) for m, outcomes in PAIRS.items() for y in outcomes]
+
+
+def setting(mediator, outcome):
+    """The structural model of a pair; the sign of rho alternates with a hash of its name."""
+    from bayesmed.simulation import truth_of
+
+    start_m, a, slope = MEDIATORS[mediator]
+    start_y, multiple = OUTCOMES[outcome]
+    sign = 1 if zlib.crc32(f"{mediator} {outcome}".encode()) % 2 else -1
+    return truth_of(
+        mediator, outcome, rho=0.3 * sign, a=a, b=slope * multiple, direct=0.3, covariate=0.3,
+        intercepts=(start_m, start_y), censored=0.25,
+        parameters={"mediator": PARAMETERS.get(mediator, {}),
+                    "outcome": PARAMETERS.get(outcome, {})},
+    )  # fmt: skip
+
+
+def model_of(truth, data):
+    import bayesmed as bm
+
+    columns = {"event": "event", "trials": "trials", "limit": "lower"}
+    extra = {name: column for column, name in columns.items() if column in data}
+    return bm.MediationModel(
+        data, mediator="m ~ treat + x", outcome="y ~ m + treat + x", treatment="treat",
+        mediator_family=truth.families[0], outcome_family=truth.families[1], rho=truth.rho,
+        outcome_data=extra or None,
+    )  # fmt: skip
+
+
+def design(mediator, outcome):
+    """Treatments, covariates and the true effects, the same for every data set of a pair."""
+    rng = np.random.default_rng(zlib.crc32(f"{mediator}/{outcome}".encode()))
+    treat, x = rng.permutation(np.arange(ROWS) % 2), rng.standard_normal(ROWS)
+    truth = setting(mediator, outcome)
+    return truth, treat, x, truth.effects(x, rng, TRUTH_SIZE)
+
+
+def covered(fit, target):
+    """Whether the 95% equal-tailed interval of each effect holds its true value."""
+    draws = fit.effects().draws
+    found = []
+    for name in EFFECTS:
+        variable, _, arm = name.partition("_")
+        values = draws[variable].sel(arm=arm) if arm else draws[variable]
+        low, high = np.quantile(values.to_numpy(), [0.025, 0.975])
+        found.append(int(low <= target[name] <= high))
+    return found
+
+
+def run_pair(mediator, outcome, sets):
+    """Fit the data sets of a pair that are not done yet, appending each to its file."""
+    path = STATE / f"{mediator}-{outcome}.csv"
+    done = len(path.read_text().splitlines()) if path.exists() else 0
+    if done >= sets:
+        return
+    truth, treat, x, target = design(mediator, outcome)
+    with path.open("a") as out:
+        for k in range(done, sets):
+            rng = np.random.default_rng([zlib.crc32(f"{mediator}~{outcome}".encode()), k])
+            began = time.perf_counter()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                data = truth.data(treat, x, rng)
+                fit = model_of(truth, data).fit(**SETTINGS, random_seed=k)
+                flags = covered(fit, target)
+            out.write(",".join(map(str, [*flags, f"{time.perf_counter() - began:.1f}"])) + "\n")
+            out.flush()
+
+
+def write_table(path, sets):
+    """One line a pair: how many of the data sets' intervals cover, by effect, and pooled."""
+    lines, pooled = [], []
+    for mediator, outcome in all_pairs():
+        state = STATE / f"{mediator}-{outcome}.csv"
+        rows = [line.split(",") for line in state.read_text().splitlines()] if state.exists() else []
+        if len(rows) < sets:
+            continue
+        flags = np.array([[int(v) for v in row[: len(EFFECTS)]] for row in rows[:sets]])
+        pooled.append(flags)
+        share = 100.0 * flags.mean()
+        lines.append([mediator, outcome, sets, *flags.sum(axis=0), f"{share:.1f}"])
+    with path.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["mediator", "outcome", "data sets", *EFFECTS, "covered %"])
+        writer.writerows(lines)
+        if pooled:
+            every = np.concatenate(pooled)
+            counts = every.sum(axis=0)
+            writer.writerow(["all", "all", len(every), *counts, f"{100.0 * every.mean():.2f}"])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", type=int, default=50)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--pair", nargs=2, metavar=("MEDIATOR", "OUTCOME"))
+    parser.add_argument("--table", type=Path, default=TABLE)
+    given = parser.parse_args()
+    STATE.mkdir(exist_ok=True)
+    if given.pair:
+        run_pair(*given.pair, given.sets)
+        return
+    waiting, running, failed = all_pairs(), [], []
+    while waiting or running:
+        while waiting and len(running) < given.jobs:
+            pair = waiting.pop(0)
+            command = [sys.executable, __file__, "--pair", *pair, "--sets", str(given.sets)]
+            running.append((pair, subprocess.Popen(command)))
+        time.sleep(0.5)
+        for pair, process in list(running):
+            if process.poll() is not None:
+                running.remove((pair, process))
+                failed += [pair] if process.returncode else []
+                write_table(given.table, given.sets)
+                print(*pair, "failed" if process.returncode else "done", flush=True)
+    if failed:
+        raise SystemExit(f"These pairs failed: {failed}")
+
+
+if __name__ == "__main__":
+    main()
