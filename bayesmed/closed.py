@@ -235,7 +235,7 @@ def _columns_with(design: Design, variable: str) -> np.ndarray:
     flags: list[bool] = []
     for part in design.spec.structure:
         flags.extend([design.uses(part.term, variable)] * len(part.columns))
-    return np.array(flags)
+    return np.array(flags)[design.kept]
 
 
 def _outcome_only(mediator: Design, outcome: Design, treatment: str) -> tuple[str, ...]:

@@ -25,10 +25,7 @@ import numpy as np
 from bayesmed import special
 from bayesmed.family import FAR, Family, Parameters
 from bayesmed.bvn_old import bvn_cdf
-try:
-    from bayesmed.rectangle import log_ndtr_difference, log_rectangle
-except ImportError:
-    pass
+from bayesmed.rectangle import log_ndtr_difference, log_rectangle
 
 
 @dataclass(frozen=True)
@@ -101,9 +98,9 @@ def _censored(y: Any, parameters: Parameters) -> tuple[Any, Any] | None:
         return special.greater(parameters["event"], 0.5), -1.0
     if "lower" not in parameters and "upper" not in parameters:
         return None
-    low = special.less_equal(y, parameters.get("lower", -np.inf))
-    high = special.less_equal(parameters.get("upper", np.inf), y)
-    return special.where(low, False, special.where(high, False, True)), special.where(low, 1.0, -1.0)
+    above = special.greater(y, parameters.get("lower", -np.inf))
+    below = special.greater(parameters.get("upper", np.inf), y)
+    return above & below, special.where(above, -1.0, 1.0)
 
 
 def log_marginal(rows: Rows) -> Any:

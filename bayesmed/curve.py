@@ -13,7 +13,7 @@ an entire function of one variable, which is interpolated at Chebyshev nodes.
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -29,7 +29,6 @@ from bayesmed.potential import (
     cell_means,
     common_slope,
     expected_rows,
-    with_rho,
 )
 
 #: (u, v) of the cell (t, t'), each of shape (obs, S).
@@ -50,23 +49,27 @@ class Regression:
         The mediator's draws; its outcome coefficients are not used.
     coef0 : numpy.ndarray
         Outcome coefficients at rho = 0, shape (S, outcome_term).
-    scale0 : numpy.ndarray or None
-        Residual scale at rho = 0, shape (S,).
+    parameters0 : dict of str to numpy.ndarray
+        The outcome's parameters at rho = 0: sigma of shape (S,), or cutpoints of shape
+        (category - 1, S).
     map : ClosedMap
     """
 
     draws: Draws
     coef0: np.ndarray
-    scale0: np.ndarray | None
+    parameters0: dict[str, np.ndarray]
     map: ClosedMap
 
     def at(self, rho: float) -> Draws:
         """Structural draws at rho."""
         sigma = self.draws.mediator_parameters["sigma"]
-        coef, scale = self.map.structural(
-            self.coef0, self.scale0, self.draws.mediator_coef, sigma, np.float64(rho)
+        coef, parameters = self.map.structural(
+            self.coef0, self.parameters0, self.draws.mediator_coef, sigma, np.float64(rho)
         )
-        return with_rho(self.draws, coef, scale, rho)
+        return replace(
+            self.draws, outcome_coef=coef, outcome_parameters=parameters,
+            rho=np.full(len(self.draws), float(rho)),
+        )  # fmt: skip
 
 
 def curve_cells(
@@ -82,13 +85,20 @@ def curve_cells(
     numpy.ndarray
         Shape (rho, 2, 2, S).
     """
-    if families[1].kind == "continuous":
+    if families[1].additive:
         expected = expected_rows(regression.draws, families, rows)
         coefs = np.stack([regression.at(value).outcome_coef for value in rho])
-        return np.einsum("abst,rst->rabs", expected, coefs)
-    if rows.base is None:
+        offset = 0.0 if rows.outcome_offset is None else rows.outcome_offset.mean()
+        return np.einsum("abst,rst->rabs", expected, coefs) + offset
+    if not is_probit_curve(families, rows):
         return np.stack([cell_means(regression.at(value), families, rows) for value in rho])
     return _probit_curve(regression, rows, rho)
+
+
+def is_probit_curve(families: tuple[Family, Family], rows: Counterfactuals) -> bool:
+    """Whether the curve is that of a 0/1 outcome affine in a Gaussian mediator."""
+    unit = families[1].kind == "binary" and families[1].latent == "unit"
+    return unit and rows.base is not None
 
 
 def _probit_curve(regression: Regression, rows: Counterfactuals, rho: np.ndarray) -> np.ndarray:
@@ -126,7 +136,8 @@ def probit_cells(regression: Regression, rows: Counterfactuals, part: slice) -> 
     draws = regression.draws
     beta, coef = draws.mediator_coef[part], regression.coef0[part]
     sigma = draws.mediator_parameters["sigma"][part]
-    means = [rows.mediator[s] @ beta.T for s in ARMS]
+    offset = 0.0 if rows.mediator_offset is None else rows.mediator_offset[:, None]
+    means = [rows.mediator[s] @ beta.T + offset for s in ARMS]
     cells = {}
     for t in ARMS:
         slope = common_slope(rows.slope[t], coef)

@@ -178,7 +178,3 @@ def greater(a: Any, b: Any) -> Any:
     """Elementwise a > b."""
     return _pt().gt(a, b) if is_tensor(a, b) else np.greater(a, b)
 
-
-def less_equal(a: Any, b: Any) -> Any:
-    """Elementwise a <= b."""
-    return _pt().le(a, b) if is_tensor(a, b) else np.less_equal(a, b)

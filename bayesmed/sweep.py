@@ -292,7 +292,7 @@ def regression_draws(fit: "MediationFit") -> Regression | None:
     if "outcome_coef_rho0" in fit.posterior:  # the very draws, without rounding by the map
         values = fit.posterior["outcome_coef_rho0"].transpose("chain", "draw", ...).to_numpy()
         coef0 = values.reshape(len(draws), -1)
-    return Regression(draws, coef0, parameters0.get("sigma"), closed)
+    return Regression(draws, coef0, parameters0, closed)
 
 
 def _rho_zero(
@@ -307,7 +307,7 @@ def _rho_zero(
     flat = acme.reshape(*acme.shape[:2], -1)
     searched = [float(grid[0]), float(grid[-1])]
     families = fit.families
-    smooth = families[1].kind == "continuous" or rows.base is not None
+    smooth = families[1].additive or rows.base is not None
     if regression is not None and fit.about["priors_on"] == "regression":
         if smooth:
             values, roots = tipping_points(regression, families, rows)

@@ -7,6 +7,7 @@ from bayesmed.curve import (
     Regression,
     curve_cells,
     draw_blocks,
+    is_probit_curve,
     mean_ndtr,
     probit_cells,
 )
@@ -27,8 +28,9 @@ def tipping_points(
     With :math:`x = \rho^* / \sqrt{1 - \rho^{*2}}`: a slope in m that is the same for all
     rows gives :math:`x = g_0 \sigma_m / s` (s = 1 for probit); a Gaussian outcome in general
     :math:`x = \sigma_m ACME_0 / (s\, mean_i a_i)`, a_i the effect on the mediator's mean. Other
-    cases, and further roots where the a_i differ in sign, are bracketed and bisected. A
-    probit outcome must be affine in the mediator.
+    cases, and further roots where the a_i differ in sign, are bracketed and bisected
+    (interpolated for ordered and log-normal outcomes). The outcome must be affine in the
+    mediator, or its logarithm where that is Gaussian.
 
     Returns
     -------
@@ -40,9 +42,8 @@ def tipping_points(
     """
     slopes, mixed = _common_slopes(regression, rows), _mixed_signs(regression, rows)
     sigma = regression.draws.mediator_parameters["sigma"]
-    gaussian = families[1].kind == "continuous"
-    scale = regression.scale0 if gaussian else np.ones(len(sigma))
-    assert scale is not None
+    gaussian = families[1].additive
+    scale = regression.parameters0.get("sigma", np.ones(len(sigma)))
     same = slopes is not None and np.allclose(slopes[0], slopes[1], rtol=1e-12)
     if slopes is not None and (gaussian or (same and not mixed.any())):
         x = np.stack([*slopes, 0.5 * (slopes[0] + slopes[1])]) * sigma / scale
@@ -54,9 +55,14 @@ def tipping_points(
         shift = beta @ (rows.mediator[1] - rows.mediator[0]).mean(axis=0)
         x = np.stack([*acme, acme.mean(axis=0)]) * sigma / (scale * shift)
         return _from_odds(x)
-    rho_zero, roots = _probit_roots(regression, families, rows)
+    if is_probit_curve(families, rows):
+        rho_zero, roots = _probit_roots(regression, families, rows)
+    else:
+        acme = _acme(curve_cells(regression, families, rows, _BRACKETS))
+        rho_zero, roots = roots_on_grid(_BRACKETS, acme)
     if slopes is not None:
-        exact, one = _from_odds(np.stack([*slopes, 0.5 * (slopes[0] + slopes[1])]) * sigma)
+        x = np.stack([*slopes, 0.5 * (slopes[0] + slopes[1])]) * sigma / scale
+        exact, one = _from_odds(x)
         arms = slice(0, 3 if same else 2)
         # Where rows differ in the sign of the effect on M there can be further roots.
         nearer = ~(np.abs(rho_zero[arms]) < np.abs(exact[arms]))
@@ -101,6 +107,9 @@ def roots_on_grid(rho: np.ndarray, acme: np.ndarray) -> tuple[np.ndarray, np.nda
 
     Interpolated linearly in rho / sqrt(1 - rho^2), in which a linear model's curve is a line.
     """
+    if len(rho) == 1:  # nothing lies between
+        here = acme[:, 0] == 0
+        return np.where(here, rho[0], np.nan), here.astype(int)
     odds = rho / np.sqrt((1.0 - rho) * (1.0 + rho))
     low, high = acme[:, :-1], acme[:, 1:]
     crosses = (low * high < 0) | (low == 0)

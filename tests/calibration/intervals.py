@@ -3,8 +3,9 @@
     python tests/calibration/intervals.py            # all pairs, 50 data sets each; resumable
 
 Each pair is one process and one compilation; its data sets share treatments and covariates, so
-that one truth (by simulating counterfactuals) serves them all. What is done is kept in
-tests/calibration/state, one file a pair, and the table is written to docs/coverage.csv.
+that one truth (by simulating counterfactuals) serves them all. Draws are kept in
+tests/calibration/state, a folder a pair and a file a data set, and the table is written to
+docs/coverage.csv.
 """
 
 import argparse
@@ -22,7 +23,8 @@ import numpy as np
 STATE = Path(__file__).parent / "state"
 TABLE = Path(__file__).parents[2] / "docs" / "coverage.csv"
 EFFECTS = ("acme_control", "acme_treated", "ade_control", "ade_treated", "total")
-ROWS, SETTINGS = 300, {"draws": 500, "tune": 400, "chains": 2, "progress": False}
+ROWS = 300
+SETTINGS = {"draws": 500, "tune": 400, "chains": 2, "cores": 1, "progress": False}
 TRUTH_SIZE = 3_000_000
 
 #: Mediator: intercept, effect of the treatment on it, its slope in an outcome of unit scale.
@@ -107,11 +109,10 @@ def model_of(truth, data):
 
 
 def design(mediator, outcome):
-    """Treatments, covariates and the true effects, the same for every data set of a pair."""
+    """Structural model, treatments and covariates, the same for every data set of a pair."""
     rng = np.random.default_rng(zlib.crc32(f"{mediator}/{outcome}".encode()))
     treat, x = rng.permutation(np.arange(ROWS) % 2), rng.standard_normal(ROWS)
-    truth = setting(mediator, outcome)
-    return truth, treat, x, truth.effects(x, rng, TRUTH_SIZE)
+    return setting(mediator, outcome), treat, x
 
 
 def covered(fit, target):
@@ -126,35 +127,59 @@ def covered(fit, target):
     return found
 
 
+def folder(mediator, outcome):
+    return STATE / f"{mediator}-{outcome}"
+
+
+def models(mediator, outcome, sets):
+    """The models of a pair's data sets, with the truth they share."""
+    truth, treat, x = design(mediator, outcome)
+    for k in range(sets):
+        rng = np.random.default_rng([zlib.crc32(f"{mediator}~{outcome}".encode()), k])
+        yield k, model_of(truth, truth.data(treat, x, rng))
+
+
+def fit_pair(mediator, outcome, sets):
+    """Fit the data sets of a pair that are not fitted yet, keeping each one's posterior."""
+    place = folder(mediator, outcome)
+    place.mkdir(parents=True, exist_ok=True)
+    for k, model in models(mediator, outcome, sets):
+        path = place / f"{k:03d}.nc"
+        if not path.exists():
+            model.fit(**SETTINGS, random_seed=k).save(path)
+
+
+def judge_pair(mediator, outcome, sets):
+    """Coverage of the effects, shape (sets, effect), kept beside the draws."""
+    import bayesmed as bm
+
+    path = folder(mediator, outcome) / f"covered_{sets}.csv"
+    if not path.exists():
+        truth, treat, x = design(mediator, outcome)
+        target = truth.effects(x, np.random.default_rng(1), TRUTH_SIZE)
+        flags = [
+            covered(bm.load(folder(mediator, outcome) / f"{k:03d}.nc"), target)
+            for k in range(sets)
+        ]
+        np.savetxt(path, flags, fmt="%d", delimiter=",")
+    return np.loadtxt(path, dtype=int, delimiter=",", ndmin=2)
+
+
 def run_pair(mediator, outcome, sets):
-    """Fit the data sets of a pair that are not done yet, appending each to its file."""
-    path = STATE / f"{mediator}-{outcome}.csv"
-    done = len(path.read_text().splitlines()) if path.exists() else 0
-    if done >= sets:
-        return
-    truth, treat, x, target = design(mediator, outcome)
-    with path.open("a") as out:
-        for k in range(done, sets):
-            rng = np.random.default_rng([zlib.crc32(f"{mediator}~{outcome}".encode()), k])
-            began = time.perf_counter()
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                data = truth.data(treat, x, rng)
-                fit = model_of(truth, data).fit(**SETTINGS, random_seed=k)
-                flags = covered(fit, target)
-            out.write(",".join(map(str, [*flags, f"{time.perf_counter() - began:.1f}"])) + "\n")
-            out.flush()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit_pair(mediator, outcome, sets)
+        judge_pair(mediator, outcome, sets)
 
 
 def write_table(path, sets):
     """One line a pair: how many of the data sets' intervals cover, by effect, and pooled."""
     lines, pooled = [], []
     for mediator, outcome in all_pairs():
-        state = STATE / f"{mediator}-{outcome}.csv"
-        rows = [line.split(",") for line in state.read_text().splitlines()] if state.exists() else []
-        if len(rows) < sets:
+        state = folder(mediator, outcome) / f"covered_{sets}.csv"
+        if not state.exists():
             continue
-        flags = np.array([[int(v) for v in row[: len(EFFECTS)]] for row in rows[:sets]])
+        flags = np.loadtxt(state, dtype=int, delimiter=",", ndmin=2)
         pooled.append(flags)
         share = 100.0 * flags.mean()
         lines.append([mediator, outcome, sets, *flags.sum(axis=0), f"{share:.1f}"])
@@ -174,8 +199,11 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--pair", nargs=2, metavar=("MEDIATOR", "OUTCOME"))
     parser.add_argument("--table", type=Path, default=TABLE)
+    parser.add_argument("--fit-only", action="store_true", help="judge the draws another time")
     given = parser.parse_args()
-    STATE.mkdir(exist_ok=True)
+    if given.fit_only and given.pair:
+        fit_pair(*given.pair, given.sets)
+        return
     if given.pair:
         run_pair(*given.pair, given.sets)
         return
@@ -184,6 +212,7 @@ def main():
         while waiting and len(running) < given.jobs:
             pair = waiting.pop(0)
             command = [sys.executable, __file__, "--pair", *pair, "--sets", str(given.sets)]
+            command += ["--fit-only"] if given.fit_only else []
             running.append((pair, subprocess.Popen(command)))
         time.sleep(0.5)
         for pair, process in list(running):

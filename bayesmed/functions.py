@@ -1,0 +1,124 @@
+"""Functions of the mediator in the outcome's design, such as a square or a spline.
+
+A design column is, as a rule, a function of the mediator times one of the covariates; then the
+function is evaluated for one row only, and rows with the same covariate parts share it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+_ROWS = 20_000
+_SAME = 1e-9
+
+
+@dataclass(frozen=True)
+class MediatorFunctions:
+    """The outcome's design under one arm, as functions of the mediator.
+
+    Attributes
+    ----------
+    rows_at : callable
+        ``rows_at(m, part)``, the design at the values m for a slice of the rows, shape
+        (rows, grid, outcome_term).
+    base : numpy.ndarray
+        Design at one value of the mediator, shape (obs, outcome_term).
+    moving : numpy.ndarray
+        Positions of the columns that change with the mediator.
+    factors : numpy.ndarray or None
+        What each row multiplies a column's function with, shape (obs, moving). None where
+        the columns are no such products, as in ``I(m * x)``: every row is then evaluated by
+        itself, slowly.
+    leaders : tuple of int
+        For each moving column the row whose function the factors multiply.
+    """
+
+    rows_at: Callable[[np.ndarray, slice], np.ndarray]
+    base: np.ndarray
+    moving: np.ndarray
+    factors: np.ndarray | None
+    leaders: tuple[int, ...]
+
+    def alike(self) -> np.ndarray:
+        """For each row the first row with the same function of the mediator."""
+        if self.factors is None:
+            return np.arange(len(self.base))
+        _, first, inverse = np.unique(
+            np.round(self.factors, 9), axis=0, return_index=True, return_inverse=True
+        )
+        return first[inverse.ravel()]
+
+    def at(self, m: np.ndarray) -> np.ndarray:
+        """The moving columns of the leaders at m, less those at the base: (..., moving)."""
+        out = np.empty((m.size, len(self.moving)))
+        for row in set(self.leaders):
+            mine = np.array([leader == row for leader in self.leaders])
+            design = self.rows_at(m.ravel(), slice(row, row + 1))[0] - self.base[row]
+            out[:, mine] = design[:, self.moving[mine]]
+        return out.reshape(*m.shape, len(self.moving))
+
+    def columns(self, m: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The moving columns at m less those at the base.
+
+        Parameters
+        ----------
+        m : numpy.ndarray
+            Shape (..., point, S).
+        rows : numpy.ndarray
+            Row of each point, shape (point,); or one row, for all points.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (..., point, S, moving).
+        """
+        if self.factors is not None:
+            return self.at(m) * self.factors[rows][:, None, :]
+        points = np.broadcast_to(rows, m.shape[-2])
+        out = np.empty((*m.shape, len(self.moving)))
+        for i, row in enumerate(points):
+            own = m[..., i, :]
+            design = self.rows_at(own.ravel(), slice(row, row + 1))[0] - self.base[row]
+            out[..., i, :, :] = design[:, self.moving].reshape(*own.shape, -1)
+        return out
+
+    def shift(self, m: np.ndarray, rows: np.ndarray, coef: np.ndarray) -> np.ndarray:
+        """Linear predictor at m less that at the base, shape (..., point, S)."""
+        return np.einsum("...sj,sj->...s", self.columns(m, rows), coef[:, self.moving])
+
+
+def mediator_functions(
+    rows_at: Callable[[np.ndarray, slice], np.ndarray], count: int, probes: np.ndarray
+) -> MediatorFunctions:
+    """Find which columns move with the mediator, and their products.
+
+    Parameters
+    ----------
+    rows_at : callable
+        ``rows_at(m, part)``.
+    count : int
+        Number of rows.
+    probes : numpy.ndarray
+        Values that the mediator can take; the design at the first is the base.
+    """
+    parts = [slice(start, min(start + _ROWS, count)) for start in range(0, count, _ROWS)]
+    designs = [rows_at(probes, part) for part in parts]
+    base = np.concatenate([design[:, 0] for design in designs])
+    steps = np.concatenate([design[:, 1:] - design[:, :1] for design in designs])
+    size = np.abs(steps).max(axis=(0, 1))
+    moving = np.flatnonzero(size > 1e-12 * np.maximum(np.abs(base).max(axis=0), 1e-300))
+    steps, size = steps[..., moving], size[moving]
+    most = np.abs(steps).max(axis=1)
+    # One leader for all columns, where some row has them all.
+    shared = (most / size).min(axis=1)
+    leaders = np.full(len(moving), shared.argmax())
+    if len(moving) and shared.max() < 0.1:
+        leaders = most.argmax(axis=0)
+    led = np.stack([steps[i, :, j] for j, i in enumerate(leaders)], axis=1) if len(moving) else None
+    if led is None:
+        return MediatorFunctions(rows_at, base, moving, np.zeros((count, 0)), ())
+    factors = np.einsum("igj,gj->ij", steps, led) / (led**2).sum(axis=0)
+    gap = np.abs(steps - factors[:, None, :] * led).max(axis=(0, 1))
+    found = factors if np.all(gap <= _SAME * size) else None
+    return MediatorFunctions(rows_at, base, moving, found, tuple(int(i) for i in leaders))
