@@ -24,7 +24,6 @@ import numpy as np
 
 from bayesmed import special
 from bayesmed.family import FAR, Family, Parameters
-from bayesmed.bvn_old import bvn_cdf
 from bayesmed.rectangle import log_ndtr_difference, log_rectangle
 
 

@@ -8,17 +8,19 @@ from :math:`a` to :math:`b - 1`, and an integral by the Euler-Maclaurin formula,
 whose next term is :math:`-\frac7{5760} f'''`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from bayesmed.family import Family, Parameters
-from bayesmed.quadrature import composite
+from bayesmed.quadrature import composite, infinite, relative_gap
 
 _EXACT = 400
 _FIRST = 192
 _LONGEST = 100_000
+_LONGEST_REST = 20_000
+_TAIL = 1e-11
 _NODES = 10
 _RATIO = 1.5
 # SciPy inverts upper tails of counts from 1 - q.
@@ -27,7 +29,7 @@ _EXTREME = 7.9
 
 def whole_numbers(
     family: Family, eta: np.ndarray, parameters: Parameters, k: float = 1.0
-) -> tuple[Any, Iterator[tuple[Any, Any]]]:
+) -> tuple[Any, Any, Iterator[tuple[Any, Any]]]:
     """Nodes and weights of sums over the values that a count family takes.
 
     Parameters
@@ -41,8 +43,8 @@ def whole_numbers(
 
     Returns
     -------
-    first : float or numpy.ndarray
-        The first node; smaller values have probability below 1e-16.
+    first, last : float or numpy.ndarray
+        Smaller and larger values have probability below 1e-14.
     terms : iterator of (node, weight)
         Numbers, or arrays of the shape of eta.
 
@@ -63,8 +65,56 @@ def whole_numbers(
                 "terms; measure it in larger units, or use a continuous family."
             )
         start = 0.0 if stop <= _EXACT else start
-        return start, ((j, 1.0) for j in np.arange(start, stop + 1.0))
-    return low, _long_sum(family, eta, parameters, low, high, k)
+        return start, stop, ((j, 1.0) for j in np.arange(start, stop + 1.0))
+    return low, high, _long_sum(family, eta, parameters, low, high, k)
+
+
+def count_mean(
+    family: Family,
+    eta: np.ndarray,
+    parameters: Parameters,
+    term: Callable[[Any], np.ndarray],
+    what: str,
+    k: float = 1.0,
+) -> np.ndarray:
+    """Sum over the values m of a count of terms that hold their probability.
+
+    Parameters
+    ----------
+    family : Family
+    eta : numpy.ndarray
+        The count's linear predictor.
+    parameters : mapping
+    term : callable
+        ``term(m)``, draws on the last axis.
+    what : str
+        For messages, what the sum is of.
+    k : float
+        Shortest scale of the terms in units of the count's normal score.
+
+    Raises
+    ------
+    ArithmeticError
+        If the sum does not end.
+    """
+    first, last, terms = whole_numbers(family, eta, parameters, k)
+    total = sum(weight * term(m) for m, weight in terms)
+    total = total + _rest(term, last, 1.0, total, what)
+    return total + _rest(term, first, -1.0, total, what)
+
+
+def _rest(term: Callable[[Any], np.ndarray], m: Any, step: float, total: Any, what: str) -> Any:
+    """Terms beyond the likely values, which a growing outcome can make matter."""
+    rest: Any = 0.0
+    for _ in range(_LONGEST_REST):
+        m = m + step
+        if np.max(m) < 0.0:
+            return rest
+        one = np.where(np.less(m, 0.0), 0.0, term(np.maximum(m, 0.0)))
+        if relative_gap(one, 0.0 * one, np.abs(total + rest)) < _TAIL:
+            return rest
+        rest = rest + one
+    raise infinite(what, "the sum over the mediator does not end")
 
 
 def _is_smooth(family: Family, eta: np.ndarray, parameters: Parameters) -> bool:

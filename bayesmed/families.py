@@ -11,7 +11,10 @@ from bayesmed import special
 from bayesmed.family import FAR, Family, Parameters
 from bayesmed.priors import Prior
 
-_TINY = 1e-300
+#: Where exp(w) of a Weibull hazard is cut off, and where it is too small for log1mexp.
+_LARGEST, _SMALLEST = 500.0, -25.0
+#: Scores beyond which SciPy's quantiles of Student's t and of Poisson counts are wrong.
+_T_REACH, _POISSON_REACH = 35.0, 4.0
 
 # --- normal scores and densities ------------------------------------------------------------
 
@@ -36,28 +39,40 @@ def _lognormal_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
 
 def _student_t_score(y: Any, eta: Any, parameters: Parameters) -> Any:
     nu, t = parameters["nu"], _residual(y, eta, parameters)
-    square = special.maximum(t * t, 1e-20)
-    tail = 0.5 * special.betainc(0.5 * nu, 0.5, nu / (nu + square))
-    below = special.ndtri_exp(special.log(special.maximum(tail, _TINY)))
-    return special.where(t < 0.0, below, -below)
+    near = abs(t) < 0.01
+    # At the centre, where a tail of one half says little, the series of F and of Phi^{-1}.
+    inner = special.where(near, t, 0.0)
+    square = inner * inner
+    series = 1.0 - (nu + 1.0) / (6.0 * nu) * square * (1.0 - 0.15 * (nu + 3.0) / nu * square)
+    scaled = special.exp(_student_t_constant(nu) + special.LOG_SQRT_2PI) * inner * series
+    square = scaled * scaled
+    centre = scaled * (1.0 + square / 6.0 * (1.0 + 0.35 * square))
+    outer = special.where(near, 1.0, t)
+    log_tail = special.log_betainc(0.5 * nu, 0.5, nu / (nu + outer * outer)) + special.LOG_HALF
+    below = special.ndtri_exp(log_tail)
+    return special.where(near, centre, special.where(outer < 0.0, below, -below))
+
+
+def _student_t_constant(nu: Any) -> Any:
+    half = special.gammaln(0.5 * (nu + 1.0)) - special.gammaln(0.5 * nu)
+    return half - 0.5 * special.log(nu * np.pi)
 
 
 def _student_t_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
     nu, t = parameters["nu"], _residual(y, eta, parameters)
-    constant = special.gammaln(0.5 * (nu + 1.0)) - special.gammaln(0.5 * nu)
-    constant = constant - 0.5 * special.log(nu * np.pi) - special.log(parameters["sigma"])
+    constant = _student_t_constant(nu) - special.log(parameters["sigma"])
     return constant - 0.5 * (nu + 1.0) * special.log1p(t * t / nu)
 
 
 def _student_t_value(e: Any, eta: Any, parameters: Parameters) -> Any:
-    tail = sp.stdtrit(parameters["nu"], sp.ndtr(-np.abs(e)))
+    tail = sp.stdtrit(parameters["nu"], sp.ndtr(-np.minimum(np.abs(e), _T_REACH)))
     return eta + parameters["sigma"] * np.where(e < 0.0, tail, -tail)
 
 
 def _gamma_score(y: Any, eta: Any, parameters: Parameters) -> Any:
     shape = parameters["shape"]
     x = shape * y * special.exp(-eta)
-    return special.score_of(special.gammainc(shape, x), special.gammaincc(shape, x))
+    return special.score_of_logs(special.log_gammainc(shape, x), special.log_gammaincc(shape, x))
 
 
 def _gamma_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
@@ -74,13 +89,24 @@ def _gamma_value(e: Any, eta: Any, parameters: Parameters) -> Any:
 
 
 def _weibull_score(y: Any, eta: Any, parameters: Parameters) -> Any:
-    hazard = special.exp(_log_residual(y, eta, parameters))
-    return special.score_of_logs(special.log1mexp(-hazard), -hazard)
+    w = _log_residual(y, eta, parameters)
+    hazard = _weibull_hazard(w)
+    tiny = w < _SMALLEST
+    log_lower = special.where(tiny, w, special.log1mexp(special.where(tiny, -1.0, -hazard)))
+    return special.score_of_logs(log_lower, -hazard)
+
+
+def _weibull_hazard(w: Any) -> Any:
+    return special.exp(special.minimum(w, _LARGEST))
 
 
 def _weibull_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
     w = _log_residual(y, eta, parameters)
-    return w - special.exp(w) - special.log(parameters["sigma"]) - special.log(y)
+    return w - _weibull_hazard(w) - special.log(parameters["sigma"]) - special.log(y)
+
+
+def _loglogistic_score(y: Any, eta: Any, parameters: Parameters) -> Any:
+    return special.ndtri_expit(_log_residual(y, eta, parameters))
 
 
 def _loglogistic_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
@@ -96,7 +122,7 @@ def _beta_shapes(eta: Any, parameters: Parameters) -> tuple[Any, Any]:
 
 def _beta_score(y: Any, eta: Any, parameters: Parameters) -> Any:
     a, b = _beta_shapes(eta, parameters)
-    return special.score_of(special.betainc(a, b, y), special.betainc(b, a, 1.0 - y))
+    return special.score_of_logs(special.log_betainc(a, b, y), special.log_betainc(b, a, 1.0 - y))
 
 
 def _beta_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
@@ -109,7 +135,8 @@ def _beta_value(e: Any, eta: Any, parameters: Parameters) -> Any:
     a, b = _beta_shapes(eta, parameters)
     lower = sp.betaincinv(a, b, sp.ndtr(np.minimum(e, 0.0)))
     upper = 1.0 - sp.betaincinv(b, a, sp.ndtr(-np.maximum(e, 0.0)))
-    return np.where(e < 0.0, lower, upper)
+    # Zero and one lie outside the support, and round-off reaches both.
+    return np.clip(np.where(e < 0.0, lower, upper), np.finfo(float).tiny, 1.0 - 2.0**-53)
 
 
 def _binary_score(threshold: Any, y: Any) -> Any:
@@ -152,7 +179,9 @@ def _ordered_mean(above: Callable[[Any], Any]) -> Callable[..., Any]:
 
 def _poisson_score(y: Any, eta: Any, parameters: Parameters) -> Any:
     rate, top = special.exp(eta), special.maximum(y, 0.0) + 1.0
-    inside = special.score_of(special.gammaincc(top, rate), special.gammainc(top, rate))
+    inside = special.score_of_logs(
+        special.log_gammaincc(top, rate), special.log_gammainc(top, rate)
+    )
     return special.where(y < 0.0, -FAR, inside)
 
 
@@ -164,7 +193,9 @@ def _negative_binomial_score(y: Any, eta: Any, parameters: Parameters) -> Any:
     alpha, top = parameters["alpha"], special.maximum(y, 0.0) + 1.0
     log_odds = special.log(alpha) - eta
     p, q = special.expit(log_odds), special.expit(-log_odds)
-    inside = special.score_of(special.betainc(alpha, top, p), special.betainc(top, alpha, q))
+    inside = special.score_of_logs(
+        special.log_betainc(alpha, top, p), special.log_betainc(top, alpha, q)
+    )
     return special.where(y < 0.0, -FAR, inside)
 
 
@@ -185,8 +216,8 @@ def _binomial_score(y: Any, eta: Any, parameters: Parameters) -> Any:
     inner = special.maximum(special.minimum(y, trials - 1.0), 0.0)
     p, q = special.expit(eta), special.expit(-eta)
     left = trials - inner
-    inside = special.score_of(
-        special.betainc(left, inner + 1.0, q), special.betainc(inner + 1.0, left, p)
+    inside = special.score_of_logs(
+        special.log_betainc(left, inner + 1.0, q), special.log_betainc(inner + 1.0, left, p)
     )
     return special.where(y < 0.0, -FAR, special.where(y < trials, inside, FAR))
 
@@ -377,7 +408,7 @@ WEIBULL = Family(
 LOGLOGISTIC = Family(
     name="loglogistic",
     kind="continuous",
-    score=lambda y, eta, parameters: special.ndtri_expit(_log_residual(y, eta, parameters)),
+    score=_loglogistic_score,
     value=lambda e, eta, parameters: np.exp(
         eta + parameters["sigma"] * (sp.log_ndtr(e) - sp.log_ndtr(-e))
     ),

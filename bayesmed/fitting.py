@@ -257,7 +257,7 @@ class MediationFit:
         rho : array-like of float, optional
             Values in (-1, 1); by default 37 from -0.9 to 0.9.
         progress : bool
-            Report refits, where the pair needs them.
+            Show how far the curve is, where each value has to be computed apart.
 
         Returns
         -------
@@ -270,8 +270,14 @@ class MediationFit:
 
         Notes
         -----
-        In closed pairs the curve is exact and comes from the draws at hand; elsewhere the
-        compiled model is fitted again at each value.
+        In closed pairs the curve is exact and comes from the draws at hand. Elsewhere the draws
+        are carried to each value by affine Laplace transport, with Pareto-smoothed importance
+        weights, and the compiled model is fitted again where their k-hat is above 0.7.
+
+        References
+        ----------
+        Vehtari, A., Simpson, D., Gelman, A., Yao, Y., & Gabry, J. (2024). Pareto smoothed
+        importance sampling. Journal of Machine Learning Research, 25(72), 1-58.
         """
         from bayesmed.sweep import sweep
 

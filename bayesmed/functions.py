@@ -32,6 +32,9 @@ class MediatorFunctions:
         itself, slowly.
     leaders : tuple of int
         For each moving column the row whose function the factors multiply.
+    alike : numpy.ndarray
+        For each row the first row with the same function of the mediator, shape (obs, 1), or
+        (1, 1) where all are.
     """
 
     rows_at: Callable[[np.ndarray, slice], np.ndarray]
@@ -39,15 +42,7 @@ class MediatorFunctions:
     moving: np.ndarray
     factors: np.ndarray | None
     leaders: tuple[int, ...]
-
-    def alike(self) -> np.ndarray:
-        """For each row the first row with the same function of the mediator."""
-        if self.factors is None:
-            return np.arange(len(self.base))
-        _, first, inverse = np.unique(
-            np.round(self.factors, 9), axis=0, return_index=True, return_inverse=True
-        )
-        return first[inverse.ravel()]
+    alike: np.ndarray
 
     def at(self, m: np.ndarray) -> np.ndarray:
         """The moving columns of the leaders at m, less those at the base: (..., moving)."""
@@ -115,10 +110,23 @@ def mediator_functions(
     leaders = np.full(len(moving), shared.argmax())
     if len(moving) and shared.max() < 0.1:
         leaders = most.argmax(axis=0)
-    led = np.stack([steps[i, :, j] for j, i in enumerate(leaders)], axis=1) if len(moving) else None
-    if led is None:
-        return MediatorFunctions(rows_at, base, moving, np.zeros((count, 0)), ())
+    if not len(moving):
+        return MediatorFunctions(rows_at, base, moving, np.zeros((count, 0)), (), np.zeros((1, 1), int))
+    led = np.stack([steps[i, :, j] for j, i in enumerate(leaders)], axis=1)
     factors = np.einsum("igj,gj->ij", steps, led) / (led**2).sum(axis=0)
     gap = np.abs(steps - factors[:, None, :] * led).max(axis=(0, 1))
     found = factors if np.all(gap <= _SAME * size) else None
-    return MediatorFunctions(rows_at, base, moving, found, tuple(int(i) for i in leaders))
+    return MediatorFunctions(
+        rows_at, base, moving, found, tuple(int(i) for i in leaders), _alike(found, count)
+    )
+
+
+def _alike(factors: np.ndarray | None, count: int) -> np.ndarray:
+    if factors is None:
+        return np.arange(count)[:, None]
+    if np.allclose(factors, factors[:1], rtol=_SAME, atol=_SAME):
+        return np.zeros((1, 1), int)
+    _, first, inverse = np.unique(
+        np.round(factors, 9), axis=0, return_index=True, return_inverse=True
+    )
+    return first[inverse.ravel()][:, None]

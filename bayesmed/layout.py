@@ -15,6 +15,7 @@ from bayesmed.functions import MediatorFunctions, mediator_functions
 
 ARMS = (0, 1)
 Equation = Literal["mediator", "outcome"]
+EQUATIONS: tuple[Equation, Equation] = ("mediator", "outcome")
 Arrays = dict[str, np.ndarray]
 # Columns that are one value per category, not per row.
 _BY_CATEGORY = ("scores",)

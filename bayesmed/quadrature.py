@@ -1,7 +1,8 @@
 """Rules for a mean over a standard normal score, and when to trust them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.polynomial import hermite_e, legendre
@@ -15,9 +16,11 @@ LARGEST = 4096
 _HERMITE = 64
 _PANEL = 16
 _UNSETTLED = 1e-7
+# Largest share of the integrand at the ends of its range.
+_TAIL, _HEAVY = 1e-11, 1e-7
 
-#: ``integral(nodes, weights)``: the integral, and that of its integrand's absolute value.
-Integral = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+#: ``integrand(nodes)``: values at each node in turn, draws on the last axis.
+Integrand = Callable[[np.ndarray], Iterable[np.ndarray]]
 #: ``rule(size, reach)``: nodes and weights.
 Rule = Callable[[int, float], tuple[np.ndarray, np.ndarray]]
 
@@ -77,34 +80,68 @@ def broken_rule(breaks: np.ndarray) -> Rule:
     return rule
 
 
-def settled(
-    integral: Integral, rule: Rule, reach: float, start: int = 16
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Double the size of a rule until two sizes agree to 1e-9 of the integrand's size.
+def score_mean(
+    integrand_within: Callable[[float], Integrand],
+    what: str,
+    rule: Rule = score_rule,
+    start: int = 16,
+) -> tuple[np.ndarray, int]:
+    """Mean over a standard normal score.
+
+    Sizes of the rule double until two agree to 1e-9 of the integrand's size; the range of
+    scores grows until the integrand vanishes at its ends.
 
     Parameters
     ----------
-    integral : callable
+    integrand_within : callable
+        Gives the integrand for scores up to a reach.
+    what : str
+        For messages, what the integral is of.
     rule : callable
-    reach : float
     start : int
         The first size.
 
     Returns
     -------
-    value, absolute : numpy.ndarray
-        The integral, and that of the integrand's absolute value; draws are on the last axis.
+    value : numpy.ndarray
     size : int
-        The last size but one, at which a like integral may start.
+        Size at which a like integral may start.
 
     Raises
     ------
     ArithmeticError
-        If the largest size still differs.
+        If the largest size still differs, or the tails are too heavy.
     """
-    size, before = start, integral(*rule(start, reach))[0]
+    for reach in REACHES:
+        integrand = integrand_within(reach)
+        value, absolute, size = _settled(integrand, rule, reach, start)
+        density = np.exp(-0.5 * reach**2)
+        edges = [density * edge for edge in integrand(np.array([-reach, reach]))]
+        bound = _TAIL if reach < REACHES[-1] else _HEAVY
+        if all(relative_gap(edge, 0.0 * edge, absolute) < bound for edge in edges):
+            return value, size
+    raise infinite(what, "the integrand over the mediator does not vanish in the tails")
+
+
+def _settled(
+    integrand: Integrand, rule: Rule, reach: float, start: int
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """The integral, that of the absolute value, and the last size but one."""
+
+    def integral(size: int) -> tuple[np.ndarray, np.ndarray]:
+        nodes, weights = rule(size, reach)
+        total: Any = 0.0
+        absolute: Any = 0.0
+        for weight, value in zip(weights, integrand(nodes), strict=True):
+            term = weight * value
+            total, absolute = total + term, absolute + np.abs(term)
+        return total, absolute
+
+    size, before = start, integral(start)[0]
     while size < LARGEST:
-        value, absolute = integral(*rule(2 * size, reach))
+        value, absolute = integral(2 * size)
+        if not np.all(np.isfinite(absolute)):
+            return value, absolute, size
         gap = relative_gap(value, before, absolute)
         if gap < AGREE:
             return value, absolute, size
@@ -123,3 +160,12 @@ def relative_gap(value: np.ndarray, other: np.ndarray, absolute: np.ndarray) -> 
     scale = absolute.reshape(-1, absolute.shape[-1]).mean(axis=0)
     gap = np.abs(value - other) / np.maximum(scale, 1e-300)
     return float(np.nan_to_num(gap, nan=np.inf).max())
+
+
+def infinite(what: str, why: str) -> ArithmeticError:
+    """The error of a mean that is infinite, or as good as infinite."""
+    return ArithmeticError(
+        f"E[Y(t, M(t'))] is infinite, or too heavy in its tails to be integrated, for {what}: {why}. "
+        "Model the logarithm of the outcome as Gaussian, or an outcome that is bounded; or let a "
+        "positive mediator enter the outcome through its logarithm."
+    )

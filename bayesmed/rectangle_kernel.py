@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
-import numba  # type: ignore[import-untyped]
+import numba
 import numpy as np
 
 _SQRT2 = math.sqrt(2.0)
@@ -21,12 +22,24 @@ for _size in _SIZES:
 
 def _kernel[F: Callable[..., float]](function: F) -> F:
     # Division by zero gives inf, as in NumPy, not an exception.
-    return numba.njit(cache=True, error_model="numpy")(function)
+    compiled: Any = numba.njit(cache=True, error_model="numpy")(function)
+    return compiled
+
+
+def _of_arrays(function: Callable[..., float]) -> Any:
+    return numba.vectorize(cache=True)(function)  # type: ignore[no-untyped-call]
+
+
+@_kernel
+def _ndtr(x: float) -> float:
+    return 0.5 * math.erfc(-x / _SQRT2)
 
 
 @_kernel
 def _mills(t: float) -> float:
-    """Return Q(t) / phi(t) for t > 9 by its continued fraction."""
+    """Return Q(t) / phi(t) for t >= 0, beyond 9 by its continued fraction."""
+    if t < 9.0:
+        return _SQRT_2PI * math.exp(0.5 * t * t) * _ndtr(-t)
     tail = t
     for n in range(14, 0, -1):
         tail = t + n / tail
@@ -40,11 +53,6 @@ def log_ndtr(x: float) -> float:
     if x > -35.0:
         return math.log(_ndtr(x))
     return math.log(_mills(-x)) - 0.5 * x * x - _LOG_SQRT_2PI
-
-
-@_kernel
-def _ndtr(x: float) -> float:
-    return 0.5 * math.erfc(-x / _SQRT2)
 
 
 @_kernel
@@ -76,20 +84,37 @@ def _difference(a: float, b: float) -> float:
 
 
 @_kernel
+def _scaled_difference(a: float, b: float) -> float:
+    """Return (Phi(b) - Phi(a)) / phi(b) for a < b <= 0, however far out."""
+    if (b - a) * (1.0 - b) < 0.5:
+        return _series(a, b) * math.exp(0.125 * (b - a) * (a + 3.0 * b))
+    return _mills(-b) - _mills(-a) * math.exp(0.5 * (b - a) * (b + a))
+
+
+@_kernel
 def _log_difference(a: float, b: float) -> float:
     if a > -b:
         a, b = -b, -a
     if a == -math.inf:
         return log_ndtr(b)
     if b > 0.0:
-        outside = 0.5 * (math.erfc(b / _SQRT2) + math.erfc(-a / _SQRT2))
+        outside = _ndtr(-b) + _ndtr(a)
         return math.log1p(-outside) if outside < 0.5 else math.log(_difference(a, b))
-    if (b - a) * (1.0 - b) < 0.5:
-        return math.log(_series(a, b)) - 0.125 * (a + b) ** 2 - _LOG_SQRT_2PI
-    if b > -35.0:
+    if b > -35.0 and (b - a) * (1.0 - b) >= 0.5:
         return math.log(_difference(a, b))
-    ratio = math.exp(0.5 * (b - a) * (b + a))
-    return math.log(_mills(-b) - _mills(-a) * ratio) - 0.5 * b * b - _LOG_SQRT_2PI
+    return math.log(_scaled_difference(a, b)) - 0.5 * b * b - _LOG_SQRT_2PI
+
+
+@_kernel
+def _log_difference_shift(a: float, b: float) -> float:
+    """Derivative of the log difference by a shift of both limits."""
+    sign = 1.0
+    if a > -b:
+        a, b, sign = -b, -a, -1.0
+    if b < -1.0:
+        return -sign * math.expm1(0.5 * (b - a) * (b + a)) / _scaled_difference(a, b)
+    gain = math.exp(-0.5 * b * b) - math.exp(-0.5 * a * a)
+    return sign * gain / (_SQRT_2PI * _difference(a, b))
 
 
 @_kernel
@@ -107,10 +132,7 @@ def _log_slice(x: float, low: float, high: float, rho: float, k: float) -> float
 @_kernel
 def _slope(x: float, low: float, high: float, rho: float, k: float) -> float:
     """Derivative of the log slice; it falls with x."""
-    low, high = (low - rho * x) / k, (high - rho * x) / k
-    size = _log_difference(low, high) + _LOG_SQRT_2PI
-    gain = math.exp(-0.5 * high * high - size) - math.exp(-0.5 * low * low - size)
-    return -x - rho / k * gain
+    return -x - rho / k * _log_difference_shift((low - rho * x) / k, (high - rho * x) / k)
 
 
 @_kernel
@@ -160,7 +182,9 @@ def _side(
         middle, part = x + sign * half, 0.0
         for i in range(16):
             node = middle + half * _NODES[16, i]
-            part += _WEIGHTS[16, i] * math.exp(_log_slice(node, low, high, rho, k) - top)
+            # A rounding error of a huge logarithm must not overflow.
+            drop = min(_log_slice(node, low, high, rho, k) - top, 1.0)
+            part += _WEIGHTS[16, i] * math.exp(drop)
         total += half * part
         if half * part < 1e-17 * total:
             break
@@ -173,8 +197,8 @@ def _log_panels(a: float, b: float, low: float, high: float, rho: float, k: floa
     """The conditional integral in log space, in panels outwards from the mode: slow, safe."""
     mode = _mode(a, b, low, high, rho, k)
     top = _log_slice(mode, low, high, rho, k)
-    right = _side(mode, b, low, high, rho, k, top)
-    return top + math.log(right + _side(mode, a, low, high, rho, k, top))
+    total = _side(mode, a, low, high, rho, k, top) + _side(mode, b, low, high, rho, k, top)
+    return top + math.log(max(total, _TINY))
 
 
 @_kernel
@@ -325,13 +349,13 @@ def log_density(x: float, y: float, rho: float) -> float:
     return -0.5 * (x * x + gap * gap) - 2.0 * _LOG_SQRT_2PI - math.log(k)
 
 
-@numba.vectorize(cache=True)
+@_of_arrays
 def log_rectangles(a1: float, b1: float, a2: float, b2: float, rho: float) -> float:
     """:func:`log_rectangle` of arrays."""
     return log_rectangle(a1, b1, a2, b2, rho)
 
 
-@numba.vectorize(cache=True)
+@_of_arrays
 def log_ndtr_differences(a: float, b: float) -> float:
     """:func:`log_ndtr_difference` of arrays."""
     return log_ndtr_difference(a, b)

@@ -34,15 +34,19 @@ class _Kernel(ps.ScalarOp):
         return self.kernel(*map(float, values))
 
 
-@register_funcify_and_cache_key(_Kernel)
 def _funcify(op: _Kernel, **_: Any) -> tuple[Callable[..., float], str]:
     # PyTensor's cache of compiled code does not see a change of the kernels by itself.
     return op.kernel, sha256(f"{type(op)}{_SOURCE}".encode()).hexdigest()
 
 
-def _divisor(log_probability: Any) -> Any:
-    """Whose exponential divides a density: nothing has a slope where nothing is probable."""
-    return ps.switch(ps.eq(log_probability, -np.inf), 1e300, log_probability)
+register_funcify_and_cache_key(_Kernel)(_funcify)
+
+
+def _ratio(log_density: Any, log_probability: Any) -> Any:
+    """A density over a probability; zero where nothing is probable."""
+    size = ps.switch(ps.eq(log_probability, -np.inf), 1e4, log_probability)
+    # At logarithms of 1e15, rounding errors must not make it inf - inf in a sum.
+    return ps.exp(ps.minimum(log_density - size, 300.0))
 
 
 def _bounded(*limits: Any) -> list[Any]:
@@ -65,9 +69,8 @@ class _LogEdge(_Kernel):
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         (x, low, high), rho, (out,) = _bounded(*inputs[:3]), inputs[3], cotangents
-        size = _divisor(outputs[0])
-        at_low = out * ps.exp(_density(inputs[0], inputs[1], rho) - size)
-        at_high = out * ps.exp(_density(inputs[0], inputs[2], rho) - size)
+        at_low = out * _ratio(_density(inputs[0], inputs[1], rho), outputs[0])
+        at_high = out * _ratio(_density(inputs[0], inputs[2], rho), outputs[0])
         by_rho = (rho * high - x) * at_high - (rho * low - x) * at_low
         by_x = -x * out - rho * (at_high - at_low)
         return [by_x, -at_low, at_high, by_rho / ((1.0 - rho) * (1.0 + rho))]
@@ -77,14 +80,13 @@ class _LogRectangle(_Kernel):
     kernel = staticmethod(rectangle_kernel.log_rectangle)
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
-        a1, b1, a2, b2, rho = inputs
-        size, (out,) = _divisor(outputs[0]), cotangents
+        (a1, b1, a2, b2, rho), (size,), (out,) = inputs, outputs, cotangents
 
         def edge(x: Any, low: Any, high: Any) -> Any:
-            return out * ps.exp(_edge(x, low, high, rho) - size)
+            return out * _ratio(_edge(x, low, high, rho), size)
 
         def corner(x: Any, y: Any) -> Any:
-            return ps.exp(_density(x, y, rho) - size)
+            return _ratio(_density(x, y, rho), size)
 
         corners = corner(b1, b2) - corner(a1, b2) - corner(b1, a2) + corner(a1, a2)
         first = [-edge(a1, a2, b2), edge(b1, a2, b2)]
@@ -96,8 +98,11 @@ class _LogNdtrDifference(_Kernel):
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         (a, b), (out,) = _bounded(*inputs), cotangents
-        size = _divisor(outputs[0]) + special.LOG_SQRT_2PI
-        return [-out * ps.exp(-0.5 * a * a - size), out * ps.exp(-0.5 * b * b - size)]
+
+        def density(x: Any) -> Any:
+            return out * _ratio(-0.5 * x * x - special.LOG_SQRT_2PI, outputs[0])
+
+        return [-density(a), density(b)]
 
 
 _density, _edge = _LogDensity(), _LogEdge()

@@ -167,7 +167,8 @@ def _by_transport(fit: "MediationFit", grid: np.ndarray, progress: bool) -> dict
     todo = [float(rho) for rho in grid if rho not in run.points]
     if todo:
         poor = _carry(base, todo, run, progress)
-        run.each(_refits(fit, poor, run), "Refitting where transport fails", progress)
+        if poor:
+            run.each(_refits(fit, poor, run), "Refitting where transport fails", progress)
         for rho in set(poor) & set(run.points):
             run.points[rho] = replace(run.points[rho], pareto_k=poor[rho])
     run.warn_of_failed()
@@ -199,7 +200,7 @@ def carried_point(
     """Counterfactual means of draws carried to rho; None, and k-hat noted, where it is large."""
     fit = transport.fit
     carried = transport.to(rho, target)
-    if carried.pareto_k > LARGEST_PARETO_K:
+    if not carried.pareto_k <= LARGEST_PARETO_K:
         poor[rho] = carried.pareto_k
         return None
     families, rows = fit.families, fit.counterfactuals()

@@ -38,6 +38,8 @@ _SMALLEST_STEP = 1e-6
 _STRIDE = 0.25
 #: Log weight below the largest of a draw whose density is zero or cannot be computed.
 _NO_WEIGHT = -700.0
+#: Log weights that differ by no more than this have no tail to fit.
+_EQUAL = 1e-6
 #: PyTensor builds graphs in one thread at a time.
 _BUILDING = threading.Lock()
 
@@ -109,6 +111,8 @@ class Transport:
         if not finite.any():
             return Carried(points, np.arange(len(points)), np.inf)
         ratio[~finite] = ratio[finite].max() + _NO_WEIGHT
+        if np.ptp(ratio) < _EQUAL:
+            ratio[:] = 0.0
         seed = self.fit.about["settings"]["random_seed"]
         return Carried(points, *smooth_and_resample(ratio, self.fit.shape, seed))
 
@@ -213,7 +217,7 @@ def laplace(density: LogDensity, start: np.ndarray, scale: np.ndarray) -> Laplac
         if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
             return None
         precision = _precision(density, x, scale)
-        if not np.all(np.isfinite(precision)):
+        if not np.all(np.isfinite(precision)) or not precision.any():
             return None
         curvature, vectors = linalg.eigh(precision)
         # Uphill also where the surface is a saddle.

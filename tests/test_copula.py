@@ -5,18 +5,29 @@ import itertools
 import numpy as np
 import pytensor
 import pytest
+from pytensor.compile.mode import Mode
 from scipy import integrate, stats
 
-from bayesmed.copula import bvn_cdf, log_conditional, log_marginal, margin
+from bayesmed.copula import log_conditional, log_marginal, margin
 from bayesmed.families import FAMILIES
+from bayesmed.rectangle import bvn_cdf
+from tests.oracles import law, own_parameters
 from tests.test_special import evaluate
 
 CORRELATIONS = [s * r for r in (0.1, 0.5, 0.9, 0.92, 0.93, 0.95, 0.99, 0.999) for s in (-1, 1)]
 LIMITS = np.array([-8.0, -5.0, -2.6, -1.0, 0.0, 0.31, 2.5, 5.0, 8.0])
-PAIRS = list(itertools.product(FAMILIES, FAMILIES))
+PAIRS = list(itertools.product(("gaussian", "probit", "logit"), repeat=2))
+NAMED = [
+    ("gaussian", "student_t"), ("student_t", "gaussian"), ("lognormal", "gamma"), ("gamma", "probit"),
+    ("beta", "beta"), ("gaussian", "ordered_logit"), ("ordered_probit", "gaussian"),
+    ("ordered_logit", "probit"), ("poisson", "gaussian"), ("negative_binomial", "weibull"),
+    ("gaussian", "poisson"), ("probit", "negative_binomial"), ("poisson", "binomial"),
+    ("gaussian", "tobit"), ("logit", "loglogistic"),
+]  # fmt: skip
 SIGMA = (1.3, 0.8)
 
 pairs = pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+named = pytest.mark.parametrize("pair", NAMED, ids="-".join)
 
 
 def normal_rectangle(h, l, rho):
@@ -261,3 +272,108 @@ def test_two_binary_equations_stay_finite_far_out(rho):
             lambda *v, order=order: pytensor.grad(order(*v).sum(), list(v[2:])), m, y, a, b, rho
         )
         assert all(np.isfinite(slope).all() for slope in slopes)
+
+
+# --- fifteen pairs of all kinds -------------------------------------------------------------
+
+#: Outcomes that are censored: beyond a time, or below a limit.
+CENSORED = {"weibull": ("event", 1.3), "loglogistic": ("event", 1.3), "tobit": ("lower", -0.2)}
+
+
+def row(pair, m, y, eta_m, eta_y, rho, seen=None):
+    """log p(m, y) of a pair at the parameters of the oracles; ``seen`` of a censored time."""
+    families = [FAMILIES[name] for name in pair]
+    own = [own_parameters(family) for family in families]
+    if pair[1] == "tobit":
+        own[1]["lower"] = CENSORED["tobit"][1]
+    elif seen is not None:
+        own[1]["event"] = seen
+    first = margin(families[0], m, eta_m, own[0])
+    second = margin(families[1], y, eta_y, own[1])
+    return log_marginal(first) + log_conditional(first, second, rho)
+
+
+def nodes(name, eta, low=-9.0, high=9.0):
+    """Values of a margin and the weights that integrate a density over them."""
+    own = law(name, eta)
+    if FAMILIES[name].discrete:
+        return np.arange(0.0, {"probit": 2, "logit": 2, "ordered_probit": 4, "ordered_logit": 4,
+                               "binomial": 8}.get(name, 80)), 1.0  # fmt: skip
+    # Gauss-Legendre over the normal score: dy = phi(e) / f(y) de.
+    edges, (x, w) = np.linspace(low, high, 25), np.polynomial.legendre.leggauss(12)
+    half = 0.5 * np.diff(edges)[:, None]
+    e = (0.5 * (edges[1:] + edges[:-1])[:, None] + half * x).ravel()
+    y = np.where(e < 0, own.ppf(stats.norm.cdf(e)), own.isf(stats.norm.sf(e)))
+    return y, (half * w).ravel() * stats.norm.pdf(e) / own.pdf(y)
+
+
+@pytest.mark.parametrize("rho", [-0.8, 0.3])
+@named
+def test_named_pair_sums_to_one(pair, rho):
+    eta_m, eta_y = 0.3, 0.2
+    m, dm = nodes(pair[0], eta_m)
+    if pair[1] not in CENSORED:
+        y, dy = nodes(pair[1], eta_y)
+        density = np.exp(row(pair, m[:, None], y, eta_m, eta_y, rho))
+        assert (density * dy).sum(axis=1) @ (dm * np.ones(m.size)) == pytest.approx(1.0, abs=1e-9)
+        return
+    kind, limit = CENSORED[pair[1]]
+    at_limit = stats.norm.ppf(law(pair[1], eta_y).cdf(limit))
+    ends = (at_limit, 9.0) if kind == "lower" else (-9.0, at_limit)
+    y, dy = nodes(pair[1], eta_y, *ends)
+    seen = np.exp(row(pair, m[:, None], y, eta_m, eta_y, rho, seen=1.0))
+    hidden = np.exp(row(pair, m, limit, eta_m, eta_y, rho, seen=0.0))
+    total = (seen @ dy + hidden) @ (dm * np.ones(m.size))
+    assert total == pytest.approx(1.0, abs=1e-9)
+
+
+@named
+def test_named_pair_separates_at_rho_zero(pair):
+    values = [
+        {"probit": 1.0, "logit": 0.0, "beta": 0.4}.get(name, 2.0) for name in pair
+    ]
+    etas = (0.3, -0.2)
+    truth = 0.0
+    for name, value, eta in zip(pair, values, etas, strict=True):
+        own = law(name, eta)
+        truth += own.logpmf(value) if FAMILIES[name].discrete else own.logpdf(value)
+    for rho in (None, 0.0):
+        assert row(pair, *values, *etas, rho, seen=1.0) == pytest.approx(truth, rel=1e-9)
+    if pair[1] in CENSORED:
+        kind, limit = CENSORED[pair[1]]
+        own = law(pair[1], etas[1])
+        hidden = own.logcdf(limit) if kind == "lower" else own.logsf(limit)
+        first = law(pair[0], etas[0])
+        first = first.logpmf(values[0]) if FAMILIES[pair[0]].discrete else first.logpdf(values[0])
+        found = row(pair, values[0], limit, *etas, 0.0, seen=0.0)
+        assert found == pytest.approx(first + hidden, rel=1e-9)
+
+
+def test_gradients_of_named_pairs_are_their_finite_differences():
+    """One function for all pairs: by both linear predictors and rho."""
+    point = np.array([0.35, -0.15, 0.45])
+    values = {
+        pair: [{"probit": 1.0, "logit": 0.0, "beta": 0.4}.get(name, 2.0) for name in pair]
+        for pair in NAMED
+    }
+    variables = pytensor.tensor.dvectors(3)
+    outputs = []
+    for pair in NAMED:
+        m, y = (np.full(2, value) for value in values[pair])
+        y = np.array([y[0], CENSORED[pair[1]][1]]) if pair[1] in CENSORED else y
+        seen = np.array([1.0, 0.0])
+        log_p = row(pair, m, y, *variables, seen=seen if pair[1] in CENSORED else None)
+        outputs += pytensor.grad(log_p.sum(), list(variables))
+    plain = Mode(linker="py", optimizer=None)
+    gradient = pytensor.function(list(variables), outputs, mode=plain)
+    found = np.array(gradient(*(np.full(2, v) for v in point))).reshape(len(NAMED), 3, 2)
+    h = 1e-6
+    for pair, slopes in zip(NAMED, found, strict=True):
+        m, y = (np.full(2, value) for value in values[pair])
+        y = np.array([y[0], CENSORED[pair[1]][1]]) if pair[1] in CENSORED else y
+        own = {"seen": np.array([1.0, 0.0])} if pair[1] in CENSORED else {}
+        for i in range(3):
+            up, down = point.copy(), point.copy()
+            up[i], down[i] = point[i] + h, point[i] - h
+            truth = (row(pair, m, y, *up, **own) - row(pair, m, y, *down, **own)) / (2 * h)
+            np.testing.assert_allclose(slopes[i], truth, rtol=2e-6, atol=1e-8, err_msg=str(pair))

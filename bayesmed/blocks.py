@@ -1,0 +1,68 @@
+"""Draws in blocks, so that no array of rows x draws is held, on all processors."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from bayesmed.draws import Draws
+
+_BLOCK = 500_000
+_THREADS = 4
+
+
+def over_blocks[R](
+    function: Callable[[Draws, np.ndarray | float, R | None], R],
+    draws: Draws,
+    rows: int,
+    held: int,
+    bootstrap: int | None,
+) -> list[R]:
+    """Apply a function to blocks of draws.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(block, weights, first)`` with the weights of the rows, shape (obs, S) or one
+        number, and its own result for the first block, None there.
+    draws : Draws
+    rows : int
+    held : int
+        Numbers that the function holds for each draw, beside some for each row.
+    bootstrap : int or None
+        Seed of the Bayesian bootstrap.
+
+    Returns
+    -------
+    list
+        Results in order.
+    """
+    size = max(1, _BLOCK // max(rows, held))
+    starts = range(0, len(draws), size)
+
+    def run(start: int, first: R | None) -> R:
+        block = draws.block(slice(start, start + size))
+        weights = 1.0 / rows
+        # Overflow and 0/0 are looked for in the results.
+        with np.errstate(all="ignore"):
+            if bootstrap is None:
+                return function(block, weights, first)
+            return function(block, dirichlet(bootstrap, start, len(block), rows), first)
+
+    first = run(0, None)
+    if len(starts) == 1:
+        return [first]
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, _THREADS)) as pool:
+        return [first, *pool.map(lambda start: run(start, first), starts[1:])]
+
+
+def dirichlet(seed: int, start: int, count: int, rows: int) -> np.ndarray:
+    """Dirichlet(1, ..., 1) weights of the rows for some draws, shape (obs, S).
+
+    Each draw has a generator of its own, so that blocks do not matter.
+    """
+    weights = np.empty((count, rows))
+    for i in range(count):
+        np.random.default_rng((seed, start + i)).standard_exponential(out=weights[i])
+    return (weights / weights.sum(axis=1, keepdims=True)).T

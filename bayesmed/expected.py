@@ -1,0 +1,232 @@
+"""Expected rows of the outcome's design: all that an additive outcome's mean needs."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.polynomial import chebyshev
+
+from bayesmed.blocks import over_blocks
+from bayesmed.counts import count_mean
+from bayesmed.design import Counterfactuals
+from bayesmed.draws import Draws
+from bayesmed.family import Family, Parameters
+from bayesmed.functions import MediatorFunctions
+from bayesmed.layout import ARMS, Layout, lay_out, with_functions
+from bayesmed.quadrature import broken_rule, score_mean, score_rule
+
+_HELD = 4_000_000
+_TABLE = 10_000
+_SIZES = (12, 24, 48, 96)
+_SMALL = 2e-10
+
+
+def expected_rows(
+    draws: Draws,
+    families: tuple[Family, Family],
+    rows: Counterfactuals,
+    bootstrap: int | None = None,
+) -> np.ndarray:
+    """Mean over rows and over M(t') of the outcome's design row, per draw.
+
+    With an additive error E[Y(t, M(t'))] is this row times the outcome's coefficients, plus
+    the mean of the outcome's offset, whatever rho is; it does not depend on them, so it
+    serves a whole curve.
+
+    Parameters
+    ----------
+    draws : Draws
+    families : tuple of Family
+        Of the mediator and of the outcome.
+    rows : Counterfactuals
+    bootstrap : int, optional
+        Seed of the Bayesian bootstrap of the rows.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (2, 2, S, outcome_term).
+    """
+    layout = with_functions(lay_out(families, rows), draws)
+    if layout.base is not None and layout.families[0].additive and bootstrap is None:
+        return _by_moments(draws, layout)
+    held = _TABLE if layout.functions is not None else 1
+    parts = over_blocks(partial(_block, layout), draws, layout.size, held, bootstrap)
+    return np.concatenate(parts, axis=2)
+
+
+def _by_moments(draws: Draws, layout: Layout) -> np.ndarray:
+    """Affine design, mean of M linear in its coefficients: cross moments suffice."""
+    assert layout.base is not None and layout.slope is not None
+    beta, offset = draws.mediator_coef, layout.offsets.get("mediator", np.zeros((1, 1)))
+    return np.stack([
+        np.stack([
+            base.mean(axis=0) + beta @ _cross(mediator, slope) + _cross(offset, slope)
+            for mediator in layout.mediator
+        ])
+        for base, slope in zip(layout.base, layout.slope, strict=True)
+    ])  # fmt: skip
+
+
+def _cross(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Mean over rows of the products of columns; one row stands for all."""
+    if len(left) == len(right):
+        return left.T @ right / len(left)
+    return np.outer(left.mean(axis=0), right.mean(axis=0))
+
+
+def _block(layout: Layout, draws: Draws, weights: Any, first: Any) -> np.ndarray:
+    if np.ndim(weights) == 0:
+        weights = np.full((layout.size, 1), weights)
+    cells: list[list[Any]] = [[None, None], [None, None]]
+    for s in ARMS:
+        location = layout.location(draws, s)
+        own = layout.parameters(draws, "mediator", s)
+        for t in ARMS:
+            if layout.levels is not None:
+                cells[t][s] = _over_levels(layout, t, location, own, weights)
+            elif layout.functions is not None:
+                functions = layout.functions[t]
+                plain = _weighted(weights, functions.base, len(draws))
+                plain[:, functions.moving] += _moving(layout, functions, location, own, weights)
+                cells[t][s] = plain
+            else:
+                assert layout.base is not None and layout.slope is not None
+                mean = weights * layout.families[0].mean(location, own)
+                plain = _weighted(weights, layout.base[t], len(draws))
+                cells[t][s] = plain + _weighted(mean, layout.slope[t], len(draws))
+    return np.stack([np.stack(row) for row in cells])
+
+
+def _weighted(weights: np.ndarray, design: np.ndarray, draws: int) -> np.ndarray:
+    """Weighted sum of design rows, shape (S, outcome_term); one row stands for all."""
+    if len(design) == 1:
+        found = weights.sum(axis=0)[:, None] * design
+    else:
+        found = weights.T @ design
+    return np.array(np.broadcast_to(found, (draws, design.shape[1])))
+
+
+def _over_levels(
+    layout: Layout, t: int, location: np.ndarray, own: Parameters, weights: np.ndarray
+) -> np.ndarray:
+    assert layout.levels is not None
+    mediator, levels = layout.families[0], layout.levels[t]
+    total, draws = np.zeros((location.shape[1], levels[0].shape[1])), location.shape[1]
+    for j, level in enumerate(levels):
+        if mediator.kind == "binary":
+            chance = mediator.mean(location, own)
+            chance = chance if j else 1.0 - chance
+        else:
+            own = {**own, "scores": 1.0 * (np.arange(len(levels)) == j)}
+            chance = mediator.mean(location, own)
+        total += _weighted(weights * chance, level, draws)
+    return total
+
+
+# --- functions of the mediator --------------------------------------------------------------
+
+
+def _moving(
+    layout: Layout,
+    functions: MediatorFunctions,
+    location: np.ndarray,
+    own: Parameters,
+    weights: np.ndarray,
+) -> np.ndarray:
+    """Weighted mean of the columns that move with the mediator, less their base: (S, moving)."""
+    draws, shared = location.shape[1], (*layout.families[0].vectors, "scores")
+    alike = all(np.ndim(v) < 2 or len(v) == 1 or name in shared for name, v in own.items())
+    if functions.factors is not None and alike:
+        mean = partial(_mean, layout, functions, own=own, rows=None)
+        if len(location) == 1:
+            return mean(location)[0] * _weighted(weights, functions.factors, draws)
+        found = _interpolated(mean, location, weights, functions.factors)
+        if found is not None:
+            return found
+    total = np.zeros((draws, len(functions.moving)))
+    size = max(1, _HELD // (draws * len(functions.moving)))
+    for start in range(0, layout.size, size):
+        rows = np.arange(start, min(start + size, layout.size))
+        eta, share = (v if len(v) == 1 else v[rows] for v in (location, weights))
+        part = {
+            name: v[rows] if np.ndim(v) > 1 and len(v) > 1 and name not in shared else v
+            for name, v in own.items()
+        }
+        eta = np.broadcast_to(eta, (len(rows), draws))
+        columns = _mean(layout, functions, eta, own=part, rows=rows)
+        total += (share[..., None] * columns).sum(axis=0)
+    return total
+
+
+def _interpolated(
+    mean: Any, location: np.ndarray, weights: np.ndarray, factors: np.ndarray
+) -> np.ndarray | None:
+    """The same where the mean of the columns is a smooth function of the location alone."""
+    low, high = location.min(axis=0), location.max(axis=0)
+    half = np.maximum(0.5 * (high - low), 1e-9 * (1.0 + np.abs(low)))
+    for size in (size for size in _SIZES if 2 * size <= len(location)):
+        nodes = chebyshev.chebpts1(size)
+        values = mean(low + half * (1.0 + nodes[:, None]))
+        matrix = 2.0 / size * chebyshev.chebvander(nodes, size - 1).T
+        matrix[0] *= 0.5
+        coefficients = np.tensordot(matrix, values, axes=1)
+        scale = np.maximum(np.abs(values).max(axis=0), 1e-300)
+        if np.abs(coefficients[-2:] / scale).max() < _SMALL:
+            break
+    else:
+        return None
+    x = (location - low) / half - 1.0
+    before, basis, total = x, np.ones_like(x), 0.0
+    for own in coefficients:
+        total = total + own * _weighted(weights * basis, factors, len(low))
+        before, basis = basis, 2.0 * x * basis - before
+    return total
+
+
+def _mean(
+    layout: Layout,
+    functions: MediatorFunctions,
+    location: np.ndarray,
+    own: Parameters,
+    rows: np.ndarray | None,
+) -> np.ndarray:
+    """Mean over the mediator of the moving columns, shape (point, S, moving).
+
+    Of the leaders' functions, or of rows, one for each point.
+    """
+    family, what = layout.families[0], f"functions of a {layout.families[0].name} mediator"
+    shape = (*location.shape, len(functions.moving))
+
+    def columns(m: np.ndarray) -> np.ndarray:
+        return functions.at(m) if rows is None else functions.columns(m, rows)
+
+    def flat(values: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(values, shape).reshape(len(location), -1)
+
+    if family.discrete:
+        return count_mean(
+            family, location, own, partial(_term, family, location, own, columns, flat), what
+        ).reshape(shape)
+
+    def integrand(nodes: np.ndarray) -> Iterator[np.ndarray]:
+        held = max(1, _HELD // int(np.prod(shape)))
+        for start in range(0, len(nodes), held):
+            m = np.stack([family.value(e, location, own) for e in nodes[start : start + held]])
+            yield from map(flat, columns(m))
+
+    rule = score_rule
+    if layout.rows.knots:
+        rule = broken_rule(np.stack([family.score(m, location, own) for m in np.array(layout.rows.knots)]))
+    return score_mean(lambda reach: integrand, what, rule)[0].reshape(shape)
+
+
+def _term(
+    family: Family, location: np.ndarray, own: Parameters, columns: Any, flat: Any, m: Any
+) -> np.ndarray:
+    """A value's probability times the columns at it."""
+    assert family.log_density is not None
+    chance = np.exp(family.log_density(m, location, own))
+    m = np.broadcast_to(m, (1, 1)) if np.ndim(m) == 0 else m
+    return flat(chance[..., None] * columns(m))

@@ -1,0 +1,282 @@
+r"""The mean of the outcome given what is known of the mediator's normal score.
+
+With :math:`k = \sqrt{1-\rho^2}`, z standard normal and I an interval,
+
+.. math::
+    C(\eta, e) &= E[Y \mid e_m = e] = E[Q(\Phi(\rho e + k z); \eta)] \\
+    D(\eta, I) &= E[Y\, 1(e_m \in I)]
+        = \int \phi(x)\, Q(\Phi(x); \eta)\, P(e_m \in I \mid e_y = x)\, dx
+
+A discrete outcome is a sum of steps up, each taken where :math:`e_y` passes a threshold q: then
+C is a sum of normal probabilities and D of rectangles.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr
+
+from bayesmed.counts import whole_numbers
+from bayesmed.family import Family, Parameters
+from bayesmed.quadrature import LARGEST, REACH, REACHES, composite, infinite, score_rule
+from bayesmed.rectangle import log_ndtr_difference, log_rectangle
+
+#: ``given(e, eta)`` is C.
+Given = Callable[[Any, np.ndarray], np.ndarray]
+#: ``span()``: the smallest and largest linear predictor of each draw.
+Span = Callable[[], tuple[np.ndarray, np.ndarray]]
+
+_PANEL = 1.5
+_PROBES = (-2.0, 0.3, 1.7)
+_SMOOTH, _ROUGH = 1e-9, 1e-7
+_DOUBLINGS = 5
+_NEGLIGIBLE = 1e-13
+_SQRT_2PI = float(np.sqrt(2.0 * np.pi))
+
+
+def steps(
+    family: Family, eta: np.ndarray, parameters: Parameters, k: float = 1.0
+) -> tuple[Any, Iterator[tuple[Any, np.ndarray]]]:
+    """Take a discrete outcome apart.
+
+    Returns
+    -------
+    lowest : float or numpy.ndarray
+        Its lowest value.
+    steps : iterator of (step, threshold)
+        Each step up and the normal score above which it is taken.
+    """
+    if family.kind == "binary":
+        return 0.0, iter([(1.0, family.score(0.0, eta, parameters))])
+    if family.kind == "ordered":
+        scores = parameters["scores"]
+        rises = enumerate(np.diff(scores))
+        return scores[0], ((rise, family.score(j, eta, parameters)) for j, rise in rises)
+    first, _, terms = whole_numbers(family, eta, parameters, k)
+    return first, ((weight, family.score(j, eta, parameters)) for j, weight in terms)
+
+
+def spread(rho: np.ndarray) -> np.ndarray:
+    """Standard deviation of one normal score given the other."""
+    return np.sqrt((1.0 - rho) * (1.0 + rho))
+
+
+def conditional_mean(
+    family: Family, eta: np.ndarray, e: Any, rho: np.ndarray, parameters: Parameters
+) -> np.ndarray:
+    """C, the mean of an outcome given the mediator's normal score.
+
+    Parameters
+    ----------
+    family : Family
+        Of the outcome.
+    eta : numpy.ndarray
+        Its linear predictor, shape (..., S).
+    e : float or numpy.ndarray
+        The mediator's score.
+    rho : numpy.ndarray
+        Correlation of the two scores, shape (S,).
+    parameters : mapping
+        The outcome's other parameters.
+
+    Raises
+    ------
+    ArithmeticError
+        If the integral over the outcome's score does not settle.
+    """
+    if not np.any(rho):
+        return family.mean(eta, parameters)
+    if family.conditional is not None:
+        return family.conditional(e, eta, rho, parameters)
+    k = spread(rho)
+    if family.discrete:
+        lowest, found = steps(family, eta, parameters, float(k.min()))
+        return lowest + sum(step * ndtr((rho * e - q) / k) for step, q in found)
+    size, before = 16, _nested(family, eta, e, rho, parameters, 8)
+    while size <= LARGEST:
+        value = _nested(family, eta, e, rho, parameters, size)
+        gap = np.abs(value - before).max() / np.maximum(np.abs(value).max(), 1e-300)
+        if gap < (_SMOOTH if size < LARGEST else _ROUGH):
+            return value
+        size, before = 2 * size, value
+    raise _unsettled(family, gap)
+
+
+def _nested(
+    family: Family, eta: np.ndarray, e: Any, rho: np.ndarray, parameters: Parameters, size: int
+) -> np.ndarray:
+    k, rule = spread(rho), zip(*score_rule(size), strict=True)
+    return sum(w * family.value(rho * e + k * z, eta, parameters) for z, w in rule)
+
+
+def _unsettled(family: Family, gap: float) -> ArithmeticError:
+    return ArithmeticError(
+        f"The mean of a {family.name} outcome given the mediator did not settle (two sizes of its "
+        f"integral differ by {gap:.1e}): its quantile is not smooth in the score. Give the family a "
+        "conditional mean in closed form."
+    )
+
+
+@dataclass(frozen=True)
+class OutcomeRule:
+    """Nodes and weights of integrals over the score x of a continuous outcome.
+
+    Attributes
+    ----------
+    nodes, weights : numpy.ndarray
+        Shape (node,); the weights do not hold the normal density.
+    rho, k : numpy.ndarray
+        Shape (S,).
+    """
+
+    nodes: np.ndarray
+    weights: np.ndarray
+    rho: np.ndarray
+    k: np.ndarray
+
+    def given(self, e: Any, values: np.ndarray) -> np.ndarray:
+        """C from quantiles at the nodes.
+
+        Parameters
+        ----------
+        e : float or numpy.ndarray
+            The mediator's score, or scores of shape (..., S).
+        values : numpy.ndarray
+            Shape (node, ..., S).
+        """
+        if np.ndim(e) == 0:
+            z = (self.nodes[:, None] - self.rho * e) / self.k
+            weights = np.exp(-0.5 * z * z) / (_SQRT_2PI * self.k)
+            return np.einsum("x,xs,x...s->...s", self.weights, weights, values)
+        total = np.zeros(np.broadcast_shapes(e.shape, values.shape[1:]))
+        for x, weight, value in zip(self.nodes, self.weights, values, strict=True):
+            z = (x - self.rho * e) / self.k
+            total += np.exp(-0.5 * z * z) * (weight / (_SQRT_2PI * self.k) * value)
+        return total
+
+    def within(
+        self, low: np.ndarray, high: np.ndarray, quantile: Callable[[float], np.ndarray]
+    ) -> np.ndarray:
+        """D for intervals of the mediator's score."""
+        total: Any = 0.0
+        for x, weight in zip(self.nodes, self.weights, strict=True):
+            inside = ndtr((high - self.rho * x) / self.k) - ndtr((low - self.rho * x) / self.k)
+            total = total + weight * np.exp(-0.5 * x * x) / _SQRT_2PI * (quantile(x) * inside)
+        return np.asarray(total)
+
+
+def outcome_rule(
+    family: Family, eta: np.ndarray, rho: np.ndarray, parameters: Parameters, reach: float = REACH
+) -> OutcomeRule:
+    """Choose nodes for a continuous outcome: as far as its tails matter, as many as it needs.
+
+    Parameters
+    ----------
+    family : Family
+    eta : numpy.ndarray
+        Linear predictors that will be asked for, shape (..., S).
+    rho : numpy.ndarray
+        Shape (S,).
+    parameters : mapping
+    reach : float
+        The largest score of the mediator that will be asked for.
+
+    Raises
+    ------
+    ArithmeticError
+        If the outcome's tail is too heavy, or its quantile not smooth.
+    """
+    k = spread(rho)
+    flat = eta.reshape(-1, len(rho))
+    few = np.stack([flat.min(axis=0), flat.mean(axis=0), flat.max(axis=0)])
+    own = {name: _first_row(value) for name, value in parameters.items()}
+    reach = max(_reach(family, few, own), reach + 1.0)
+    panels = int(np.ceil(2.0 * reach / min(3.0 * k.min(), _PANEL)))
+    one = {name: value[..., :1] for name, value in own.items()}
+
+    def rule(count: int) -> OutcomeRule:
+        return OutcomeRule(*composite(np.linspace(-reach, reach, count + 1)), rho, k)
+
+    def probe(count: int) -> np.ndarray:
+        nodes = rule(count)
+        first = replace(nodes, rho=rho[:1], k=k[:1])
+        values = np.stack([family.value(x, few[:, :1], one) for x in nodes.nodes])
+        return np.stack([first.given(e, values) for e in _PROBES])
+
+    before = probe(panels)
+    for _ in range(_DOUBLINGS):
+        value = probe(2 * panels)
+        gap = np.abs(value - before).max() / np.maximum(np.abs(value).max(), 1e-300)
+        if gap < _SMOOTH:
+            return rule(panels)
+        panels, before = 2 * panels, value
+    if gap < _ROUGH:
+        return rule(panels)
+    raise _unsettled(family, gap)
+
+
+def _first_row(value: Any) -> np.ndarray:
+    """A parameter at the first row, shape (1,) or (S,)."""
+    value = np.atleast_1d(value)
+    return value.reshape(-1, value.shape[-1])[0]
+
+
+def _reach(family: Family, eta: np.ndarray, parameters: Parameters) -> float:
+    """How far the outcome's own tails matter."""
+    middle = sum(np.abs(family.value(e, eta, parameters)).max() for e in (-1.0, 1.0))
+    for reach in REACHES:
+        tail = max(np.abs(family.value(e, eta, parameters)).max() for e in (-reach, reach))
+        if np.exp(-0.5 * reach**2) * tail < _NEGLIGIBLE * middle:
+            return reach
+    raise infinite(f"a {family.name} outcome", "its own tail is too heavy")
+
+
+def given_interval(
+    family: Family, rho: np.ndarray, parameters: Parameters, span: Span
+) -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
+    """D as a function of the outcome's linear predictor and the ends of the interval.
+
+    Parameters
+    ----------
+    family : Family
+        Of the outcome.
+    rho : numpy.ndarray
+        Shape (S,).
+    parameters : mapping
+    span : callable
+        Linear predictors of each draw that will be asked for, smallest and largest, shape (S,).
+    """
+    if not np.any(rho):
+        return lambda eta, low, high: (
+            family.mean(eta, parameters) * np.exp(log_ndtr_difference(low, high))
+        )
+    if family.discrete:
+        return lambda eta, low, high: _rectangles(family, eta, low, high, rho, parameters)
+    if family.multiplicative and family.latent == "free":
+        # Log-normal: the mediator's score given Y's weight is shifted by rho sigma.
+        half, shift = 0.5 * parameters["sigma"] ** 2, rho * parameters["sigma"]
+        return lambda eta, low, high: np.exp(
+            eta + half + log_ndtr_difference(low - shift, high - shift)
+        )
+    if family.multiplicative:
+        zero = np.zeros((1, len(rho)))
+        unit = outcome_rule(family, zero, rho, parameters)
+        return lambda eta, low, high: (
+            np.exp(eta) * unit.within(low, high, lambda x: family.value(x, zero, parameters))
+        )
+    rule = outcome_rule(family, np.stack(span()), rho, parameters)
+    return lambda eta, low, high: rule.within(
+        low, high, lambda x: family.value(x, eta, parameters)
+    )
+
+
+def _rectangles(
+    family: Family, eta: Any, low: Any, high: Any, rho: np.ndarray, parameters: Parameters
+) -> np.ndarray:
+    lowest, found = steps(family, eta, parameters, float(spread(rho).min()))
+    total = lowest * np.exp(log_ndtr_difference(low, high))
+    for step, q in found:
+        total = total + step * np.exp(log_rectangle(low, high, q, np.inf, rho))
+    return total

@@ -1,0 +1,229 @@
+r"""E[Y(t, M(t'))] of one row, as a function of the few numbers that differ between rows.
+
+The numbers are called coordinates: the mediator's linear predictor (``location``), the outcome's
+without the mediator (``base``) and its ``slope`` in it, and where they differ between rows the
+families' parameters, such as ``"mediator sigma"``. A value of shape (..., S) is one per point
+and draw.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr
+
+from bayesmed.counts import count_mean
+from bayesmed.family import Family, Parameters
+from bayesmed.functions import MediatorFunctions
+from bayesmed.given import given_interval, spread, steps
+from bayesmed.quadrature import Integrand, Rule, broken_rule, score_mean, score_rule
+from bayesmed.tables import given_score
+
+Coordinates = dict[str, np.ndarray]
+
+_HELD = 4_000_000
+_EXTREME = 7.9
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Both families at a block of draws, under an arm of either equation.
+
+    Attributes
+    ----------
+    mediator, outcome : Family
+    mediator_parameters, outcome_parameters : mapping
+        Those that are the same for all rows.
+    rho : numpy.ndarray
+        Shape (S,).
+    functions : MediatorFunctions or None
+        Of the outcome's design, where it is not affine in the mediator; the coordinate
+        ``row`` then says whose functions they are, and there is no slope.
+    coef : numpy.ndarray
+        Outcome coefficients, shape (S, outcome_term).
+    knots : tuple of float
+        Values of the mediator at which the outcome's design is not smooth.
+    """
+
+    mediator: Family
+    outcome: Family
+    mediator_parameters: Parameters
+    outcome_parameters: Parameters
+    rho: np.ndarray
+    functions: MediatorFunctions | None = None
+    coef: np.ndarray | None = None
+    knots: tuple[float, ...] = ()
+
+    def parameters(self, at: Coordinates) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Parameters of either family at some points."""
+        found = (dict(self.mediator_parameters), dict(self.outcome_parameters))
+        for key, value in at.items():
+            equation, _, name = key.partition(" ")
+            if name:
+                found[equation == "outcome"][name] = value
+        return found
+
+    def predictor(self, at: Coordinates, m: Any) -> np.ndarray:
+        """Linear predictor of the outcome at values of the mediator.
+
+        Values of shape (..., S), which may be more than the points along leading axes.
+        """
+        if self.functions is None:
+            return at["base"] + at["slope"] * m
+        assert self.coef is not None
+        if np.ndim(m) == 0:
+            m = np.full((1, 1), float(m))
+        return at["base"] + self.functions.shift(m, at["row"][:, 0], self.coef)
+
+    def span(self, at: Coordinates, m: list[Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Smallest and largest linear predictor of each draw at values of the mediator."""
+        etas = [self.predictor(at, value) for value in m]
+        draws = len(self.rho)
+        flat = [np.broadcast_to(eta, (*eta.shape[:-1], draws)).reshape(-1, draws) for eta in etas]
+        return np.min([eta.min(axis=0) for eta in flat], axis=0), np.max(
+            [eta.max(axis=0) for eta in flat], axis=0
+        )
+
+
+# --- a continuous mediator ------------------------------------------------------------------
+
+
+def over_scores(pair: Pair, at: Coordinates, start: int = 16) -> tuple[np.ndarray, int]:
+    """Integrate over the normal score of a continuous mediator.
+
+    Parameters
+    ----------
+    pair : Pair
+    at : dict of str to numpy.ndarray
+        Coordinates, broadcast with each other; draws on the last axis.
+    start : int
+        Size of the first quadrature.
+
+    Returns
+    -------
+    value : numpy.ndarray
+        Shape (..., S).
+    size : int
+        Size at which a like integral may start.
+
+    Raises
+    ------
+    ArithmeticError
+        If the integral does not settle, or is infinite.
+    """
+    mediator, outcome = pair.parameters(at)
+
+    def value(e: Any) -> np.ndarray:
+        return pair.mediator.value(e, at["location"], mediator)
+
+    def integrand_within(reach: float) -> Integrand:
+        ends = [value(e) for e in np.linspace(-reach, reach, 2 if pair.functions is None else 65)]
+        span = partial(pair.span, at, ends)
+        given = given_score(pair.outcome, pair.rho, outcome, reach, span)
+        return lambda nodes: (given(e, eta) for e, eta in _predictors(pair, at, value, nodes))
+
+    return score_mean(integrand_within, _names(pair), _rule(pair, at, mediator), start)
+
+
+def _rule(pair: Pair, at: Coordinates, parameters: Parameters) -> Rule:
+    if not pair.knots:
+        return score_rule
+    return broken_rule(
+        np.stack([pair.mediator.score(m, at["location"], parameters) for m in np.array(pair.knots)])
+    )
+
+
+def _predictors(
+    pair: Pair, at: Coordinates, value: Any, nodes: np.ndarray
+) -> Iterator[tuple[Any, np.ndarray]]:
+    """The outcome's linear predictor at each node; functions of the mediator in batches."""
+    if pair.functions is None:
+        for e in nodes:
+            yield e, pair.predictor(at, value(e))
+        return
+    first = value(nodes[0])
+    held = max(1, _HELD // (first.size * max(1, len(pair.functions.moving))))
+    for i in range(0, len(nodes), held):
+        part = slice(i, i + held)
+        m = np.stack([value(e) for e in nodes[part]])
+        yield from zip(nodes[part], pair.predictor(at, m), strict=True)
+
+
+def has_closed(pair: Pair) -> bool:
+    """Whether the mediator is Gaussian and the outcome one of its linear latent family."""
+    first, second = pair.mediator, pair.outcome
+    gaussian = first.latent == "free" and first.additive and pair.functions is None
+    lognormal = second.latent == "free" and second.multiplicative
+    return gaussian and (lognormal or second.latent == "unit")
+
+
+def closed(pair: Pair, at: Coordinates) -> np.ndarray:
+    """Mean in closed form, where there is one; coordinates as in :func:`over_scores`."""
+    mediator, outcome = pair.parameters(at)
+    step = at["slope"] * mediator["sigma"]
+    eta = at["base"] + at["slope"] * at["location"]
+    if pair.outcome.latent == "free":
+        sigma = outcome["sigma"]
+        return np.exp(eta + 0.5 * (step * step + 2.0 * step * pair.rho * sigma + sigma * sigma))
+    spread = np.sqrt(1.0 + step * step + 2.0 * step * pair.rho)
+    lowest, found = steps(pair.outcome, eta, outcome)
+    return lowest + sum(rise * ndtr(-threshold / spread) for rise, threshold in found)
+
+
+def _names(pair: Pair) -> str:
+    return f"a {pair.mediator.name} mediator and a {pair.outcome.name} outcome"
+
+
+# --- a count --------------------------------------------------------------------------------
+
+
+def over_counts(pair: Pair, at: Coordinates) -> np.ndarray:
+    """Sum over the values of a count mediator; coordinates as in :func:`over_scores`.
+
+    Raises
+    ------
+    ArithmeticError
+        If the sum does not end.
+    """
+    mediator, outcome = pair.parameters(at)
+    location, k = at["location"], float(spread(pair.rho).min())
+    ends = [pair.mediator.value(e, location, mediator) for e in (-_EXTREME, 0.0, _EXTREME)]
+    given = given_interval(pair.outcome, pair.rho, outcome, partial(pair.span, at, ends))
+
+    def term(m: Any) -> np.ndarray:
+        eta = pair.predictor(at, m)
+        if not np.any(pair.rho):
+            assert pair.mediator.log_density is not None
+            chance = np.exp(pair.mediator.log_density(m, location, mediator))
+            return chance * pair.outcome.mean(eta, outcome)
+        low, high = (pair.mediator.score(m - step, location, mediator) for step in (1.0, 0.0))
+        return given(eta, low, high)
+
+    return count_mean(pair.mediator, location, mediator, term, _names(pair), k)
+
+
+# --- a mediator with few values -------------------------------------------------------------
+
+
+def at_level(pair: Pair, at: Coordinates, level: int) -> np.ndarray:
+    """Mean of the outcome times the indicator that the mediator has one of its values.
+
+    Parameters
+    ----------
+    pair : Pair
+    at : dict of str to numpy.ndarray
+        ``location``, and as ``base`` the outcome's linear predictor at that value.
+    level : int
+        The value's position.
+    """
+    mediator, outcome = pair.parameters(at)
+    if pair.mediator.kind == "binary" and not np.any(pair.rho):
+        chance = pair.mediator.mean(at["location"], mediator)
+        return (chance if level else 1.0 - chance) * pair.outcome.mean(at["base"], outcome)
+    low, high = (
+        pair.mediator.score(float(j), at["location"], mediator) for j in (level - 1, level)
+    )
+    span = partial(pair.span, {**at, "slope": np.zeros((1, 1))}, [0.0])
+    return given_interval(pair.outcome, pair.rho, outcome, span)(at["base"], low, high)

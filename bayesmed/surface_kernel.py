@@ -1,0 +1,81 @@
+"""Compiled kernels of :mod:`bayesmed.surface`; nothing is compiled at import."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba  # type: ignore[import-untyped]
+import numpy as np
+
+# Rows that go through together, so that their arithmetic is one vector instruction.
+_TILE = 64
+
+
+def _kernel[F: Callable[..., Any]](function: F) -> F:
+    return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})(function)
+
+
+@_kernel
+def _basis(x: np.ndarray, low: float, half: float, size: int, out: np.ndarray) -> None:
+    """Chebyshev polynomials at a tile of points, shape (degree, tile)."""
+    count = len(x)
+    for i in range(count):
+        out[0, i] = 1.0
+        out[1, i] = min(max((x[i] - low) / half - 1.0, -1.0), 1.0)
+    for k in range(2, size):
+        for i in range(count):
+            out[k, i] = 2.0 * out[1, i] * out[k - 1, i] - out[k - 2, i]
+
+
+@_kernel
+def along_line(
+    x: np.ndarray, low: np.ndarray, half: np.ndarray, coefficients: np.ndarray, out: np.ndarray
+) -> None:
+    """Chebyshev series of one coordinate: x, out (S, n), coefficients (S, size)."""
+    size = coefficients.shape[1]
+    basis = np.empty((max(size, 2), _TILE))
+    for s in range(x.shape[0]):
+        for start in range(0, x.shape[1], _TILE):
+            own = x[s, start : start + _TILE]
+            _basis(own, low[s], half[s], size, basis)
+            total = out[s, start : start + _TILE]
+            total[:] = 0.0
+            for k in range(size):
+                weight = coefficients[s, k]
+                for i in range(len(own)):
+                    total[i] += weight * basis[k, i]
+
+
+@_kernel
+def along_plane(
+    x: np.ndarray,
+    y: np.ndarray,
+    low: np.ndarray,
+    half: np.ndarray,
+    coefficients: np.ndarray,
+    lengths: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Chebyshev series of two coordinates.
+
+    x, y, out (S, n); low, half (2, S); coefficients (S, size, size); the first ``lengths`` of
+    each row of coefficients are used, shape (S, size).
+    """
+    rows, columns = coefficients.shape[1:]
+    first, second = np.empty((max(rows, 2), _TILE)), np.empty((max(columns, 2), _TILE))
+    inner = np.empty(_TILE)
+    for s in range(x.shape[0]):
+        for start in range(0, x.shape[1], _TILE):
+            part = slice(start, start + _TILE)
+            _basis(x[s, part], low[0, s], half[0, s], rows, first)
+            _basis(y[s, part], low[1, s], half[1, s], columns, second)
+            total = out[s, part]
+            count = len(total)
+            total[:] = 0.0
+            for k in range(rows):
+                inner[:] = 0.0
+                for l in range(lengths[s, k]):
+                    weight = coefficients[s, k, l]
+                    for i in range(count):
+                        inner[i] += weight * second[l, i]
+                for i in range(count):
+                    total[i] += inner[i] * first[k, i]

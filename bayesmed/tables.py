@@ -1,0 +1,132 @@
+r"""The mean of the outcome given the mediator's score, tabulated where it is dear.
+
+A count outcome at :math:`\rho \ne 0` is a sum over its thresholds, a continuous one without a
+closed form an integral over its own score. Within a draw either is a smooth function of the
+linear predictor: it is taken at Chebyshev nodes of :math:`u = \sinh^{-1}(\eta / 4)` and
+interpolated, in its logarithm where the outcome has a log link.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.polynomial import chebyshev
+from scipy.special import log_ndtr, ndtr
+
+from bayesmed.family import Family, Parameters
+from bayesmed.given import Given, Span, conditional_mean, outcome_rule, spread, steps
+
+_STRETCH = 4.0
+_SIZES = (32, 64, 128)
+_SMALL = 1e-9
+_PROBES = (-4.0, 0.0, 4.0)
+_TINY = 1e-250
+
+
+def given_score(
+    family: Family, rho: np.ndarray, parameters: Parameters, reach: float, span: Span
+) -> Given:
+    """C as a function of the mediator's score and the outcome's linear predictor.
+
+    Parameters
+    ----------
+    family : Family
+        Of the outcome.
+    rho : numpy.ndarray
+        Shape (S,).
+    parameters : mapping
+    reach : float
+        Largest score of the mediator that will be asked for.
+    span : callable
+        Linear predictors of each draw that will be asked for, smallest and largest, shape (S,).
+    """
+    if not np.any(rho):
+        return lambda e, eta: family.mean(eta, parameters)
+    closed = family.conditional is not None or family.kind in ("binary", "ordered")
+    if not closed and family.multiplicative:
+        return _multiplicative(family, rho, parameters, reach)
+    # Interpolation is along the linear predictor alone: one set of parameters per draw.
+    common = all(np.size(value) in (1, len(rho)) for value in parameters.values())
+    if not closed and common:
+        for size in _SIZES:
+            table = _table(family, rho, parameters, reach, span(), size)
+            if table is not None:
+                return table
+    return lambda e, eta: conditional_mean(family, eta, e, rho, parameters)
+
+
+def _multiplicative(family: Family, rho: np.ndarray, parameters: Parameters, reach: float) -> Given:
+    zero = np.zeros((1, len(rho)))
+    rule = outcome_rule(family, zero, rho, parameters, reach)
+    values = np.stack([family.value(x, zero, parameters) for x in rule.nodes])
+    return lambda e, eta: np.exp(eta) * rule.given(e, values)
+
+
+def _table(
+    family: Family,
+    rho: np.ndarray,
+    parameters: Parameters,
+    reach: float,
+    span: tuple[np.ndarray, np.ndarray],
+    size: int,
+) -> Given | None:
+    low, high = (np.arcsinh(end / _STRETCH) for end in span)
+    half = np.maximum(0.5 * (high - low), 1e-9)
+    nodes = chebyshev.chebpts1(size)
+    eta = _STRETCH * np.sinh(low + half * (1.0 + nodes[:, None]))
+    at_nodes = _at_nodes(family, eta, rho, parameters, reach)
+    transform = 2.0 / size * chebyshev.chebvander(nodes, size - 1).T
+    transform[0] *= 0.5
+    log = family.link == "log" and np.all(np.isfinite(at_nodes(0.0, True)))
+
+    def coefficients(e: Any) -> np.ndarray:
+        return transform @ at_nodes(e, log)
+
+    for e in _PROBES:
+        found = coefficients(e)
+        scale = 1.0 if log else np.maximum(np.abs(found).max(), 1e-300)
+        if not np.abs(found[-2:]).max() < _SMALL * scale:
+            return None
+
+    def given(e: Any, eta: np.ndarray) -> np.ndarray:
+        if np.ndim(e) > 0:
+            return conditional_mean(family, eta, e, rho, parameters)
+        u = np.clip((np.arcsinh(eta / _STRETCH) - low) / half - 1.0, -1.0, 1.0)
+        value = chebyshev.chebval(u, _significant(coefficients(e), log)[:, None, :], tensor=False)
+        return np.exp(value) if log else value
+
+    return given
+
+
+def _significant(coefficients: np.ndarray, log: bool) -> np.ndarray:
+    size = np.abs(coefficients).max(axis=1)
+    kept = np.flatnonzero(size > 1e-12 * (1.0 if log else size.max()))
+    return coefficients[: kept[-1] + 1] if len(kept) else coefficients[:1]
+
+
+def _at_nodes(
+    family: Family, eta: np.ndarray, rho: np.ndarray, parameters: Parameters, reach: float
+) -> Callable[[Any, Any], np.ndarray]:
+    """C at the nodes, or its logarithm, as a function of the mediator's score."""
+    k = spread(rho)
+    if family.discrete:
+        lowest, found = steps(family, eta, parameters, float(k.min()))
+        rises, thresholds = zip(*found, strict=True)
+        rise = np.stack([np.broadcast_to(one, eta.shape) for one in rises])
+        q = np.stack(thresholds)
+
+        def count(e: Any, log: Any) -> np.ndarray:
+            z = (rho * e - q) / k
+            value = lowest + (rise * ndtr(z)).sum(axis=0)
+            # Where even the first step is out of reach its logarithm is that of the sum.
+            return np.where(value > _TINY, np.log(value), log_ndtr(z[0])) if log else value
+
+        return count
+    rule = outcome_rule(family, eta, rho, parameters, reach)
+    values = np.stack([family.value(x, eta, parameters) for x in rule.nodes])
+
+    def continuous(e: Any, log: Any) -> np.ndarray:
+        value = rule.given(e, values)
+        return np.log(value) if log else value
+
+    return continuous
