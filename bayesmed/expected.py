@@ -200,33 +200,26 @@ def _mean(
     shape = (*location.shape, len(functions.moving))
 
     def columns(m: np.ndarray) -> np.ndarray:
-        return functions.at(m) if rows is None else functions.columns(m, rows)
+        """Of about the same size and with draws on the last axis: (..., moving, point, S)."""
+        found = functions.at(m) if rows is None else functions.columns(m, rows)
+        return np.moveaxis(found / functions.scale, -1, -3)
 
-    def flat(values: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(values, shape).reshape(len(location), -1)
-
-    if family.discrete:
-        return count_mean(
-            family, location, own, partial(_term, family, location, own, columns, flat), what
-        ).reshape(shape)
+    def term(m: Any) -> np.ndarray:
+        assert family.log_density is not None
+        chance = np.exp(family.log_density(m, location, own))
+        return chance * columns(np.broadcast_to(m, (1, 1)) if np.ndim(m) == 0 else m)
 
     def integrand(nodes: np.ndarray) -> Iterator[np.ndarray]:
         held = max(1, _HELD // int(np.prod(shape)))
         for start in range(0, len(nodes), held):
             m = np.stack([family.value(e, location, own) for e in nodes[start : start + held]])
-            yield from map(flat, columns(m))
+            yield from columns(np.broadcast_to(m, (len(m), *location.shape)))
 
-    rule = score_rule
-    if layout.rows.knots:
-        rule = broken_rule(np.stack([family.score(m, location, own) for m in np.array(layout.rows.knots)]))
-    return score_mean(lambda reach: integrand, what, rule)[0].reshape(shape)
-
-
-def _term(
-    family: Family, location: np.ndarray, own: Parameters, columns: Any, flat: Any, m: Any
-) -> np.ndarray:
-    """A value's probability times the columns at it."""
-    assert family.log_density is not None
-    chance = np.exp(family.log_density(m, location, own))
-    m = np.broadcast_to(m, (1, 1)) if np.ndim(m) == 0 else m
-    return flat(chance[..., None] * columns(m))
+    if family.discrete:
+        found = count_mean(family, location, own, term, what)
+    else:
+        knots = np.array(layout.rows.knots)
+        breaks = [family.score(m, location, own) for m in knots]
+        rule = broken_rule(np.stack(breaks)) if len(knots) else score_rule
+        found = score_mean(lambda reach: integrand, what, rule)[0]
+    return np.moveaxis(found, 0, -1) * functions.scale

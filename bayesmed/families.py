@@ -48,8 +48,9 @@ def _student_t_score(y: Any, eta: Any, parameters: Parameters) -> Any:
     square = scaled * scaled
     centre = scaled * (1.0 + square / 6.0 * (1.0 + 0.35 * square))
     outer = special.where(near, 1.0, t)
-    log_tail = special.log_betainc(0.5 * nu, 0.5, nu / (nu + outer * outer)) + special.LOG_HALF
-    below = special.ndtri_exp(log_tail)
+    total = nu + outer * outer
+    log_tail, _ = special.log_betaincs(0.5 * nu, 0.5, nu / total, outer * outer / total)
+    below = special.ndtri_exp(log_tail + special.LOG_HALF)
     return special.where(near, centre, special.where(outer < 0.0, below, -below))
 
 
@@ -72,7 +73,7 @@ def _student_t_value(e: Any, eta: Any, parameters: Parameters) -> Any:
 def _gamma_score(y: Any, eta: Any, parameters: Parameters) -> Any:
     shape = parameters["shape"]
     x = shape * y * special.exp(-eta)
-    return special.score_of_logs(special.log_gammainc(shape, x), special.log_gammaincc(shape, x))
+    return special.score_of_logs(*special.log_gammaincs(shape, x))
 
 
 def _gamma_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
@@ -122,7 +123,7 @@ def _beta_shapes(eta: Any, parameters: Parameters) -> tuple[Any, Any]:
 
 def _beta_score(y: Any, eta: Any, parameters: Parameters) -> Any:
     a, b = _beta_shapes(eta, parameters)
-    return special.score_of_logs(special.log_betainc(a, b, y), special.log_betainc(b, a, 1.0 - y))
+    return special.score_of_logs(*special.log_betaincs(a, b, y, 1.0 - y))
 
 
 def _beta_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
@@ -179,9 +180,8 @@ def _ordered_mean(above: Callable[[Any], Any]) -> Callable[..., Any]:
 
 def _poisson_score(y: Any, eta: Any, parameters: Parameters) -> Any:
     rate, top = special.exp(eta), special.maximum(y, 0.0) + 1.0
-    inside = special.score_of_logs(
-        special.log_gammaincc(top, rate), special.log_gammainc(top, rate)
-    )
+    upper, lower = special.log_gammaincs(top, rate)
+    inside = special.score_of_logs(lower, upper)
     return special.where(y < 0.0, -FAR, inside)
 
 
@@ -193,9 +193,7 @@ def _negative_binomial_score(y: Any, eta: Any, parameters: Parameters) -> Any:
     alpha, top = parameters["alpha"], special.maximum(y, 0.0) + 1.0
     log_odds = special.log(alpha) - eta
     p, q = special.expit(log_odds), special.expit(-log_odds)
-    inside = special.score_of_logs(
-        special.log_betainc(alpha, top, p), special.log_betainc(top, alpha, q)
-    )
+    inside = special.score_of_logs(*special.log_betaincs(alpha, top, p, q))
     return special.where(y < 0.0, -FAR, inside)
 
 
@@ -216,9 +214,7 @@ def _binomial_score(y: Any, eta: Any, parameters: Parameters) -> Any:
     inner = special.maximum(special.minimum(y, trials - 1.0), 0.0)
     p, q = special.expit(eta), special.expit(-eta)
     left = trials - inner
-    inside = special.score_of_logs(
-        special.log_betainc(left, inner + 1.0, q), special.log_betainc(inner + 1.0, left, p)
-    )
+    inside = special.score_of_logs(*special.log_betaincs(left, inner + 1.0, q, p))
     return special.where(y < 0.0, -FAR, special.where(y < trials, inside, FAR))
 
 

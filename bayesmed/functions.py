@@ -32,6 +32,8 @@ class MediatorFunctions:
         itself, slowly.
     leaders : tuple of int
         For each moving column the row whose function the factors multiply.
+    scale : numpy.ndarray
+        Largest value of each moving column that was seen for its leader, shape (moving,).
     alike : numpy.ndarray
         For each row the first row with the same function of the mediator, shape (obs, 1), or
         (1, 1) where all are.
@@ -42,6 +44,7 @@ class MediatorFunctions:
     moving: np.ndarray
     factors: np.ndarray | None
     leaders: tuple[int, ...]
+    scale: np.ndarray
     alike: np.ndarray
 
     def at(self, m: np.ndarray) -> np.ndarray:
@@ -108,17 +111,16 @@ def mediator_functions(
     # One leader for all columns, where some row has them all.
     shared = (most / size).min(axis=1)
     leaders = np.full(len(moving), shared.argmax())
-    if len(moving) and shared.max() < 0.1:
+    if shared.max() < 0.1:
         leaders = most.argmax(axis=0)
-    if not len(moving):
-        return MediatorFunctions(rows_at, base, moving, np.zeros((count, 0)), (), np.zeros((1, 1), int))
     led = np.stack([steps[i, :, j] for j, i in enumerate(leaders)], axis=1)
     factors = np.einsum("igj,gj->ij", steps, led) / (led**2).sum(axis=0)
     gap = np.abs(steps - factors[:, None, :] * led).max(axis=(0, 1))
     found = factors if np.all(gap <= _SAME * size) else None
     return MediatorFunctions(
-        rows_at, base, moving, found, tuple(int(i) for i in leaders), _alike(found, count)
-    )
+        rows_at, base, moving, found, tuple(leaders.tolist()), np.abs(led).max(axis=0),
+        _alike(found, count),
+    )  # fmt: skip
 
 
 def _alike(factors: np.ndarray | None, count: int) -> np.ndarray:

@@ -70,7 +70,7 @@ def broken_rule(breaks: np.ndarray) -> Rule:
     """
 
     def rule(size: int, reach: float) -> tuple[np.ndarray, np.ndarray]:
-        count = max(5, size // _PANEL + 1)
+        count = 4 * size // _PANEL + 1
         even = np.linspace(-reach, reach, count).reshape(-1, *(1,) * (breaks.ndim - 1))
         even = np.broadcast_to(even, (count, *breaks.shape[1:]))
         inside = np.clip(np.nan_to_num(breaks, nan=-reach), -reach, reach)

@@ -126,29 +126,41 @@ def gammaln(x: Any) -> Any:
     return _pt().gammaln(x) if is_tensor(x) else sp.gammaln(x)
 
 
-def log_gammainc(a: Any, x: Any) -> Any:
-    """Logarithm of the regularised lower incomplete gamma function, however small it is."""
-    value = _op().gammainc(a, x) if is_tensor(a, x) else sp.gammainc(a, x)
-    small, (k, z) = _where_small(value, (a, x), (1000.0, 1.0))
-    tail = k * log(z) - z - gammaln(k) - log(_apply(_lower_gamma_fraction, k, z))
-    return where(small, tail, log(where(small, 1.0, value)))
+def log_gammaincs(a: Any, x: Any) -> tuple[Any, Any]:
+    """Logarithms of the regularised lower and upper incomplete gamma functions.
+
+    However small they are.
+    """
+    of = _op() if is_tensor(a, x) else sp
+
+    def log_of(value: Any, fraction: Any, harmless: tuple[float, float]) -> Any:
+        small, (k, z) = _where_small(value, (a, x), harmless)
+        tail = k * log(z) - z - gammaln(k) - log(_apply(fraction, k, z))
+        return where(small, tail, log(where(small, 1.0, value)))
+
+    lower = log_of(of.gammainc(a, x), _lower_gamma_fraction, (1000.0, 1.0))
+    return lower, log_of(of.gammaincc(a, x), _upper_gamma_fraction, (1.0, 1000.0))
 
 
-def log_gammaincc(a: Any, x: Any) -> Any:
-    """Logarithm of the regularised upper incomplete gamma function, however small it is."""
-    value = _op().gammaincc(a, x) if is_tensor(a, x) else sp.gammaincc(a, x)
-    small, (k, z) = _where_small(value, (a, x), (1.0, 1000.0))
-    tail = k * log(z) - z - gammaln(k) - log(_apply(_upper_gamma_fraction, k, z))
-    return where(small, tail, log(where(small, 1.0, value)))
+def log_betaincs(a: Any, b: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """Logarithms of the regularised incomplete beta function and of its complement.
 
+    Of I_x(a, b) and 1 - I_x(a, b) = I_y(b, a), with y = 1 - x; however small they are.
+    """
+    of = _op() if is_tensor(a, b, x, y) else sp
+    # The smaller of x and y has the digits.
+    flip = x > y
+    a, b = where(flip, b, a), where(flip, a, b)
+    x, y = where(flip, y, x), where(flip, x, y)
 
-def log_betainc(a: Any, b: Any, x: Any) -> Any:
-    """Logarithm of the regularised incomplete beta function, however small it is."""
-    value = _op().betainc(a, b, x) if is_tensor(a, b, x) else sp.betainc(a, b, x)
-    small, (p, q, z) = _where_small(value, (a, b, x), (1000.0, 1.0, 0.1))
-    constant = gammaln(p + q) - gammaln(p + 1.0) - gammaln(q)
-    tail = p * log(z) + q * log1p(-z) + constant - log(_apply(_beta_fraction, p, q, z))
-    return where(small, tail, log(where(small, 1.0, value)))
+    def log_of(value: Any, *arguments: Any) -> Any:
+        small, (p, q, u, v) = _where_small(value, arguments, (1000.0, 1.0, 0.1, 0.9))
+        constant = gammaln(p + q) - gammaln(p + 1.0) - gammaln(q)
+        tail = p * log(u) + q * log(v) + constant - log(_apply(_beta_fraction, p, q, u))
+        return where(small, tail, log(where(small, 1.0, value)))
+
+    lower, upper = log_of(of.betainc(a, b, x), a, b, x, y), log_of(of.betaincc(a, b, x), b, a, y, x)
+    return where(flip, upper, lower), where(flip, lower, upper)
 
 
 def _where_small(

@@ -18,6 +18,7 @@ from pytensor import tensor as pt
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 from pytensor.scalar import math as ps_math
 from pytensor.tensor.elemwise import Elemwise
+from scipy import special
 
 _STEP = 3e-5
 
@@ -53,6 +54,20 @@ class _BetaInc(ps_math.BetaInc):
         by_a = out * _slope(lambda shape: self(shape, b, x), a)
         by_b = out * _slope(lambda shape: self(a, shape, x), b)
         return [by_a, by_b, out * _beta_density(a, b, x)]
+
+
+class _BetaIncC(_BetaInc):
+    nfunc_spec = ("scipy.special.betaincc", 3, 1)
+
+    def impl(self, a: Any, b: Any, x: Any) -> Any:
+        return special.betaincc(a, b, x)
+
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
+        by_a, by_b, by_x = super().pullback(inputs, outputs, cotangents)
+        return [by_a, by_b, -by_x]
+
+    def c_code(self, *_: Any) -> str:
+        raise NotImplementedError
 
 
 def _gamma_density(a: Any, x: Any) -> Any:
@@ -99,7 +114,8 @@ def _elemwise(op: type[ps.ScalarOp], name: str) -> Elemwise:
     return Elemwise(op(ps.upgrade_to_float_no_complex, name=name))
 
 
-_ndtri_exp, _betainc = _elemwise(_NdtriExp, "ndtri_exp"), _elemwise(_BetaInc, "betainc")
+_ndtri_exp = _elemwise(_NdtriExp, "ndtri_exp")
+_betainc, _betaincc = _elemwise(_BetaInc, "betainc"), _elemwise(_BetaIncC, "betaincc")
 _gammainc, _gammaincc = _elemwise(_GammaInc, "gammainc"), _elemwise(_GammaIncC, "gammaincc")
 _SMOOTH: dict[Callable[..., Any], Elemwise] = {}
 
@@ -122,6 +138,11 @@ def gammaincc(a: Any, x: Any) -> Any:
 def betainc(a: Any, b: Any, x: Any) -> Any:
     """Regularised incomplete beta function."""
     return _betainc(pt.as_tensor(a), pt.as_tensor(b), pt.as_tensor(x))
+
+
+def betaincc(a: Any, b: Any, x: Any) -> Any:
+    """Complement of the regularised incomplete beta function."""
+    return _betaincc(pt.as_tensor(a), pt.as_tensor(b), pt.as_tensor(x))
 
 
 def smooth(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from scipy import integrate, interpolate, optimize, special, stats
 
 import bayesmed as bm
-from bayesmed import potential
+from bayesmed import blocks
 from bayesmed.curve import Regression, curve_cells
 from bayesmed.potential import Draws, cell_means
 from bayesmed.sensitivity import DEFAULT_GRID
@@ -284,7 +284,7 @@ def test_blocks_do_not_change_the_result(kind, bootstrap, monkeypatch):
     whole = cell_means(draws, model.families, model.counterfactuals, bootstrap)
     again = cell_means(draws, model.families, model.counterfactuals, bootstrap)
     np.testing.assert_array_equal(whole, again)
-    monkeypatch.setattr(potential, "_BLOCK", 200)
+    monkeypatch.setattr(blocks, "_BLOCK", 200)
     parts = cell_means(draws, model.families, model.counterfactuals, bootstrap)
     np.testing.assert_allclose(parts, whole, rtol=0, atol=2e-9)
 
@@ -316,7 +316,7 @@ def test_many_rows_are_held_in_blocks(kind, monkeypatch):
     n, size = 20_000, 20 if "logit" in kind else 200
     model = build(pair, outcome=outcome, data=simulated(pair, n))
     rows, draws = model.counterfactuals, random_draws(model, 0.5, size=size)
-    monkeypatch.setattr(potential, "_BLOCK", 2 * size * n // 100)
+    monkeypatch.setattr(blocks, "_BLOCK", 2 * size * n // 100)
     tracemalloc.start()
     found = cell_means(draws, model.families, rows, bootstrap=1)
     peak = tracemalloc.get_traced_memory()[1]
@@ -329,7 +329,7 @@ def test_functions_of_the_mediator_are_held_in_blocks_of_rows(monkeypatch):
     pair, outcome = KINDS["square, probit"]
     model = build(pair, outcome=outcome, data=simulated(pair, 2000))
     rows, draws = model.counterfactuals, random_draws(model, 0.5, size=2)
-    monkeypatch.setattr(potential, "_BLOCK", 200_000)
+    monkeypatch.setattr(blocks, "_BLOCK", 200_000)
     tracemalloc.start()
     cell_means(draws, model.families, rows)
     peak = tracemalloc.get_traced_memory()[1]
