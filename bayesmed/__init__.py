@@ -2,7 +2,8 @@
 
 from bayesmed.datasets import load_data
 from bayesmed.effects import Effects
-from bayesmed.families import FAMILIES, Family
+from bayesmed.families import FAMILIES
+from bayesmed.family import Family
 from bayesmed.fitting import MediationFit, fit
 from bayesmed.model import IdentificationWarning, MediationModel
 from bayesmed.priors import Prior

@@ -8,7 +8,7 @@ import numpy as np
 
 from bayesmed.draws import Draws
 
-_BLOCK = 500_000
+_BLOCK = 2_000_000
 _THREADS = 4
 
 

@@ -179,8 +179,8 @@ def closedness(model: "MediationModel") -> Closedness:
         return Closedness(None, reason, True, outcome_only)
     if gap_y[0] > _SPAN_TOLERANCE:
         reason = (
-            f"functional form: the mediator {name!r} does not enter the outcome on the scale on "
-            "which it is Gaussian"
+            f"functional form (the mediator {name!r} does not enter the outcome on the scale on "
+            "which it is Gaussian)"
         )
         return Closedness(None, reason, False, outcome_only)
     count = len(outcome.terms)
@@ -213,19 +213,19 @@ def _open_reason(model: "MediationModel") -> str:
     families = model.families
     if families[0].latent != "free" or families[1].latent is None:
         return (
-            f"the functional form of a {families[0].name} mediator with a {families[1].name} outcome: "
-            "the likelihood depends on rho through the shape of the two distributions"
+            f"functional form (a {families[0].name} mediator with a {families[1].name} outcome: the "
+            "likelihood depends on rho through the shape of the two distributions)"
         )
     if families[1].latent == "unit" and model.responses[1].offset is not None:
         return (
-            f"functional form: the offset of a {families[1].name} outcome keeps its scale while the "
-            "coefficients change theirs with rho"
+            f"functional form (the offset of a {families[1].name} outcome keeps its scale while the "
+            "coefficients change theirs with rho)"
         )
     for design, equation in zip(model.scale_designs, ("mediator", "outcome"), strict=True):
         if design is not None:
             return (
-                f"functional form: sigma of the {equation} depends on {list(design.terms)}, and the "
-                "likelihood depends on rho through it"
+                f"functional form (sigma of the {equation} depends on {list(design.terms)}, and the "
+                "likelihood on rho through it)"
             )
     return ""
 

@@ -82,7 +82,11 @@ def margin(family: Family, y: Any, eta: Any, parameters: Parameters) -> Rows:
         assert family.log_density is not None
         point = Point(family.score(y, eta, parameters), family.log_density(y, eta, parameters))
         censored = _censored(y, parameters)
-        return point if censored is None else Censored(censored[0], point, HalfLine(point.score, censored[1]))
+        return (
+            point
+            if censored is None
+            else Censored(censored[0], point, HalfLine(point.score, censored[1]))
+        )
     if family.kind == "binary":
         return HalfLine(family.score(0.0 * y, eta, parameters), 1.0 - 2.0 * y)
     lower, upper = family.score(y - 1.0, eta, parameters), family.score(y, eta, parameters)

@@ -121,6 +121,11 @@ def merge_priors(
         If a value is not a Prior.
     """
     for name, prior in given.items():
+        if name not in defaults and name in family.parameters:
+            raise ValueError(
+                f"priors[{equation!r}] names {name!r}, which has a regression of its own: its priors "
+                f"stand under priors['{equation}_{name}']."
+            )
         if name not in defaults:
             raise ValueError(
                 f"priors[{equation!r}] names {name!r}, which the {equation} equation does not "

@@ -82,10 +82,10 @@ def model_hash(model: MediationModel) -> str:
         digest.update(np.ascontiguousarray(design.matrix).tobytes())
     for equation in EQUATIONS:
         digest.update(np.ascontiguousarray(model.values(equation)).tobytes())
-    for design, response in zip(model.scale_designs, model.responses, strict=True):
-        if design is not None:
-            digest.update(repr((design.parsed.text, design.terms)).encode())
-            digest.update(np.ascontiguousarray(design.matrix).tobytes())
+    for scale, response in zip(model.scale_designs, model.responses, strict=True):
+        if scale is not None:
+            digest.update(repr((scale.parsed.text, scale.terms)).encode())
+            digest.update(np.ascontiguousarray(scale.matrix).tobytes())
         for name, column in response.columns.items():
             digest.update(name.encode() + np.ascontiguousarray(column).tobytes())
         if response.offset is not None:

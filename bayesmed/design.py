@@ -106,7 +106,9 @@ class Design:
                 for factor in term.factors
                 if variable in map(str, self.spec.factor_variables[factor])
             ]
-            if len(inside) > 1 or any(factor.expr.replace("`", "") not in forms for factor in inside):
+            if len(inside) > 1 or any(
+                factor.expr.replace("`", "") not in forms for factor in inside
+            ):
                 return False
         return True
 
@@ -230,7 +232,9 @@ def parse_scale(formula: str, response: str, columns: list[str], equation: str) 
     """
     rhs = formula.strip().removeprefix("~").strip() if isinstance(formula, str) else ""
     if not rhs or "~" in rhs:
-        raise ValueError(f"{equation} must read '~ terms', such as '~ treat'; {formula!r} was given.")
+        raise ValueError(
+            f"{equation} must read '~ terms', such as '~ treat'; {formula!r} was given."
+        )
     return parse(f"`{response}` ~ {rhs}", columns, equation)
 
 
@@ -421,7 +425,13 @@ def check_mediator_terms(
     low, high = values.min() - spread, values.max() + spread
     probes = np.array([low, 0.0, high])
     if not family.valid(probes).all():
-        probes = np.array([value for value in (0.0, 1e-3, 0.5, 1.0, np.ceil(high)) if family.valid(np.array(value))])
+        probes = np.array(
+            [
+                value
+                for value in (0.0, 1e-3, 0.5, 1.0, np.ceil(high))
+                if family.valid(np.array(value))
+            ]
+        )
     probe = frame.iloc[[0] * len(probes)].reset_index(drop=True)
     probe[mediator] = probes
     try:

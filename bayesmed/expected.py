@@ -13,13 +13,14 @@ from bayesmed.design import Counterfactuals
 from bayesmed.draws import Draws
 from bayesmed.family import Family, Parameters
 from bayesmed.functions import MediatorFunctions
+from bayesmed.integrals import level_chance
 from bayesmed.layout import ARMS, Layout, lay_out, with_functions
 from bayesmed.quadrature import broken_rule, score_mean, score_rule
 
 _HELD = 4_000_000
 _TABLE = 10_000
 _SIZES = (12, 24, 48, 96)
-_SMALL = 2e-10
+_SMALL = 1e-9
 
 
 def expected_rows(
@@ -112,15 +113,10 @@ def _over_levels(
     layout: Layout, t: int, location: np.ndarray, own: Parameters, weights: np.ndarray
 ) -> np.ndarray:
     assert layout.levels is not None
-    mediator, levels = layout.families[0], layout.levels[t]
-    total, draws = np.zeros((location.shape[1], levels[0].shape[1])), location.shape[1]
+    levels, draws = layout.levels[t], location.shape[1]
+    total = np.zeros((draws, levels[0].shape[1]))
     for j, level in enumerate(levels):
-        if mediator.kind == "binary":
-            chance = mediator.mean(location, own)
-            chance = chance if j else 1.0 - chance
-        else:
-            own = {**own, "scores": 1.0 * (np.arange(len(levels)) == j)}
-            chance = mediator.mean(location, own)
+        chance = level_chance(layout.families[0], location, own, j)
         total += _weighted(weights * chance, level, draws)
     return total
 

@@ -13,8 +13,9 @@ from bayesmed.priors import Prior
 
 #: Where exp(w) of a Weibull hazard is cut off, and where it is too small for log1mexp.
 _LARGEST, _SMALLEST = 500.0, -25.0
-#: Scores beyond which SciPy's quantiles of Student's t and of Poisson counts are wrong.
-_T_REACH, _POISSON_REACH = 35.0, 4.0
+#: SciPy's quantiles of Student's t and of the beta distribution fail further out, at odds of
+#: 1e-89, and stay there; those of Poisson counts lose digits further out.
+_REACH, _POISSON_REACH = 20.0, 4.0
 
 # --- normal scores and densities ------------------------------------------------------------
 
@@ -47,11 +48,15 @@ def _student_t_score(y: Any, eta: Any, parameters: Parameters) -> Any:
     scaled = special.exp(_student_t_constant(nu) + special.LOG_SQRT_2PI) * inner * series
     square = scaled * scaled
     centre = scaled * (1.0 + square / 6.0 * (1.0 + 0.35 * square))
-    outer = special.where(near, 1.0, t)
-    total = nu + outer * outer
-    log_tail, _ = special.log_betaincs(0.5 * nu, 0.5, nu / total, outer * outer / total)
-    below = special.ndtri_exp(log_tail + special.LOG_HALF)
-    return special.where(near, centre, special.where(outer < 0.0, below, -below))
+    # Further out by the smaller of P(|T| > |t|) and P(|T| < |t|).
+    outer = special.where(near, 2.0, t)
+    square = outer * outer
+    far, total = square > 1.0, nu + square
+    part = special.log_beta_tail(far, 0.5 * nu, 0.5, nu / total, square / total)
+    half = special.LOG_HALF + special.where(far, part, special.log1p(special.exp(part)))
+    size = special.ndtri_exp(half)
+    size = special.where(far, -size, size)
+    return special.where(near, centre, special.where(outer < 0.0, -size, size))
 
 
 def _student_t_constant(nu: Any) -> Any:
@@ -66,14 +71,14 @@ def _student_t_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
 
 
 def _student_t_value(e: Any, eta: Any, parameters: Parameters) -> Any:
-    tail = sp.stdtrit(parameters["nu"], sp.ndtr(-np.minimum(np.abs(e), _T_REACH)))
+    tail = sp.stdtrit(parameters["nu"], sp.ndtr(-np.minimum(np.abs(e), _REACH)))
     return eta + parameters["sigma"] * np.where(e < 0.0, tail, -tail)
 
 
 def _gamma_score(y: Any, eta: Any, parameters: Parameters) -> Any:
     shape = parameters["shape"]
     x = shape * y * special.exp(-eta)
-    return special.score_of_logs(*special.log_gammaincs(shape, x))
+    return special.gamma_score(shape, x)
 
 
 def _gamma_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
@@ -123,7 +128,7 @@ def _beta_shapes(eta: Any, parameters: Parameters) -> tuple[Any, Any]:
 
 def _beta_score(y: Any, eta: Any, parameters: Parameters) -> Any:
     a, b = _beta_shapes(eta, parameters)
-    return special.score_of_logs(*special.log_betaincs(a, b, y, 1.0 - y))
+    return special.beta_score(a, b, y, 1.0 - y)
 
 
 def _beta_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
@@ -134,10 +139,13 @@ def _beta_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
 
 def _beta_value(e: Any, eta: Any, parameters: Parameters) -> Any:
     a, b = _beta_shapes(eta, parameters)
-    lower = sp.betaincinv(a, b, sp.ndtr(np.minimum(e, 0.0)))
-    upper = 1.0 - sp.betaincinv(b, a, sp.ndtr(-np.maximum(e, 0.0)))
+    e = np.clip(e, -_REACH, _REACH)
+    from_below = sp.betaincinv(a, b, sp.ndtr(e))
+    from_above = 1.0 - sp.betaincinv(b, a, sp.ndtr(-e))
+    # The smaller tail has the digits, unless the value itself is small.
+    value = np.where((e < 0.0) | ((e < 5.0) & (from_above < 1e-3)), from_below, from_above)
     # Zero and one lie outside the support, and round-off reaches both.
-    return np.clip(np.where(e < 0.0, lower, upper), np.finfo(float).tiny, 1.0 - 2.0**-53)
+    return np.clip(value, np.finfo(float).tiny, 1.0 - 2.0**-53)
 
 
 def _binary_score(threshold: Any, y: Any) -> Any:
@@ -180,21 +188,35 @@ def _ordered_mean(above: Callable[[Any], Any]) -> Callable[..., Any]:
 
 def _poisson_score(y: Any, eta: Any, parameters: Parameters) -> Any:
     rate, top = special.exp(eta), special.maximum(y, 0.0) + 1.0
-    upper, lower = special.log_gammaincs(top, rate)
-    inside = special.score_of_logs(lower, upper)
-    return special.where(y < 0.0, -FAR, inside)
+    return special.where(y < 0.0, -FAR, -special.gamma_score(top, rate))
 
 
 def _poisson_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
     return y * eta - special.exp(eta) - special.gammaln(y + 1.0)
 
 
+def _poisson_value(e: Any, eta: Any, parameters: Parameters) -> Any:
+    e, rate = np.broadcast_arrays(np.asarray(e, dtype=float), np.exp(eta))
+    value = np.asarray(stats.poisson.ppf(sp.ndtr(np.minimum(e, _POISSON_REACH)), rate))
+    far = e > _POISSON_REACH
+    if not far.any():
+        return value
+    # SciPy takes upper quantiles from 1 - q. P(Y <= y) is a chi-squared tail.
+    e, rate = e[far], rate[far]
+    y = np.maximum(np.ceil(0.5 * sp.chdtriv(sp.ndtr(-e), 2.0 * rate) - 1.0), 0.0)
+    while (high := _poisson_score(y - 1.0, np.log(rate), parameters) >= e).any():
+        y = y - high
+    while (low := _poisson_score(y, np.log(rate), parameters) < e).any():
+        y = y + low
+    value[far] = y
+    return value
+
+
 def _negative_binomial_score(y: Any, eta: Any, parameters: Parameters) -> Any:
     alpha, top = parameters["alpha"], special.maximum(y, 0.0) + 1.0
     log_odds = special.log(alpha) - eta
     p, q = special.expit(log_odds), special.expit(-log_odds)
-    inside = special.score_of_logs(*special.log_betaincs(alpha, top, p, q))
-    return special.where(y < 0.0, -FAR, inside)
+    return special.where(y < 0.0, -FAR, special.beta_score(alpha, top, p, q))
 
 
 def _negative_binomial_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
@@ -213,8 +235,7 @@ def _binomial_score(y: Any, eta: Any, parameters: Parameters) -> Any:
     trials = parameters["trials"]
     inner = special.maximum(special.minimum(y, trials - 1.0), 0.0)
     p, q = special.expit(eta), special.expit(-eta)
-    left = trials - inner
-    inside = special.score_of_logs(*special.log_betaincs(left, inner + 1.0, q, p))
+    inside = special.beta_score(trials - inner, inner + 1.0, q, p)
     return special.where(y < 0.0, -FAR, special.where(y < trials, inside, FAR))
 
 
@@ -503,7 +524,7 @@ POISSON = Family(
     name="poisson",
     kind="count",
     score=_poisson_score,
-    value=lambda e, eta, parameters: _quantile(stats.poisson(np.exp(eta)), e),
+    value=_poisson_value,
     mean=lambda eta, parameters: np.exp(eta),
     log_density=_poisson_log_density,
     valid=_whole,
@@ -561,9 +582,7 @@ def resolve_family(family: "str | Family", equation: str) -> Family:
     ValueError
         If no family has that name, or it cannot stand in that equation.
     """
-    if not isinstance(family, Family) and (
-        not isinstance(family, str) or family not in FAMILIES
-    ):
+    if not isinstance(family, Family) and (not isinstance(family, str) or family not in FAMILIES):
         raise ValueError(
             f"{equation}_family={family!r} is not a family; choose one of {sorted(FAMILIES)}, or "
             "give a bm.Family."

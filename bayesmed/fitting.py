@@ -249,7 +249,9 @@ class MediationFit:
         result.attrs["bayesmed"] = json.dumps(effects_about(about, at, average))
         return Effects(result)
 
-    def sensitivity(self, rho: Any = None, progress: bool = True) -> "Sensitivity":
+    def sensitivity(
+        self, rho: Any = None, progress: bool = True, at: Mapping[str, Any] | None = None
+    ) -> "Sensitivity":
         """Posterior of every effect as a function of the residual correlation.
 
         Parameters
@@ -258,6 +260,8 @@ class MediationFit:
             Values in (-1, 1); by default 37 from -0.9 to 0.9.
         progress : bool
             Show how far the curve is, where each value has to be computed apart.
+        at : mapping, optional
+            Covariates and the value every row gets, as in :meth:`effects`.
 
         Returns
         -------
@@ -281,7 +285,7 @@ class MediationFit:
         """
         from bayesmed.sweep import sweep
 
-        return sweep(self, rho, progress)
+        return sweep(self, rho, progress, at)
 
     def coefficients(
         self,

@@ -73,9 +73,7 @@ def to_pandas(data: Any) -> pd.DataFrame:
     return frame
 
 
-def clean(
-    data: pd.DataFrame, variables: Iterable[str], constant: Iterable[str] = ()
-) -> Frame:
+def clean(data: pd.DataFrame, variables: Iterable[str], constant: Iterable[str] = ()) -> Frame:
     """Keep the variables, drop rows with missing values jointly, and count them.
 
     Parameters

@@ -5,12 +5,16 @@ function is evaluated for one row only, and rows with the same covariate parts s
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from bayesmed.piecewise import piecewise
+
 _ROWS = 20_000
 _SAME = 1e-9
+_LONGEST = 5_000
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,11 @@ class MediatorFunctions:
         What each row multiplies a column's function with, shape (obs, moving). None where
         the columns are no such products, as in ``I(m * x)``: every row is then evaluated by
         itself, slowly.
-    leaders : tuple of int
-        For each moving column the row whose function the factors multiply.
+    led : callable
+        The functions that the factors multiply: the moving columns of one row for each, its
+        leader, less those at the base; from values of shape (n,) to (n, moving).
     scale : numpy.ndarray
-        Largest value of each moving column that was seen for its leader, shape (moving,).
+        Largest value of each of these that was seen, shape (moving,).
     alike : numpy.ndarray
         For each row the first row with the same function of the mediator, shape (obs, 1), or
         (1, 1) where all are.
@@ -43,18 +48,31 @@ class MediatorFunctions:
     base: np.ndarray
     moving: np.ndarray
     factors: np.ndarray | None
-    leaders: tuple[int, ...]
+    led: Callable[[np.ndarray], np.ndarray]
     scale: np.ndarray
     alike: np.ndarray
 
     def at(self, m: np.ndarray) -> np.ndarray:
         """The moving columns of the leaders at m, less those at the base: (..., moving)."""
-        out = np.empty((m.size, len(self.moving)))
-        for row in set(self.leaders):
-            mine = np.array([leader == row for leader in self.leaders])
-            design = self.rows_at(m.ravel(), slice(row, row + 1))[0] - self.base[row]
-            out[:, mine] = design[:, self.moving[mine]]
-        return out.reshape(*m.shape, len(self.moving))
+        return self.led(m.ravel()).reshape(*m.shape, len(self.moving))
+
+    def quick(self, edges: np.ndarray, whole: np.ndarray | None) -> "MediatorFunctions":
+        """The same with functions that are tabulated: formulas are slow to evaluate.
+
+        Parameters
+        ----------
+        edges : numpy.ndarray
+            Values over the mediator's reach, with the knots.
+        whole : numpy.ndarray or None
+            The whole numbers that a count takes.
+        """
+        if self.factors is None or not len(self.moving):
+            return self
+        if whole is None:
+            return replace(self, led=piecewise(self.led, edges))
+        if len(whole) > _LONGEST:
+            return self
+        return replace(self, led=partial(_looked_up, self.led(whole), self.led))
 
     def columns(self, m: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """The moving columns at m less those at the base.
@@ -106,6 +124,8 @@ def mediator_functions(
     steps = np.concatenate([design[:, 1:] - design[:, :1] for design in designs])
     size = np.abs(steps).max(axis=(0, 1))
     moving = np.flatnonzero(size > 1e-12 * np.maximum(np.abs(base).max(axis=0), 1e-300))
+    if not len(moving):
+        return MediatorFunctions(rows_at, base, moving, np.zeros((count, 0)), _nothing, size[moving], np.zeros((1, 1), int))
     steps, size = steps[..., moving], size[moving]
     most = np.abs(steps).max(axis=1)
     # One leader for all columns, where some row has them all.
@@ -117,10 +137,40 @@ def mediator_functions(
     factors = np.einsum("igj,gj->ij", steps, led) / (led**2).sum(axis=0)
     gap = np.abs(steps - factors[:, None, :] * led).max(axis=(0, 1))
     found = factors if np.all(gap <= _SAME * size) else None
+    function = partial(_leaders_at, rows_at, base, moving, leaders)
     return MediatorFunctions(
-        rows_at, base, moving, found, tuple(leaders.tolist()), np.abs(led).max(axis=0),
-        _alike(found, count),
-    )  # fmt: skip
+        rows_at, base, moving, found, function, np.abs(led).max(axis=0), _alike(found, count)
+    )
+
+
+def _nothing(m: np.ndarray) -> np.ndarray:
+    return np.empty((len(m), 0))
+
+
+def _looked_up(
+    table: np.ndarray, function: Callable[[np.ndarray], np.ndarray], m: np.ndarray
+) -> np.ndarray:
+    """Rows of a table for whole numbers that it has, and the function elsewhere."""
+    inside = (m < len(table)) & (m == np.floor(m))
+    out = table[np.where(inside, m, 0.0).astype(int)]
+    if not inside.all():
+        out[~inside] = function(m[~inside])
+    return out
+
+
+def _leaders_at(
+    rows_at: Callable[[np.ndarray, slice], np.ndarray],
+    base: np.ndarray,
+    moving: np.ndarray,
+    leaders: np.ndarray,
+    m: np.ndarray,
+) -> np.ndarray:
+    out = np.empty((len(m), len(moving)))
+    for row in np.unique(leaders):
+        mine = leaders == row
+        design = rows_at(m, slice(row, row + 1))[0] - base[row]
+        out[:, mine] = design[:, moving[mine]]
+    return out
 
 
 def _alike(factors: np.ndarray | None, count: int) -> np.ndarray:

@@ -28,10 +28,11 @@ Given = Callable[[Any, np.ndarray], np.ndarray]
 #: ``span()``: the smallest and largest linear predictor of each draw.
 Span = Callable[[], tuple[np.ndarray, np.ndarray]]
 
-_PANEL = 1.5
+_PANEL = 3.0
 _PROBES = (-2.0, 0.3, 1.7)
 _SMOOTH, _ROUGH = 1e-9, 1e-7
 _DOUBLINGS = 5
+_SATURATED = 36.0
 _NEGLIGIBLE = 1e-13
 _SQRT_2PI = float(np.sqrt(2.0 * np.pi))
 
@@ -61,6 +62,11 @@ def steps(
 def spread(rho: np.ndarray) -> np.ndarray:
     """Standard deviation of one normal score given the other."""
     return np.sqrt((1.0 - rho) * (1.0 + rho))
+
+
+def bounded(family: Family, eta: np.ndarray) -> np.ndarray:
+    """Linear predictors no further out than a saturated link can tell in doubles."""
+    return np.clip(eta, -_SATURATED, _SATURATED) if family.link in ("logit", "probit") else eta
 
 
 def conditional_mean(
@@ -94,6 +100,7 @@ def conditional_mean(
     if family.discrete:
         lowest, found = steps(family, eta, parameters, float(k.min()))
         return lowest + sum(step * ndtr((rho * e - q) / k) for step, q in found)
+    eta = bounded(family, eta)
     size, before = 16, _nested(family, eta, e, rho, parameters, 8)
     while size <= LARGEST:
         value = _nested(family, eta, e, rho, parameters, size)
@@ -266,9 +273,9 @@ def given_interval(
         return lambda eta, low, high: (
             np.exp(eta) * unit.within(low, high, lambda x: family.value(x, zero, parameters))
         )
-    rule = outcome_rule(family, np.stack(span()), rho, parameters)
+    rule = outcome_rule(family, bounded(family, np.stack(span())), rho, parameters)
     return lambda eta, low, high: rule.within(
-        low, high, lambda x: family.value(x, eta, parameters)
+        low, high, lambda x: family.value(x, bounded(family, eta), parameters)
     )
 
 

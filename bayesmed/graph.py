@@ -1,5 +1,6 @@
 """The PyMC graph of a mediation model. Data are shared variables, so a refit compiles nothing."""
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,7 @@ def _coords(model: "MediationModel") -> dict[str, Any]:
 
 def cutpoint_names(levels: Any) -> list[str]:
     """Names such as ``low | middle`` of the cutpoints between categories."""
-    return [f"{a} | {b}" for a, b in zip(levels[:-1], levels[1:], strict=True)]
+    return [f"{a} | {b}" for a, b in itertools.pairwise(levels)]
 
 
 def _rho(rho: float | Prior) -> Any:
@@ -151,9 +152,7 @@ def _row_sigma(model: "MediationModel", equation: str) -> Any:
     return pt.exp(columns @ coef)
 
 
-def _cutpoints(
-    model: "MediationModel", equation: str, prior: Prior, coef: Any, suffix: str
-) -> Any:
+def _cutpoints(model: "MediationModel", equation: str, prior: Prior, coef: Any, suffix: str) -> Any:
     """Increasing cutpoints, with their prior at the means of the columns."""
     place = EQUATIONS.index(equation)
     names = list(prior.parameters)
@@ -261,9 +260,7 @@ def _scale_at_rho(prior: Prior, rho: Any) -> Any:
     )
 
 
-def _side(
-    model: "MediationModel", equation: str, coef: Any, parameters: dict[str, Any]
-) -> Side:
+def _side(model: "MediationModel", equation: str, coef: Any, parameters: dict[str, Any]) -> Side:
     place = EQUATIONS.index(equation)
     design, response = model.designs[place], model.responses[place]
     eta = pm.Data(f"{equation}_design", design.matrix, dims=("obs", f"{equation}_term")) @ coef

@@ -219,11 +219,20 @@ def at_level(pair: Pair, at: Coordinates, level: int) -> np.ndarray:
         The value's position.
     """
     mediator, outcome = pair.parameters(at)
-    if pair.mediator.kind == "binary" and not np.any(pair.rho):
-        chance = pair.mediator.mean(at["location"], mediator)
-        return (chance if level else 1.0 - chance) * pair.outcome.mean(at["base"], outcome)
+    if not np.any(pair.rho):
+        chance = level_chance(pair.mediator, at["location"], mediator, level)
+        return chance * pair.outcome.mean(at["base"], outcome)
     low, high = (
         pair.mediator.score(float(j), at["location"], mediator) for j in (level - 1, level)
     )
     span = partial(pair.span, {**at, "slope": np.zeros((1, 1))}, [0.0])
     return given_interval(pair.outcome, pair.rho, outcome, span)(at["base"], low, high)
+
+
+def level_chance(family: Family, eta: np.ndarray, parameters: Parameters, level: int) -> np.ndarray:
+    """Probability of one value of a family with few of them."""
+    if family.kind == "binary":
+        chance = family.mean(eta, parameters)
+        return chance if level else 1.0 - chance
+    indicator = np.arange(len(parameters["scores"])) == level
+    return family.mean(eta, {**parameters, "scores": indicator.astype(float)})

@@ -10,7 +10,6 @@ from bayesmed.design import Counterfactuals
 from bayesmed.model import EQUATIONS, MediationModel
 
 
-
 def constant_data(model: MediationModel) -> xr.Dataset:
     """Designs, counterfactual rows, data columns and the exact map of a model."""
     rows, closed = model.counterfactuals, model.identification.map

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bayesmed.blocks import over_blocks
 from bayesmed.design import Counterfactuals
 from bayesmed.draws import Draws
 from bayesmed.families import GAUSSIAN
@@ -20,6 +21,8 @@ Arrays = dict[str, np.ndarray]
 # Columns that are one value per category, not per row.
 _BY_CATEGORY = ("scores",)
 _SCORES = (0.1, -3.0, -0.9, 0.7, 2.6)
+# Continuous ones as far as Gauss-Hermite nodes go, counts as far as SciPy inverts them.
+_REACHED, _REACHED_COUNT = np.linspace(-11.0, 11.0, 44), np.linspace(-7.9, 7.9, 4)
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,33 @@ def with_functions(layout: Layout, draws: Draws) -> Layout:
         return layout
     probes = _probes(layout, draws)
     found = [mediator_functions(partial(rows_at, arm), layout.size, probes) for arm in ARMS]
-    return replace(layout, functions=tuple(found))
+    edges = np.unique(np.concatenate([_reached(layout, draws), layout.rows.knots]))
+    whole = np.arange(edges[-1] + 1.0) if layout.families[0].discrete else None
+    return replace(layout, functions=tuple(one.quick(edges, whole) for one in found))
+
+
+def _reached(layout: Layout, draws: Draws) -> np.ndarray:
+    """Values of the mediator at even scores, from the lowest row and draw to the highest."""
+    family = layout.families[0]
+    scores = _REACHED_COUNT if family.discrete else _REACHED
+
+    def reached(block: Draws, weights: Any, first: Any) -> np.ndarray:
+        ends = []
+        for arm in ARMS:
+            location, own = layout.location(block, arm), layout.parameters(block, "mediator", arm)
+            shared = (*family.vectors, *_BY_CATEGORY)
+            own = {k: v.max(axis=0) if v.ndim > 1 and k not in shared else v for k, v in own.items()}
+            for e in scores:
+                eta = location.min(axis=0) if e < 0.0 else location.max(axis=0)
+                values = family.value(e, eta, own)
+                ends.append(values.min() if e < 0.0 else values.max())
+        return np.reshape(ends, (2, -1))
+
+    found = np.stack(over_blocks(reached, draws, layout.size, 1, None))
+    middle = np.sum(scores < 0.0)
+    low, high = found.min(axis=(0, 1)), found.max(axis=(0, 1))
+    edges = np.concatenate([low[:middle], high[middle:]])
+    return edges[np.isfinite(edges)]
 
 
 def _probes(layout: Layout, draws: Draws) -> np.ndarray:

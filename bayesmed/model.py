@@ -224,7 +224,7 @@ class MediationModel:
         self, parsed: tuple[Parsed, Parsed], families: tuple[Family, Family], columns: list[str]
     ) -> tuple[Parsed | None, Parsed | None]:
         """Formulas of log sigma, refused where the family has none or the mediator stands."""
-        both = []
+        both: list[Parsed | None] = []
         for equation, given, part, family in zip(
             EQUATIONS, (self.mediator_sigma, self.outcome_sigma), parsed, families, strict=True
         ):
@@ -423,7 +423,11 @@ class MediationModel:
         frame = assign(self.frame.data, dict(at))
         try:
             rows = counterfactuals(
-                *self.designs, frame, self.contrast, self.families[0], list(self.responses[0].levels)
+                *self.designs,
+                frame,
+                self.contrast,
+                self.families[0],
+                list(self.responses[0].levels),
             )
             return replace(rows, **self._further_rows(frame))
         except NoRows as error:

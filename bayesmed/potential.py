@@ -139,7 +139,7 @@ def _mean(
         return (closed(pair, own), start) if exact else over_scores(pair, own, start)
 
     exact = layout.levels is None and has_closed(pair)
-    cheap = pair.mediator.kind == "binary" and not np.any(draws.rho)
+    cheap = layout.levels is not None and not np.any(draws.rho)
     if exact or cheap:
         return row_by_row(value, at, factor, weights, layout.size)
     return weighted_mean(value, at, factor, weights, layout.size, log, need)

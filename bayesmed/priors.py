@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-
 #: Parameters that are positive in every PyMC distribution that has them.
 _POSITIVE = ("sigma", "tau", "scale", "nu", "lam")
 

@@ -11,7 +11,7 @@ from numpy.polynomial import hermite_e, legendre
 REACH = 8.5
 #: Ranges of the score for integrands that grow; beyond 37 its probability is zero in doubles.
 REACHES = (REACH, 13.0, 20.0, 37.0)
-AGREE = 1e-9
+AGREE = 1e-8
 LARGEST = 4096
 _HERMITE = 64
 _PANEL = 16
@@ -88,7 +88,7 @@ def score_mean(
 ) -> tuple[np.ndarray, int]:
     """Mean over a standard normal score.
 
-    Sizes of the rule double until two agree to 1e-9 of the integrand's size; the range of
+    Sizes of the rule double until two agree to 1e-8 of the integrand's size; the range of
     scores grows until the integrand vanishes at its ends.
 
     Parameters

@@ -1,5 +1,6 @@
 """The observed response of an equation: checked, coded, with the data its family needs."""
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,8 @@ from bayesmed.frame import Frame
 
 #: Data columns any equation may have; the others depend on the family.
 ALWAYS = ("offset",)
+#: Data columns that say which values are censored.
+CENSORING = ("event", "lower", "upper")
 _SHOWN = 5
 
 
@@ -54,30 +57,38 @@ def data_variables(data: Mapping[str, Any] | None, equation: str, family: Family
         If the family has no use for a name, or needs one that is not given.
     """
     given = {} if data is None else data
-    allowed = (*family.needs, *family.takes, *ALWAYS)
+    allowed = [*family.needs, *family.takes, *ALWAYS]
+    if equation == "mediator":
+        allowed = [name for name in allowed if name not in CENSORING]
     if not isinstance(given, Mapping):
         raise TypeError(
-            f"{equation}_data must be a mapping such as {{{allowed[0]!r}: 'column'}}; {data!r} was "
-            "given."
+            f"{equation}_data must be a mapping such as {{{allowed[0]!r}: 'column'}}; "
+            f"{reprlib.repr(data)} was given."
+        )
+    censoring = [name for name in given if name in CENSORING]
+    if equation == "mediator" and censoring:
+        raise ValueError(
+            f"mediator_data has {censoring}, but a mediator cannot be censored: its value must be "
+            "known where it enters the outcome equation. Only outcomes take it."
         )
     unknown = [name for name in given if name not in allowed]
     if unknown:
         raise ValueError(
             f"{equation}_data has {unknown}, of which the {family.name} family has no use; it takes "
-            f"{list(allowed)}."
+            f"{allowed}."
         )
     missing = [name for name in family.needs if name not in given]
     if missing:
         raise ValueError(
             f"The {family.name} family needs {missing}: give {equation}_data={{{missing[0]!r}: "
-            "'column'}."
+            "'column'}, or a number."
         )
     for name, value in given.items():
         number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
         if not isinstance(value, str) and not (number and np.isfinite(value)):
             raise TypeError(
-                f"{equation}_data[{name!r}] must be the name of a column, or a number; {value!r} was "
-                "given."
+                f"{equation}_data[{name!r}] must be the name of a column of the data, or a finite "
+                f"number; {reprlib.repr(value)} was given. Put values of each row into a column."
             )
     if family.name == "tobit" and not {"lower", "upper"} & set(given):
         raise ValueError(
@@ -124,8 +135,12 @@ def build_response(
         for key, value in (data or {}).items()
         if key not in ("offset", "exposure")
     }
-    _check_trials(frame, name, values, columns, equation)
-    _check_censoring(frame, name, values, columns, equation)
+    what = f"The {equation} {name!r}"
+    if "trials" in columns:
+        _check_trials(frame, what, values, columns["trials"], _named(equation, "trials", data))
+    if "event" in columns:
+        _check_event(frame, what, columns["event"], _named(equation, "event", data))
+    _check_limits(frame, what, values, columns)
     if scores is not None:
         columns["scores"] = scores
     return Response(values, columns, offset_of(frame, data, equation), levels)
@@ -139,24 +154,53 @@ def offset_of(frame: Frame, data: Mapping[str, Any] | None, equation: str) -> np
         total = _column(frame, given["offset"], "offset", equation)
     if "exposure" in given:
         exposure = _column(frame, given["exposure"], "exposure", equation)
-        _refuse(frame, exposure, ~(exposure > 0.0), f"The exposure {given['exposure']!r}", "it must be positive")
+        _refuse(
+            frame, exposure, ~(exposure > 0.0), _named(equation, "exposure", given),
+            "it must be positive, as its logarithm is added to the linear predictor",
+            "Mend these values, or drop the rows in which nothing could be counted",
+        )  # fmt: skip
         total = np.log(exposure) + (0.0 if total is None else total)
     return total
 
 
-def _refuse(frame: Frame, values: Any, bad: np.ndarray, what: str, rule: str) -> None:
-    """Raise if any row is bad, naming rows (of the data as given) and values."""
+def _refuse(
+    frame: Frame, values: np.ndarray, bad: np.ndarray, what: str, rule: str, mend: str,
+    against: tuple[str, np.ndarray] | None = None,
+) -> None:  # fmt: skip
+    """Raise if any row is bad, naming rows (of the data as given) and values.
+
+    Parameters
+    ----------
+    frame : Frame
+    values : numpy.ndarray
+        Shape (obs,).
+    bad : numpy.ndarray
+        Boolean, shape (obs,).
+    what, rule, mend : str
+        Whose values they are, what holds for them, and what to do.
+    against : tuple of str and numpy.ndarray, optional
+        What each value is held against, shown beside it.
+    """
     if not bad.any():
         return
     rows = np.flatnonzero(bad)
-    values = np.broadcast_to(np.asarray(values), bad.shape)
-    shown = ", ".join(f"{_show(values[i])} (row {frame.kept[i]})" for i in rows[:_SHOWN])
-    more = ", ..." if len(rows) > _SHOWN else ""
-    raise ValueError(f"{what} has {len(rows)} value(s) that cannot be used, such as {shown}{more}; {rule}.")
+    word, others = against or ("", values)
+
+    def text(i: int) -> str:
+        return f"{values[i]:g}" + (f" {word} {others[i]:g}" if word else "")
+
+    if bad.all() and np.ptp(values) == 0.0 and np.ptp(others) == 0.0:
+        shown = f"{text(0)} in every row"
+    else:
+        shown = "such as " + ", ".join(f"{text(i)} (row {frame.kept[i]})" for i in rows[:_SHOWN])
+        shown += ", ..." if len(rows) > _SHOWN else ""
+    raise ValueError(
+        f"{what} has {len(rows)} value(s) that cannot be used, {shown}; {rule}. {mend}."
+    )
 
 
-def _show(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, (float, np.floating)) else repr(value)
+def _named(equation: str, key: str, data: Mapping[str, Any] | None) -> str:
+    return f"{equation}_data[{key!r}] = {(data or {})[key]!r}"
 
 
 def _column(frame: Frame, value: Any, key: str, equation: str) -> np.ndarray:
@@ -165,7 +209,8 @@ def _column(frame: Frame, value: Any, key: str, equation: str) -> np.ndarray:
     column = frame.data[value]
     if isinstance(column.dtype, pd.CategoricalDtype):
         raise ValueError(
-            f"{equation}_data[{key!r}] names {value!r}, which is categorical; it must be numeric."
+            f"{equation}_data[{key!r}] names {value!r}, which is categorical with levels "
+            f"{column.cat.categories.tolist()}; it must be numeric. Recode it as numbers."
         )
     return column.to_numpy(dtype=float)
 
@@ -183,8 +228,8 @@ def _numbers(frame: Frame, name: str, family: Family, equation: str) -> np.ndarr
     values = column.to_numpy(dtype=float)
     _refuse(
         frame, values, ~np.asarray(family.valid(values)), f"The {equation} {name!r}",
-        f"outside the support of the {family.name} family ({family.domain}); recode it or choose "
-        "another family",
+        f"outside the support of the {family.name} family ({family.domain})",
+        "Choose another family, or recode the values",
     )  # fmt: skip
     return values
 
@@ -201,21 +246,24 @@ def _ordered(
                 f"order: df[{name!r}] = pd.Categorical(df[{name!r}], categories=[...], ordered=True)."
             )
         empty = [level for level in given_levels or [] if level not in levels]
+        drop = f"df[{name!r}] = df[{name!r}].cat.remove_unused_categories()"
         codes = column.cat.codes.to_numpy().astype(float)
     else:
         values = column.to_numpy(dtype=float)
         _refuse(
             frame, values, values != np.floor(values), f"The {equation} {name!r}",
             f"the {family.name} family takes whole numbers or an ordered categorical",
+            "Recode the categories, or choose a family for real numbers",
         )  # fmt: skip
         levels = np.unique(values).astype(int).tolist()
         empty = sorted(set(range(levels[0], levels[-1] + 1)) - set(levels))
         codes = np.searchsorted(levels, values).astype(float)
+        drop = f"recode {name!r} as 1, 2, ... without a gap"
     if empty:
         raise ValueError(
-            f"The {equation} {name!r} has no rows in the categories {empty}: a cutpoint beside an empty "
-            "category is not identified. Merge it with its neighbour, or drop it from the "
-            "categories (df[col].cat.remove_unused_categories(), or recode the numbers)."
+            f"The {equation} {name!r} has no complete rows in the categories {empty}, only in {levels}: "
+            "the data do not tell the two cutpoints beside an empty category apart. Merge it with "
+            f"its neighbour, or leave it out: {drop}."
         )
     numeric = all(isinstance(level, (int, float, np.number)) for level in levels)
     scores = np.array(levels if numeric else range(1, len(levels) + 1), dtype=float)
@@ -223,53 +271,50 @@ def _ordered(
 
 
 def _check_trials(
-    frame: Frame, name: str, values: np.ndarray, columns: dict[str, np.ndarray], equation: str
+    frame: Frame, what: str, values: np.ndarray, trials: np.ndarray, shown: str
 ) -> None:
-    if "trials" not in columns:
-        return
-    trials = columns["trials"]
     whole = (trials > 0.0) & (trials == np.floor(trials))
-    _refuse(frame, trials, ~whole, f"The trials of the {equation} {name!r}", "they must be whole and positive")
     _refuse(
-        frame, values, values > trials, f"The {equation} {name!r}",
-        "it must not exceed the trials of its row",
+        frame, trials, ~whole, shown, "trials must be whole and positive",
+        "Mend these values, or drop the rows without trials",
+    )  # fmt: skip
+    _refuse(
+        frame, values, values > trials, what, "successes cannot exceed the trials of their row",
+        f"Check {shown}", ("of", trials),
     )  # fmt: skip
 
 
-def _check_censoring(
-    frame: Frame, name: str, values: np.ndarray, columns: dict[str, np.ndarray], equation: str
+def _check_event(frame: Frame, what: str, event: np.ndarray, shown: str) -> None:
+    coding = "an event is 1 where it was seen and 0 where the row is right-censored"
+    _refuse(frame, event, (event != 0.0) & (event != 1.0), shown, coding, "Recode it")
+    if not event.any():
+        raise ValueError(
+            f"{what} has no event that was seen: {shown} is 0 in all {len(event)} rows. Check the "
+            f"coding: {coding}."
+        )
+
+
+def _check_limits(
+    frame: Frame, what: str, values: np.ndarray, columns: Mapping[str, np.ndarray]
 ) -> None:
-    if "event" in columns:
-        event = columns["event"]
-        _refuse(
-            frame, event, (event != 0.0) & (event != 1.0), f"The event column of {name!r}",
-            "it is 1 where the event was seen and 0 where the row is right-censored",
-        )  # fmt: skip
-        if not event.any():
-            raise ValueError(
-                f"No event of {name!r} was seen (the event column is 0 in every row); check the coding: "
-                "1 is seen, 0 is right-censored."
-            )
     lower, upper = columns.get("lower"), columns.get("upper")
     if lower is not None and upper is not None:
         _refuse(
-            frame, lower, lower >= upper, f"The lower limit of {name!r}",
-            "the censoring limits contradict each other, as it is not below the upper one",
+            frame, lower, lower >= upper, "The lower limit", "it must lie below the upper limit",
+            "Check that the two are not swapped", ("against the upper limit", upper),
         )  # fmt: skip
-    if lower is not None:
-        _refuse(
-            frame, values, values < lower, f"The {equation} {name!r}",
-            "it lies below its lower limit, although values there are censored: give the limit "
-            "itself for a censored value",
-        )  # fmt: skip
-    if upper is not None:
-        _refuse(
-            frame, values, values > upper, f"The {equation} {name!r}",
-            "it lies above its upper limit, although values there are censored: give the limit "
-            "itself for a censored value",
-        )  # fmt: skip
+    for limit, side in ((lower, "below"), (upper, "above")):
+        if limit is not None:
+            _refuse(
+                frame, values, (values < limit) if side == "below" else (values > limit), what,
+                f"no value lies {side} the limit at which values are censored",
+                "Give a censored row the limit itself as its value", (side, limit),
+            )  # fmt: skip
     if (lower is not None or upper is not None) and not _seen(values, lower, upper).any():
-        raise ValueError(f"Every value of {name!r} is censored; there is nothing to fit.")
+        raise ValueError(
+            f"{what} is at a limit in all {len(values)} rows, so every value is censored and there is "
+            "nothing to fit. Check the limits."
+        )
 
 
 def _seen(values: np.ndarray, lower: np.ndarray | None, upper: np.ndarray | None) -> np.ndarray:

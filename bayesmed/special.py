@@ -5,6 +5,7 @@ other value a NumPy array. PyTensor is not imported here unless it already is.
 """
 
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,12 @@ from scipy import special as sp
 SQRT2 = float(np.sqrt(2.0))
 LOG_SQRT_2PI = float(0.5 * np.log(2.0 * np.pi))
 LOG_HALF = float(np.log(0.5))
-_LOG_MOST = float(np.log(0.8))
-#: Below this probability a continued fraction takes over.
-_UNDERFLOW = 1e-280
+#: Below the first probability a continued fraction takes over; above the second it is one.
+_UNDERFLOW, _MOST = 1e-280, 1.0 - 1e-15
+_ARRAYS = SimpleNamespace(
+    log=np.log, where=np.where, gammaln=sp.gammaln,
+    gammainc=sp.gammainc, gammaincc=sp.gammaincc, betainc=sp.betainc,
+)  # fmt: skip
 
 
 def is_tensor(*values: Any) -> bool:
@@ -126,86 +130,66 @@ def gammaln(x: Any) -> Any:
     return _pt().gammaln(x) if is_tensor(x) else sp.gammaln(x)
 
 
-def log_gammaincs(a: Any, x: Any) -> tuple[Any, Any]:
-    """Logarithms of the regularised lower and upper incomplete gamma functions.
-
-    However small they are.
-    """
-    of = _op() if is_tensor(a, x) else sp
-
-    def log_of(value: Any, fraction: Any, harmless: tuple[float, float]) -> Any:
-        small, (k, z) = _where_small(value, (a, x), harmless)
-        tail = k * log(z) - z - gammaln(k) - log(_apply(fraction, k, z))
-        return where(small, tail, log(where(small, 1.0, value)))
-
-    lower = log_of(of.gammainc(a, x), _lower_gamma_fraction, (1000.0, 1.0))
-    return lower, log_of(of.gammaincc(a, x), _upper_gamma_fraction, (1.0, 1000.0))
+def gamma_score(a: Any, x: Any) -> Any:
+    """Normal score of the regularised lower incomplete gamma function P(a, x)."""
+    lower = x < a
+    score = ndtri_exp(log_gamma_tail(lower, a, x))
+    return where(lower, score, -score)
 
 
-def log_betaincs(a: Any, b: Any, x: Any, y: Any) -> tuple[Any, Any]:
-    """Logarithms of the regularised incomplete beta function and of its complement.
-
-    Of I_x(a, b) and 1 - I_x(a, b) = I_y(b, a), with y = 1 - x; however small they are.
-    """
-    of = _op() if is_tensor(a, b, x, y) else sp
-    # The smaller of x and y has the digits.
-    flip = x > y
-    a, b = where(flip, b, a), where(flip, a, b)
-    x, y = where(flip, y, x), where(flip, x, y)
-
-    def log_of(value: Any, *arguments: Any) -> Any:
-        small, (p, q, u, v) = _where_small(value, arguments, (1000.0, 1.0, 0.1, 0.9))
-        constant = gammaln(p + q) - gammaln(p + 1.0) - gammaln(q)
-        tail = p * log(u) + q * log(v) + constant - log(_apply(_beta_fraction, p, q, u))
-        return where(small, tail, log(where(small, 1.0, value)))
-
-    lower, upper = log_of(of.betainc(a, b, x), a, b, x, y), log_of(of.betaincc(a, b, x), b, a, y, x)
-    return where(flip, upper, lower), where(flip, lower, upper)
+def beta_score(a: Any, b: Any, x: Any, y: Any) -> Any:
+    """Normal score of the regularised incomplete beta function I_x(a, b); y is 1 - x."""
+    lower = b * x < a * y
+    score = ndtri_exp(log_beta_tail(lower, a, b, x, y))
+    return where(lower, score, -score)
 
 
-def _where_small(
-    value: Any, arguments: tuple[Any, ...], harmless: tuple[float, ...]
-) -> tuple[Any, list[Any]]:
-    """Where a probability underflows, and the arguments there; elsewhere harmless ones.
-
-    The branch that is not taken must have no gradient of 0 * inf.
-    """
-    small = value < _UNDERFLOW
-    pairs = zip(arguments, harmless, strict=True)
-    return small, [where(small, own, other) for own, other in pairs]
+def log_gamma_tail(lower: Any, a: Any, x: Any) -> Any:
+    """Logarithm of P(a, x), or of 1 - P(a, x) where not lower; however small it is."""
+    if is_tensor(lower, a, x):
+        return _op().log_gamma_tail(lower, a, x)
+    with np.errstate(all="ignore"):
+        return gamma_tail(_ARRAYS, lower, a, x)
 
 
-def _apply(function: Any, *arguments: Any) -> Any:
-    return _op().smooth(function, *arguments) if is_tensor(*arguments) else function(*arguments)
+def log_beta_tail(lower: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
+    """Logarithm of I_x(a, b), or of 1 - I_x(a, b) where not lower; however small it is."""
+    if is_tensor(lower, a, b, x, y):
+        return _op().log_beta_tail(lower, a, b, x, y)
+    with np.errstate(all="ignore"):
+        return beta_tail(_ARRAYS, lower, a, b, x, y)
 
 
-# Continued fractions of the incomplete functions (NIST 8.9, 8.17). Four steps suffice where
-# the functions are below 1e-280. Plain arithmetic serves numbers, arrays and numba.
-
-
-def _lower_gamma_fraction(a: Any, x: Any) -> Any:
-    fraction = a + 8.0
+def gamma_tail(of: Any, lower: Any, a: Any, x: Any) -> Any:
+    """The formula of :func:`log_gamma_tail`, in the functions of a namespace."""
+    value = of.where(lower, of.gammainc(a, x), of.gammaincc(a, x))
+    # Continued fractions (NIST 8.9); four steps suffice where the function underflows.
+    below, above = a + 8.0, x - a + 9.0
     for j in range(4, 0, -1):
-        fraction = a + (2.0 * j - 1.0) + j * x / fraction
-        fraction = a + (2.0 * j - 2.0) - (a + (j - 1.0)) * x / fraction
-    return fraction
+        below = a + (2.0 * j - 1.0) + j * x / below
+        below = a + (2.0 * j - 2.0) - (a + (j - 1.0)) * x / below
+        above = x - a + (2.0 * j - 1.0) - j * (j - a) / above
+    log_fraction = of.log(of.where(lower, below, above))
+    return _log_of(of, value, a * of.log(x) - x - of.gammaln(a) - log_fraction)
 
 
-def _upper_gamma_fraction(a: Any, x: Any) -> Any:
-    fraction = x - a + 9.0
-    for j in range(4, 0, -1):
-        fraction = x - a + (2.0 * j - 1.0) - j * (j - a) / fraction
-    return fraction
-
-
-def _beta_fraction(a: Any, b: Any, x: Any) -> Any:
-    fraction = 1.0 + 0.0 * x
-    for m in range(4, 0, -1):
+def beta_tail(of: Any, lower: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
+    """The formula of :func:`log_beta_tail`, in the functions of a namespace."""
+    a, b = of.where(lower, a, b), of.where(lower, b, a)
+    x, y = of.where(lower, x, y), of.where(lower, y, x)
+    value, fraction = of.betainc(a, b, x), 1.0
+    for m in range(4, 0, -1):  # NIST 8.17
         even = m * (b - m) * x / ((a + (2.0 * m - 1.0)) * (a + 2.0 * m))
         odd = (a + (m - 1.0)) * (a + b + (m - 1.0)) * x
         odd = odd / ((a + (2.0 * m - 2.0)) * (a + (2.0 * m - 1.0)))
         fraction = 1.0 - odd / (1.0 + even / fraction)
-    return fraction
+    constant = of.gammaln(a + b) - of.gammaln(a + 1.0) - of.gammaln(b)
+    return _log_of(of, value, a * of.log(x) + b * of.log(y) + constant - of.log(fraction))
+
+
+def _log_of(of: Any, value: Any, tail: Any) -> Any:
+    """Logarithm of a probability, which where it underflows is given by another formula."""
+    return of.where(value < _UNDERFLOW, tail, of.log(of.where(value < _MOST, value, _MOST)))
 
 
 def log1mexp(x: Any) -> Any:
@@ -226,11 +210,8 @@ def ndtri_exp(x: Any) -> Any:
 
 
 def score_of_logs(log_lower: Any, log_upper: Any) -> Any:
-    """Normal score from the logarithms of both tail probabilities, which sum to one.
-
-    The lower one serves unless it is close to one.
-    """
-    low = log_lower < _LOG_MOST
+    """Normal score from the logarithms of both tail probabilities; the smaller one serves."""
+    low = log_lower < log_upper
     # The branch not taken gets a harmless argument, so that no gradient is 0 * inf.
     below = ndtri_exp(where(low, log_lower, LOG_HALF))
     above = ndtri_exp(where(low, LOG_HALF, log_upper))

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from bayesmed import surface_kernel
+from bayesmed import chebyshev_kernel
 
 Coordinates = dict[str, np.ndarray]
 #: ``function(at, start)``: values at coordinates, shape (..., S), and where a like call may start.
 Function = Callable[[Coordinates, int], tuple[np.ndarray, int]]
 
-_SMALL = 2e-10
+_SMALL = 1e-9
 _FIRST, _LARGEST = 12, 192
 _FEW = 16
 _START = 16
@@ -220,8 +220,8 @@ def _evaluate(
     if len(rows) == 1:
         last = int(np.flatnonzero(needed.any(axis=0))[-1]) + 1 if needed.any() else 1
         held = np.ascontiguousarray(held[:, :last])
-        surface_kernel.along_line(rows[0], low[0], half[0], held, out)
+        chebyshev_kernel.along_line(rows[0], low[0], half[0], held, out)
         return
     places = np.arange(1, held.shape[2] + 1)
     lengths = np.where(needed, places, 0).max(axis=2)
-    surface_kernel.along_plane(rows[0], rows[1], low, half, held, lengths, out)
+    chebyshev_kernel.along_plane(rows[0], rows[1], low, half, held, lengths, out)

@@ -3,8 +3,7 @@
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 
 #: A warning names the line of the caller, however deep it arose.
 _OWN_FILES = (os.path.join(os.path.dirname(__file__), ""),)
-#: Threads that carry draws at once: each holds a block of rows x draws.
-_MOST_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -99,10 +96,12 @@ class Run:
             )
 
 
-def sweep(fit: "MediationFit", rho: Any, progress: bool) -> Sensitivity:
+def sweep(
+    fit: "MediationFit", rho: Any, progress: bool, at: Mapping[str, Any] | None = None
+) -> Sensitivity:
     """Effects at each rho; see :meth:`bayesmed.MediationFit.sensitivity`."""
     grid, about = check_grid(rho), fit.about
-    rows, families = fit.counterfactuals(), fit.families
+    rows, families = fit.counterfactuals(at), fit.families
     regression = regression_draws(fit)
     if regression is None:
         warnings.warn(
@@ -112,10 +111,10 @@ def sweep(fit: "MediationFit", rho: Any, progress: bool) -> Sensitivity:
         cells = curve_cells(regression, families, rows, grid)
         how, pareto_k = [EXACT] * len(grid), np.full(len(grid), np.nan)
         for i in np.flatnonzero(grid == about["rho_fixed"]):
-            cells[i], how[i] = fitted_point(fit).cells, FITTED
+            cells[i], how[i] = fitted_point(fit, rows).cells, FITTED
         shift = mediator_effect(fit.draws, families, rows)[None]
     else:
-        done = _by_points(fit, regression, grid, progress)
+        done = _by_points(fit, rows, regression, grid, progress)
         grid, points = np.array(sorted(done)), [done[value] for value in sorted(done)]
         cells, shift = (
             np.stack(part) for part in zip(*[(p.cells, p.shift) for p in points], strict=True)
@@ -124,78 +123,84 @@ def sweep(fit: "MediationFit", rho: Any, progress: bool) -> Sensitivity:
     shaped = cells.reshape(len(grid), 2, 2, *fit.shape)
     draws = contrasts(label_cells(shaped, rho=grid)).transpose("rho", "arm", "chain", "draw")
     draws = draws.assign(pareto_k=("rho", pareto_k), how=("rho", how))
-    draws.attrs["bayesmed"] = json.dumps(effects_about(about, None, "sample"))
+    draws.attrs["bayesmed"] = json.dumps(effects_about(about, at, "sample"))
     return Sensitivity(draws, _rho_zero(fit, regression, rows, draws, shift))
 
 
 def _by_points(
-    fit: "MediationFit", regression: Regression | None, grid: np.ndarray, progress: bool
+    fit: "MediationFit",
+    rows: Counterfactuals,
+    regression: Regression | None,
+    grid: np.ndarray,
+    progress: bool,
 ) -> dict[float, RhoPoint]:
     """Where each rho has a posterior of its own."""
-    if regression is None:
-        return _by_transport(fit, grid, progress)
+    if regression is None or "cutpoints" in regression.parameters0:
+        return _by_transport(fit, rows, grid, progress)
     if fit.about["rho_fixed"] is None:
-        return _by_refits(fit, grid, progress)
-    return _by_weights(fit, regression, grid)
+        return _by_refits(fit, rows, grid, progress)
+    return _by_weights(fit, rows, regression, grid)
 
 
-def _by_refits(fit: "MediationFit", grid: np.ndarray, progress: bool) -> dict[float, RhoPoint]:
+def _by_refits(
+    fit: "MediationFit", rows: Counterfactuals, grid: np.ndarray, progress: bool
+) -> dict[float, RhoPoint]:
     """Refit at each rho."""
     fit.require_model("refitting at each rho")
     run = Run()
-    run.each(_refits(fit, grid, run), "Refitting at each rho", progress)
+    run.each(_refits(fit, rows, grid, run), "Refitting at each rho", progress)
     run.warn_of_failed()
     return run.points
 
 
 def _refits(
-    fit: "MediationFit", grid: Iterable[float], run: Run
+    fit: "MediationFit", rows: Counterfactuals, grid: Iterable[float], run: Run
 ) -> list[tuple[float, Callable[[], RhoPoint]]]:
-    return [(float(rho), partial(refit_point, fit, float(rho), run.failed)) for rho in grid]
+    return [(float(rho), partial(refit_point, fit, rows, float(rho), run.failed)) for rho in grid]
 
 
-def _by_transport(fit: "MediationFit", grid: np.ndarray, progress: bool) -> dict[float, RhoPoint]:
+def _by_transport(
+    fit: "MediationFit", rows: Counterfactuals, grid: np.ndarray, progress: bool
+) -> dict[float, RhoPoint]:
     """Carry the draws to each rho, nearest first; refit where the weights are unreliable."""
-    fit.require_model("the curve of a pair that is not closed")
+    fit.require_model("carrying draws along rho")
     run, base = Run(), fit
     if fit.about["rho_fixed"] is None:  # one fit at the middle of the grid serves the others
         middle = float(grid[len(grid) // 2])
         base = refit(fit, middle, run.failed)
-        run.points[middle] = fitted_point(base, REFIT)
+        run.points[middle] = fitted_point(base, rows, REFIT)
     elif fit.about["rho_fixed"] in grid:
-        run.points[fit.about["rho_fixed"]] = fitted_point(fit)
+        run.points[fit.about["rho_fixed"]] = fitted_point(fit, rows)
     todo = [float(rho) for rho in grid if rho not in run.points]
     if todo:
-        poor = _carry(base, todo, run, progress)
+        poor = _carry(base, rows, todo, run, progress)
         if poor:
-            run.each(_refits(fit, poor, run), "Refitting where transport fails", progress)
+            run.each(_refits(fit, rows, poor, run), "Refitting where transport fails", progress)
         for rho in set(poor) & set(run.points):
             run.points[rho] = replace(run.points[rho], pareto_k=poor[rho])
     run.warn_of_failed()
     return run.points
 
 
-def _carry(base: "MediationFit", todo: list[float], run: Run, progress: bool) -> dict[float, float]:
+def _carry(
+    base: "MediationFit", rows: Counterfactuals, todo: list[float], run: Run, progress: bool
+) -> dict[float, float]:
     """Points by transport; return k-hat, or NaN, of the values that need a refit."""
     transport = prepare(base, np.array(todo))
     modes = transport.modes(np.array(todo))
     order = sorted(modes, key=lambda rho: abs(rho - transport.rho))
     poor = {rho: float("nan") for rho in todo if rho not in modes}
-    pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
-    try:
-        steps = [
-            (rho, pool.submit(carried_point, transport, rho, modes[rho], poor).result)
-            for rho in order
-        ]
-        whole = run.each(steps, "Carrying the draws along rho", progress)
-    finally:
-        # After an interruption the values at hand come at once.
-        pool.shutdown(wait=False, cancel_futures=True)
+    steps = [(rho, partial(carried_point, transport, rows, rho, modes[rho], poor)) for rho in order]
+    whole = run.each(steps, "Carrying the draws along rho", progress)
     return {rho: poor[rho] for rho in sorted(poor)} if whole else {}
 
 
 def carried_point(
-    transport: Transport, rho: float, target: Laplace, poor: dict[float, float]
+    transport: Transport,
+    rows: Counterfactuals,
+    rho: float,
+    target: Laplace,
+    poor: dict[float, float],
 ) -> RhoPoint | None:
     """Counterfactual means of draws carried to rho; None, and k-hat noted, where it is large."""
     fit = transport.fit
@@ -203,23 +208,25 @@ def carried_point(
     if not carried.pareto_k <= LARGEST_PARETO_K:
         poor[rho] = carried.pareto_k
         return None
-    families, rows = fit.families, fit.counterfactuals()
+    families = fit.families
     draws = draws_of(transport.posterior(carried), rho, fit.about["parameters"])
     cells = cell_means(draws, families, rows)[..., carried.index]
     shift = mediator_effect(draws, families, rows)[carried.index]
     return RhoPoint(cells, shift, TRANSPORT, carried.pareto_k)
 
 
-def fitted_point(fit: "MediationFit", how: str = FITTED) -> RhoPoint:
+def fitted_point(fit: "MediationFit", rows: Counterfactuals, how: str = FITTED) -> RhoPoint:
     """Counterfactual means of a fit at its own rho."""
-    families, rows = fit.families, fit.counterfactuals()
+    families = fit.families
     cells = cell_means(fit.draws, families, rows)
     return RhoPoint(cells, mediator_effect(fit.draws, families, rows), how)
 
 
-def refit_point(fit: "MediationFit", rho: float, failed: list[str]) -> RhoPoint:
+def refit_point(
+    fit: "MediationFit", rows: Counterfactuals, rho: float, failed: list[str]
+) -> RhoPoint:
     """Counterfactual means of a refit at a fixed rho."""
-    return fitted_point(refit(fit, rho, failed), REFIT)
+    return fitted_point(refit(fit, rho, failed), rows, REFIT)
 
 
 def refit(fit: "MediationFit", rho: float, failed: list[str]) -> "MediationFit":
@@ -239,10 +246,10 @@ def refit(fit: "MediationFit", rho: float, failed: list[str]) -> "MediationFit":
 
 
 def _by_weights(
-    fit: "MediationFit", regression: Regression, grid: np.ndarray
+    fit: "MediationFit", rows: Counterfactuals, regression: Regression, grid: np.ndarray
 ) -> dict[float, RhoPoint]:
     """Structural priors in a closed pair: the map, weighted by prior(mapped) / prior(drawn)."""
-    about, families, rows = fit.about, fit.families, fit.counterfactuals()
+    about, families = fit.about, fit.families
     priors = {name: Prior(kind, **own) for name, (kind, own) in about["priors"]["outcome"].items()}
     design = fit.tree["constant_data"]["outcome_design"]
     log_prior = outcome_log_prior(
@@ -255,13 +262,13 @@ def _by_weights(
     bad: list[str] = []
     for value in grid:
         if value == about["rho_fixed"]:
-            run.points[float(value)] = fitted_point(fit)
+            run.points[float(value)] = fitted_point(fit, rows)
             continue
         mapped = regression.at(float(value))
         after = log_prior(mapped.outcome_coef, mapped.outcome_parameters.get("sigma"))
         index, k = smooth_and_resample(after - before, fit.shape, about["settings"]["random_seed"])
         if k > LARGEST_PARETO_K and fit.model is not None:
-            again = refit_point(fit, float(value), run.failed)
+            again = refit_point(fit, rows, float(value), run.failed)
             run.points[float(value)] = replace(again, pareto_k=k)
             continue
         if k > LARGEST_PARETO_K:

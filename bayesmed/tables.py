@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 from numpy.polynomial import chebyshev
-from scipy.special import log_ndtr, ndtr
+from scipy.special import log_ndtr
 
+from bayesmed import steps_kernel
 from bayesmed.family import Family, Parameters
-from bayesmed.given import Given, Span, conditional_mean, outcome_rule, spread, steps
+from bayesmed.given import Given, Span, bounded, conditional_mean, outcome_rule, spread, steps
 
 _STRETCH = 4.0
-_SIZES = (32, 64, 128)
+_SIZES = (32, 64, 128, 256)
+_DEPTH = 60.0
 _SMALL = 1e-9
 _PROBES = (-4.0, 0.0, 4.0)
 _TINY = 1e-250
@@ -70,7 +72,9 @@ def _table(
     span: tuple[np.ndarray, np.ndarray],
     size: int,
 ) -> Given | None:
-    low, high = (np.arcsinh(end / _STRETCH) for end in span)
+    if family.link == "log":  # what is smaller by e^-60 does not count
+        span = np.maximum(span[0], span[1] - _DEPTH), span[1]
+    low, high = (np.arcsinh(bounded(family, end) / _STRETCH) for end in span)
     half = np.maximum(0.5 * (high - low), 1e-9)
     nodes = chebyshev.chebpts1(size)
     eta = _STRETCH * np.sinh(low + half * (1.0 + nodes[:, None]))
@@ -112,14 +116,16 @@ def _at_nodes(
     if family.discrete:
         lowest, found = steps(family, eta, parameters, float(k.min()))
         rises, thresholds = zip(*found, strict=True)
-        rise = np.stack([np.broadcast_to(one, eta.shape) for one in rises])
-        q = np.stack(thresholds)
+        rise = np.stack([np.broadcast_to(one, eta.shape) for one in rises], axis=-1)
+        q = np.stack([np.broadcast_to(one, eta.shape) for one in thresholds], axis=-1)
 
         def count(e: Any, log: Any) -> np.ndarray:
-            z = (rho * e - q) / k
-            value = lowest + (rise * ndtr(z)).sum(axis=0)
+            value = np.empty(eta.shape)
+            steps_kernel.step_sums(q, rise, rho * e, k, value)
+            value += lowest
             # Where even the first step is out of reach its logarithm is that of the sum.
-            return np.where(value > _TINY, np.log(value), log_ndtr(z[0])) if log else value
+            first = log_ndtr((rho * e - q[..., 0]) / k)
+            return np.where(value > _TINY, np.log(value), first) if log else value
 
         return count
     rule = outcome_rule(family, eta, rho, parameters, reach)

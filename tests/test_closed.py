@@ -70,7 +70,9 @@ def agree(model):
             np.testing.assert_allclose(again[name], value, atol=1e-12)
 
 
-@pytest.mark.parametrize("right", ["m + t + x", "m * t + x", "m * x + t", "m * t + t * x + I(m**2)"])
+@pytest.mark.parametrize(
+    "right", ["m + t + x", "m * t + x", "m * x + t", "m * t + t * x + I(m**2)"]
+)
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_closed_with_a_gaussian_mediator(data, outcome, right):
     agree(build(data, outcome, right=right))

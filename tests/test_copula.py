@@ -329,9 +329,7 @@ def test_named_pair_sums_to_one(pair, rho):
 
 @named
 def test_named_pair_separates_at_rho_zero(pair):
-    values = [
-        {"probit": 1.0, "logit": 0.0, "beta": 0.4}.get(name, 2.0) for name in pair
-    ]
+    values = [{"probit": 1.0, "logit": 0.0, "beta": 0.4}.get(name, 2.0) for name in pair]
     etas = (0.3, -0.2)
     truth = 0.0
     for name, value, eta in zip(pair, values, etas, strict=True):

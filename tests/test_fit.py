@@ -311,11 +311,11 @@ def test_sweep_that_fails_keeps_what_was_done(jobs, monkeypatch):
     ).fit(**SHORT)
     calls = []
 
-    def failing(fit, rho, failed):
+    def failing(fit, rows, rho, failed):
         calls.append(rho)
         if len(calls) == 3:
             raise MemoryError("no memory")
-        return sweep.fitted_point(fit)
+        return sweep.fitted_point(fit, rows)
 
     monkeypatch.setattr(sweep, "refit_point", failing)
     with pytest.warns(UserWarning, match="2 values before it are kept"):

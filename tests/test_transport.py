@@ -201,10 +201,10 @@ def test_no_mode_leads_to_a_refit(binary_fit, monkeypatch):
 def test_interruption_keeps_the_values_done(binary_fit, monkeypatch, error):
     carry = sweep.carried_point
 
-    def failing(ready, rho, target, poor):
+    def failing(ready, rows, rho, target, poor):
         if rho == -0.4:
             raise error
-        return carry(ready, rho, target, poor)
+        return carry(ready, rows, rho, target, poor)
 
     monkeypatch.setattr(sweep, "carried_point", failing)
     # The nearest to the fit's rho come first, on both sides.
@@ -219,16 +219,16 @@ def test_interrupted_refits_keep_what_was_carried(binary_fit, monkeypatch):
     """Values by transport come first; refits of the others follow, and may be stopped."""
     carry = sweep.carried_point
 
-    def poor_above(ready, rho, target, poor):
+    def poor_above(ready, rows, rho, target, poor):
         if rho > 0.0:
             poor[rho] = 0.9
             return None
-        return carry(ready, rho, target, poor)
+        return carry(ready, rows, rho, target, poor)
 
-    def failing(fit, rho, failed):
+    def failing(fit, rows, rho, failed):
         if rho == 0.5:
             raise KeyboardInterrupt
-        return sweep.fitted_point(fit, sweep.REFIT)
+        return sweep.fitted_point(fit, rows, sweep.REFIT)
 
     monkeypatch.setattr(sweep, "carried_point", poor_above)
     monkeypatch.setattr(sweep, "refit_point", failing)

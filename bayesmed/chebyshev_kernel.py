@@ -1,4 +1,4 @@
-"""Compiled kernels of :mod:`bayesmed.surface`; nothing is compiled at import."""
+"""Compiled sums of Chebyshev series; nothing is compiled at import."""
 
 from collections.abc import Callable
 from typing import Any
@@ -79,3 +79,25 @@ def along_plane(
                         inner[i] += weight * second[l, i]
                 for i in range(count):
                     total[i] += inner[i] * first[k, i]
+
+
+@_kernel
+def along_panels(
+    x: np.ndarray, edges: np.ndarray, coefficients: np.ndarray, out: np.ndarray
+) -> None:
+    """Series of several functions on panels.
+
+    x (n,) within the sorted edges (panel + 1,); coefficients (panel, size, function); out
+    (n, function).
+    """
+    panels, size, functions = coefficients.shape
+    for i in range(len(x)):
+        p = min(max(np.searchsorted(edges, x[i]) - 1, 0), panels - 1)
+        scaled = (2.0 * x[i] - edges[p] - edges[p + 1]) / (edges[p + 1] - edges[p])
+        before, basis = scaled, 1.0
+        for j in range(functions):
+            out[i, j] = 0.0
+        for k in range(size):
+            for j in range(functions):
+                out[i, j] += coefficients[p, k, j] * basis
+            before, basis = basis, 2.0 * scaled * basis - before
