@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
 from bayesmed.families import FAMILIES
+from bayesmed.family import Family
 from bayesmed.model import EQUATIONS, MediationModel
 from bayesmed.priors import Prior
 
@@ -91,8 +93,28 @@ def model_hash(model: MediationModel) -> str:
         if response.offset is not None:
             digest.update(np.ascontiguousarray(response.offset).tobytes())
     digest.update(repr((model.contrast, [family.name for family in model.families])).encode())
+    for family in model.families:
+        if family is not FAMILIES.get(family.name):
+            digest.update(_fingerprint(family))
     digest.update(repr((model.priors_in_use, model.prior_scale, model.rho)).encode())
     return digest.hexdigest()
+
+
+def _fingerprint(family: Family) -> bytes:
+    """What tells two families of a user's own apart: their code and constants."""
+    parts: list[Any] = []
+    for piece in fields(family):
+        value = getattr(family, piece.name)
+        code = getattr(value, "__code__", None)
+        if code is not None:
+            parts.append(
+                (piece.name, code.co_code, repr(code.co_consts).split(" at 0x")[0], code.co_names)
+            )
+        elif isinstance(value, Mapping):
+            parts.append((piece.name, sorted(value)))
+        elif not callable(value):
+            parts.append((piece.name, value))
+    return repr(parts).encode()
 
 
 def path_of(equation: str, term: str, about: Mapping[str, Any]) -> str:

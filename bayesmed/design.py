@@ -180,6 +180,7 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
             f"The {equation} formula must read 'response ~ terms'; {formula!r} was given."
         )
     left, rhs = (part.strip() for part in formula.split("~"))
+    rhs = re.sub(r"(?<![\w.`])factor\(", "C(", rhs)  # as R writes it
     if "|" in rhs:
         raise ValueError(
             f"The {equation} formula {formula!r} cannot be read: a formula here has one part, "

@@ -29,7 +29,13 @@ from bayesmed.family import Family
 from bayesmed.family_checks import check_family
 from bayesmed.frame import Contrast, Frame, Level, assign, clean, contrast, to_pandas
 from bayesmed.priors import Prior, check_rho
-from bayesmed.responses import Response, build_response, data_variables, offset_of
+from bayesmed.responses import (
+    Response,
+    build_response,
+    columns_at,
+    data_variables,
+    offset_of,
+)
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -445,9 +451,7 @@ class MediationModel:
             EQUATIONS, self.scale_designs, self.responses, strict=True
         ):
             found[f"{name}_offset"] = offset_of(at, self._data(name), name)
-            found[f"{name}_columns"] = {
-                key: value for key, value in response.columns.items() if key in ("trials", "scores")
-            }
+            found[f"{name}_columns"] = columns_at(at, response, self._data(name), name)
             if design is not None:
                 found[f"{name}_sigma"] = np.stack([design.rows(arm) for arm in arms])
         return found

@@ -163,6 +163,33 @@ def offset_of(frame: Frame, data: Mapping[str, Any] | None, equation: str) -> np
     return total
 
 
+def columns_at(
+    frame: Frame, response: Response, data: Mapping[str, Any] | None, equation: str
+) -> dict[str, np.ndarray]:
+    """Trials of counterfactual rows, which may have been set, and the categories' scores.
+
+    Raises
+    ------
+    ValueError
+        If trials were set to a number that is not whole and positive.
+    """
+    found = {key: response.columns[key] for key in ("scores",) if key in response.columns}
+    if "trials" in response.columns:
+        assert data is not None
+        trials = _column(frame, data["trials"], "trials", equation)
+        _check_whole(frame, trials, f"trials of the {equation} set by at=,")
+        found["trials"] = trials
+    return found
+
+
+def _check_whole(frame: Frame, trials: np.ndarray, what: str) -> None:
+    whole = (trials > 0.0) & (trials == np.floor(trials))
+    _refuse(
+        frame, trials, ~whole, what, "trials must be whole and positive",
+        "Mend these values, or drop the rows without trials",
+    )  # fmt: skip
+
+
 def _refuse(
     frame: Frame, values: np.ndarray, bad: np.ndarray, what: str, rule: str, mend: str,
     against: tuple[str, np.ndarray] | None = None,
@@ -273,11 +300,7 @@ def _ordered(
 def _check_trials(
     frame: Frame, what: str, values: np.ndarray, trials: np.ndarray, shown: str
 ) -> None:
-    whole = (trials > 0.0) & (trials == np.floor(trials))
-    _refuse(
-        frame, trials, ~whole, shown, "trials must be whole and positive",
-        "Mend these values, or drop the rows without trials",
-    )  # fmt: skip
+    _check_whole(frame, trials, shown)
     _refuse(
         frame, values, values > trials, what, "successes cannot exceed the trials of their row",
         f"Check {shown}", ("of", trials),

@@ -8,7 +8,7 @@ import numba  # type: ignore[import-untyped]
 import numpy as np
 
 _SQRT2 = math.sqrt(2.0)
-# Beyond it a normal probability is zero or one in doubles.
+# Beyond it a normal probability is one in doubles.
 _CERTAIN = 8.3
 
 
@@ -33,8 +33,9 @@ def step_sums(
                 z = (centre[s] - thresholds[i, s, j]) / k[s]
                 if z > _CERTAIN:
                     total += rises[i, s, j]
-                elif z > -_CERTAIN or j == 0:
-                    total += rises[i, s, j] * 0.5 * math.erfc(-z / _SQRT2)
                 elif rises[i, s, j] > 0.0:
-                    break
+                    term = rises[i, s, j] * 0.5 * math.erfc(-z / _SQRT2)
+                    total += term
+                    if term < 1e-17 * total:
+                        break
             out[i, s] = total

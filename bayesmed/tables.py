@@ -18,7 +18,7 @@ from bayesmed.family import Family, Parameters
 from bayesmed.given import Given, Span, bounded, conditional_mean, outcome_rule, spread, steps
 
 _STRETCH = 4.0
-_SIZES = (32, 64, 128, 256)
+_SIZES = (64, 128, 256)
 _DEPTH = 60.0
 _SMALL = 1e-9
 _PROBES = (-4.0, 0.0, 4.0)
@@ -86,11 +86,15 @@ def _table(
     def coefficients(e: Any) -> np.ndarray:
         return transform @ at_nodes(e, log)
 
+    # Errors count as much as what the integrals make of them.
+    errors, sizes = [], []
     for e in _PROBES:
-        found = coefficients(e)
-        scale = 1.0 if log else np.maximum(np.abs(found).max(), 1e-300)
-        if not np.abs(found[-2:]).max() < _SMALL * scale:
-            return None
+        found, largest = coefficients(e), np.abs(at_nodes(e, False)).max()
+        density = np.exp(-0.5 * e * e)
+        errors.append(np.abs(found[-2:]).max() * density * (largest if log else 1.0))
+        sizes.append(density * largest)
+    if not max(errors) < _SMALL * max(sizes):
+        return None
 
     def given(e: Any, eta: np.ndarray) -> np.ndarray:
         if np.ndim(e) > 0:

@@ -39,6 +39,7 @@ html_theme_options = {
     "footer_end": [],
 }
 # Only the API reference has pages below it to navigate.
-_flat = ["index", "estimands", "model", "sensitivity", "differences", "data", "files"]
+_flat = ["index", "estimands", "model", "sensitivity", "differences", "data", "files",
+         "families", "calibration"]  # fmt: skip
 html_sidebars = {**{page: [] for page in _flat}, "genindex": [], "search": []}
 html_show_sourcelink = False

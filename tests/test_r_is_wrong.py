@@ -107,7 +107,7 @@ def test_a_spline_of_the_mediator_is_recomputed(data):
     assert acme(model, draws, rows=one)[draw] == pytest.approx(truth, abs=1e-6)
 
 
-@pytest.mark.parametrize("term", ["C(t)", "C(t, contr.sum)"])
+@pytest.mark.parametrize("term", ["C(t)", "factor(t)", "C(t, contr.sum)"])
 def test_a_treatment_coded_as_a_factor_gives_the_numbers_of_the_plain_one(data, term):
     plain = quiet_model(data, mediator="m ~ t + x", outcome="y ~ m + t + x", treatment="t")
     coded = quiet_model(

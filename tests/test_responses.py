@@ -242,12 +242,22 @@ def test_only_some_rows_are_shown(rich):
 
 
 def test_trials_as_a_number_or_a_constant_column(rich):
+    rich = put(rich, 3, count=15.0)  # all of its trials
     for given, data in ((15, rich), ("trials", rich.assign(trials=15))):
         model = build(data, **of("binomial", trials=given))
+        trials = model.counterfactuals.outcome_columns["trials"]
         np.testing.assert_array_equal(model.responses[1].columns["trials"], np.full(N, 15.0))
-        np.testing.assert_array_equal(
-            model.counterfactuals.outcome_columns["trials"], np.full(N, 15.0)
-        )
+        np.testing.assert_array_equal(trials, np.full(N, 15.0))
+
+
+def test_trials_set_by_at_change_counterfactuals(rich):
+    model = build(rich, **of("binomial"))
+    assert model.counterfactuals.outcome_columns["trials"].tolist() == rich["trials"].tolist()
+    rows = model.counterfactuals_at({"trials": 30})
+    np.testing.assert_array_equal(rows.outcome_columns["trials"], np.full(N, 30.0))
+    for value in (0, 2.5):
+        refused(lambda value=value: model.counterfactuals_at({"trials": value}), "trials",
+                f"{value:g} in every row", "whole and positive")  # fmt: skip
 
 
 @pytest.mark.parametrize(
