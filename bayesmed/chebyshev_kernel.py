@@ -11,7 +11,8 @@ _TILE = 64
 
 
 def _kernel[F: Callable[..., Any]](function: F) -> F:
-    return numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})(function)
+    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+    return compiled(function)
 
 
 @_kernel

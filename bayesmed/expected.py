@@ -174,7 +174,8 @@ def _interpolated(
     else:
         return None
     x = (location - low) / half - 1.0
-    before, basis, total = x, np.ones_like(x), 0.0
+    before, basis = x, np.ones_like(x)
+    total: Any = 0.0
     for own in coefficients:
         total = total + own * _weighted(weights * basis, factors, len(low))
         before, basis = basis, 2.0 * x * basis - before

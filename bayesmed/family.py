@@ -52,7 +52,8 @@ class Family:
     domain : str
         The support in words, for messages.
     link : str
-        The scale of the linear predictor, in words.
+        The scale of the linear predictor: "identity", "log", "logit", "probit", or other
+        words. "log" is taken to mean that the mean grows without bound with the linear predictor.
     working : callable or None
         The response on the scale of the linear predictor, roughly, from which default
         priors take their location and scale. None for a scale that is fixed, such as
@@ -61,7 +62,7 @@ class Family:
         Standard deviation of the default priors of the coefficients on the link scale, for
         columns of unit standard deviation; where None, 2.5 times that of ``working``.
     lower : mapping of str to float
-        Lower bounds of parameters, where they are not zero.
+        Lower bounds of parameters, where they are not zero; ``-numpy.inf`` for one without.
     needs, takes : tuple of str
         Data columns that must, or may, be given: "trials", "exposure", "event", "lower",
         "upper". Each arrives in ``parameters``.
@@ -79,7 +80,8 @@ class Family:
         integrated.
     exponential_moment : callable or None
         ``exponential_moment(slope, eta, parameters)``: where :math:`E[\exp(slope\,M)]` is
-        finite for a mediator of this family. None where it always is.
+        finite for a mediator of this family. None says that it always is, which nothing
+        checks: a heavy-tailed family must give it.
     finite_mean : callable or None
         ``finite_mean(parameters)``: where the mean is finite. None where it always is.
     scale : str or None
@@ -137,6 +139,11 @@ class Family:
                 f"Family({self.name!r}) needs working, a function that takes the response to the "
                 "scale of the linear predictor, or coefficient_scale, a number: default priors "
                 "are made from them."
+            )
+        if not isinstance(self.parameters, Mapping):
+            raise TypeError(
+                f"Family({self.name!r}): parameters must map names to functions from the response to a "
+                f"bm.Prior; {self.parameters!r} was given."
             )
         for name, default in self.parameters.items():
             if not callable(default):

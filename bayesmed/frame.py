@@ -73,7 +73,12 @@ def to_pandas(data: Any) -> pd.DataFrame:
     return frame
 
 
-def clean(data: pd.DataFrame, variables: Iterable[str], constant: Iterable[str] = ()) -> Frame:
+def clean(
+    data: pd.DataFrame,
+    variables: Iterable[str],
+    constant: Iterable[str] = (),
+    infinite: Iterable[str] = (),
+) -> Frame:
     """Keep the variables, drop rows with missing values jointly, and count them.
 
     Parameters
@@ -83,6 +88,8 @@ def clean(data: pd.DataFrame, variables: Iterable[str], constant: Iterable[str] 
         All columns of both formulas, and of the data the families need.
     constant : iterable of str
         Columns that may be constant, such as trials.
+    infinite : iterable of str
+        Columns that may be infinite: limits of censoring, where a row has none.
 
     Raises
     ------
@@ -116,9 +123,9 @@ def clean(data: pd.DataFrame, variables: Iterable[str], constant: Iterable[str] 
         )
     complete, unused = _drop_unused_levels(complete)
     notes.extend(unused)
-    free = set(constant)
+    free, unlimited = set(constant), set(infinite)
     for name in names:
-        _refuse_infinite_or_constant(complete[name], name in free)
+        _refuse_infinite_or_constant(complete[name], name in free, name in unlimited)
     return Frame(complete, len(frame), missing, tuple(notes), kept)
 
 
@@ -169,12 +176,14 @@ def _drop_unused_levels(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return pd.DataFrame(columns), notes
 
 
-def _refuse_infinite_or_constant(column: pd.Series, may_be_constant: bool) -> None:
+def _refuse_infinite_or_constant(
+    column: pd.Series, may_be_constant: bool, may_be_infinite: bool
+) -> None:
     if isinstance(column.dtype, pd.CategoricalDtype):
         distinct = len(column.cat.categories)
     else:
         infinite = int(np.isinf(column.to_numpy(dtype=float)).sum())
-        if infinite:
+        if infinite and not may_be_infinite:
             raise ValueError(
                 f"{column.name!r} has {infinite} infinite value(s); set them to missing or mend "
                 "them."

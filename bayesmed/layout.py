@@ -104,7 +104,7 @@ def lay_out(families: tuple[Family, Family], rows: Counterfactuals) -> Layout:
         families=(mediator, families[1]),
         rows=rows,
         size=rows.mediator.shape[1],
-        mediator=_by_arm(rows.mediator),
+        mediator=tuple(_once(design) for design in rows.mediator),
         base=_by_arm(rows.base) if affine else None,
         slope=_by_arm(rows.slope) if affine else None,
         levels=_levels(rows) if finite else None,
@@ -193,7 +193,7 @@ def _given(**values: Any) -> Any:
 
 def _columns(family: Family, columns: Mapping[str, np.ndarray]) -> Arrays:
     return {
-        name: np.asarray(values) if name in _BY_CATEGORY else _column(values)
+        name: np.asarray(values) if name in _BY_CATEGORY else _once(np.asarray(values)[:, None])
         for name, values in columns.items()
     }
 

@@ -270,7 +270,13 @@ class MediationModel:
                 f"{unknown} in mediator_data or outcome_data is not a column of the data; the columns "
                 f"are {list(given.columns)}."
             )
-        return clean(given, [*used, *extra], constant=set(extra) - set(used))
+        limits = {
+            value
+            for key, value in (self.outcome_data or {}).items()
+            if key in ("lower", "upper") and isinstance(value, str)
+        }
+        constant = set(extra) - set(used)
+        return clean(given, [*used, *extra], constant, limits - set(used))
 
     def _responses(
         self,
@@ -326,8 +332,9 @@ class MediationModel:
         unknown = [name for name in given if name not in names]
         if unknown:
             raise ValueError(
-                f"priors has the keys {list(given)}; give {{'mediator': {{...}}, 'outcome': "
-                f"{{...}}}}{''.join(f', {n!r}' for n in scales)} (the prior of rho is the argument rho)."
+                f"priors has the keys {list(given)}; its keys are {list(names)} (the prior of rho is "
+                "the argument rho, and a regression of sigma is asked for by mediator_sigma= or "
+                "outcome_sigma=)."
             )
         merged = {}
         parts = zip(EQUATIONS, self.designs, self.families, self.scale_designs, strict=True)
@@ -425,6 +432,16 @@ class MediationModel:
             raise ValueError(
                 f"at= sets covariates; {fixed} is the treatment, mediator or outcome. The treatment "
                 "contrast is set by control= and treated= of the model."
+            )
+        hidden = [
+            value
+            for key, value in (self.outcome_data or {}).items()
+            if key in ("event", "lower", "upper") and value in at
+        ]
+        if hidden:
+            raise ValueError(
+                f"at= sets covariates; {hidden} says which outcomes were hidden, and effects are on "
+                "those of all rows, seen or not."
             )
         frame = assign(self.frame.data, dict(at))
         try:

@@ -167,7 +167,10 @@ def _pair(
         at |= {f"{equation} {name}": own[name] for name in by_row}
         fixed.append({name: own[name] for name in own if name not in by_row})
     knots = layout.rows.knots if functions else ()
-    return Pair(*layout.families, *fixed, draws.rho, functions, draws.outcome_coef, knots), at
+    pair = Pair(
+        *layout.families, fixed[0], fixed[1], draws.rho, functions, draws.outcome_coef, knots
+    )
+    return pair, at
 
 
 def _fewer(pair: Pair, at: Coordinates) -> tuple[Coordinates, np.ndarray | float]:

@@ -13,7 +13,8 @@ _CERTAIN = 8.3
 
 
 def _kernel[F: Callable[..., Any]](function: F) -> F:
-    return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
+    return compiled(function)
 
 
 @_kernel

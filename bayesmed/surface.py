@@ -27,6 +27,10 @@ _DIRECT = 500_000
 Need = tuple[tuple[int, ...], int]
 
 
+def _of_rows(values: Any, rows: np.ndarray) -> Any:
+    return values if np.ndim(values) == 0 or len(values) == 1 else values[rows]
+
+
 def weighted_mean(
     function: Function,
     at: Coordinates,
@@ -70,9 +74,10 @@ def weighted_mean(
                 name: v if len(v) == 1 else v[rows[:1]] if name in grouped else v[rows]
                 for name, v in at.items()
             }
-            parts = (v if np.ndim(v) == 0 or len(v) == 1 else v[rows] for v in (factor, weights))
+            parts = (_of_rows(factor, rows), _of_rows(weights, rows))
             part, need = weighted_mean(function, own, *parts, len(rows), log, need)
             total = total + part
+        assert need is not None
         return total, need
     varying = [name for name, values in at.items() if len(values) > 1]
     if 1 <= len(varying) <= 2 and not any(map(is_column, varying)):

@@ -100,7 +100,7 @@ def _table(
         if np.ndim(e) > 0:
             return conditional_mean(family, eta, e, rho, parameters)
         u = np.clip((np.arcsinh(eta / _STRETCH) - low) / half - 1.0, -1.0, 1.0)
-        value = chebyshev.chebval(u, _significant(coefficients(e), log)[:, None, :], tensor=False)
+        value = chebyshev.chebval(u, _significant(coefficients(e), bool(log))[:, None, :], tensor=False)
         return np.exp(value) if log else value
 
     return given

@@ -55,70 +55,392 @@ def rows_and_draws(pair, rho, n=3, size=1, seed=0, **fields):
 
 
 def own(name, size):
-    return {
-        key: np.repeat(np.reshape(PARAMETERS[key], (-1, 1)), size, axis=1).squeeze(axis=0)
-        if key != "cutpoints" else np.repeat(CUTS[:, None], size, axis=1)
-        for key in FAMILIES[name].parameters
-    }  # fmt: skip
+    """Parameters of a family, the same in every draw."""
+    known = PARAMETERS | ({"sigma": 0.4} if name == "loglogistic" else {})
+    values = {key: np.asarray(known[key]) for key in FAMILIES[name].parameters}
+    return {key: np.repeat(value[..., None], size, axis=-1) for key, value in values.items()}
 
 
 # --- an oracle: adaptive quadrature over the mediator's score -------------------------------
 
 
 def outcome_given(family, eta, e, rho, parameters):
-    """E[Y | eta, e_m = e]: a trapezoid over the outcome's score, or sums over its values."""
+    """E[Y | eta, e_m = e]: a trapezoid over the outcome's score, or a sum over its thresholds."""
     k = np.sqrt(1.0 - rho**2)
     if family.kind == "continuous":
         z = np.linspace(-14.0, 14.0, 71)
-        values = sum(stats.norm._pdf(u) * family.value(rho * e + k * u, eta, parameters) for u in z)
-        return values * (z[1] - z[0])
-    last = {"binary": 1, "ordered": 3}.get(family.kind, 150)
-    last = int(TRIALS) if family.name == "binomial" else last
-    known = SCORES if family.kind == "ordered" else np.arange(last + 1.0)
-    total, below = 0.0, 0.0
-    for y in range(last + 1):
-        upper = special.ndtr((family.score(float(y), eta, parameters) - rho * e) / k)
-        total, below = total + known[y] * (upper - below), upper
-    return total
+        values = family.value(rho * e + k * z[:, None], eta, parameters)
+        return (z[1] - z[0]) * (stats.norm._pdf(z)[:, None] * values).sum(axis=0)
+    if family.kind == "count":
+        y = np.arange(TRIALS if family.name == "binomial" else 300.0)[:, None]
+        return special.ndtr((rho * e - family.score(y, eta, parameters)) / k).sum(axis=0)
+    scores = SCORES if family.kind == "ordered" else np.arange(2.0)
+    above = [
+        special.ndtr((rho * e - family.score(float(y), eta, parameters)) / k)
+        for y in range(len(scores) - 1)
+    ]
+    return scores[0] + sum(rise * one for rise, one in zip(np.diff(scores), above, strict=True))
 
 
-def truth(pair, rows, draws, eta_at=None, last=120):
-    """The four cells of the first draw by quadrature, with nothing of the engine."""
+def mean_over_scores(first, eta_m, parameters, given, knots=()):
+    """Mean of ``given(e, m)`` over the mediator's score, by row; split where it is not smooth."""
+
+    def at(e, m):
+        return stats.norm._pdf(e) * given(e, m)
+
+    def between(low, high, m=None):
+        width = high - low
+
+        def value(u):
+            e = low + width * u
+            return width * at(e, first.value(e, eta_m, parameters) if m is None else m)
+
+        return integrate.quad_vec(value, 0.0, 1.0, 1e-11, 1e-9, norm="max")[0]
+
+    end = np.full(eta_m.shape, 9.0)
+    if first.kind == "continuous":
+        inside = [np.clip(first.score(m, eta_m, parameters), -9.0, 9.0) for m in knots]
+        edges = [-end, *inside, end]
+        return sum(between(low, high) for low, high in zip(edges, edges[1:], strict=False))
+    last = {"binary": 1, "ordered": 3}.get(first.kind, 80)
+    ends = [np.clip(first.score(float(m), eta_m, parameters), -9.0, 9.0) for m in range(-1, last + 1)]
+    steps = [step for step in enumerate(zip(ends, ends[1:], strict=False)) if np.ptp(step[1]) > 0.0]
+    return sum(between(low, high, m) for m, (low, high) in steps)
+
+
+def truth(pair, rows, draws, eta=None, knots=(), by_row=False):
+    """The four cells of the first draw by quadrature, with nothing of the engine.
+
+    ``eta(t, m)`` is the outcome's linear predictor where the design is not affine in m.
+    """
     first, second = (FAMILIES[name] for name in pair)
-    given = [{k: v[..., 0] for k, v in p.items()} for p in (draws.mediator_parameters, draws.outcome_parameters)]
-    given[1] |= {k: np.asarray(v) for k, v in rows.outcome_columns.items()}
-    rho, cells = draws.rho[0], np.empty((2, 2))
+    rho, cells = draws.rho[0], []
+    offset_m, offset_y = (
+        0.0 if o is None else o for o in (rows.mediator_offset, rows.outcome_offset)
+    )
     for t in ARMS:
         for s in ARMS:
-            eta_m = rows.mediator[s] @ draws.mediator_coef[0]
-            cells[t, s] = cell_truth(
-                first, second, given, rho, eta_m, lambda m: outcome_eta(rows, draws, t, m), last
-            )
-    return cells
+            eta_m = rows.mediator[s] @ draws.mediator_coef[0] + offset_m
+            own = first_draw(rows, draws, "mediator", s)
+            theirs = first_draw(rows, draws, "outcome", t)
+
+            def given(e, m):
+                at = affine_eta(rows, draws, t, m) if eta is None else eta(t, m)
+                return outcome_given(second, at + offset_y, e, rho, theirs)
+
+            cells.append(mean_over_scores(first, eta_m, own, given, knots))
+    cells = np.reshape(cells, (2, 2, -1))
+    return cells if by_row else cells.mean(axis=-1)
 
 
-def outcome_eta(rows, draws, t, m):
+def first_draw(rows, draws, equation, arm):
+    """Parameters of the first draw by row."""
+    found = {k: v[..., 0] for k, v in getattr(draws, f"{equation}_parameters").items()}
+    coef = getattr(draws, f"{equation}_sigma_coef")
+    if coef is not None:
+        found["sigma"] = np.exp(getattr(rows, f"{equation}_sigma")[arm] @ coef[0])
+    return found | {k: np.asarray(v) for k, v in getattr(rows, f"{equation}_columns").items()}
+
+
+def affine_eta(rows, draws, t, m):
     coef = draws.outcome_coef[0]
     if rows.by_level is not None:
         return rows.by_level[t][int(m)] @ coef
+    m = np.log(m) if rows.log_mediator else m
     return rows.base[t] @ coef + (rows.slope[t] @ coef) * m
 
 
-def cell_truth(first, second, given, rho, eta_m, eta, last):
-    def at(e, m):
-        return stats.norm._pdf(e) * outcome_given(second, eta(m), e, rho, given[1])
+def cells_of(pair, rows, draws, bootstrap=None):
+    return cell_means(draws, tuple(FAMILIES[name] for name in pair), rows, bootstrap)
 
-    if first.kind == "continuous":
-        values, _ = integrate.quad_vec(
-            lambda e: at(e, first.value(e, eta_m, given[0])), -9.0, 9.0, 1e-10, 1e-9, norm="max"
+
+def assert_truth(pair, rows, draws, **options):
+    expected = truth(pair, rows, draws, **options)
+    found = cells_of(pair, rows, draws)[..., 0]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-7 * np.abs(expected).max())
+
+
+PAIRS = [
+    ("gaussian", "logit"), ("gaussian", "ordered_probit"), ("gaussian", "lognormal"),
+    ("gaussian", "gamma"), ("gaussian", "poisson"), ("gaussian", "beta"),
+    ("student_t", "binomial"), ("student_t", "tobit"), ("student_t", "probit"),
+    ("lognormal", "logit"), ("lognormal", "weibull"), ("gamma", "probit"),
+    ("gamma", "lognormal"), ("beta", "poisson"), ("beta", "student_t"),
+    ("probit", "negative_binomial"), ("probit", "loglogistic"), ("logit", "beta"),
+    ("ordered_probit", "ordered_logit"), ("ordered_logit", "gamma"), ("poisson", "logit"),
+    ("poisson", "weibull"), ("negative_binomial", "probit"), ("negative_binomial", "gaussian"),
+]  # fmt: skip
+pairs = pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+
+
+def test_every_family_is_in_some_pair():
+    mediators = {name for name, family in FAMILIES.items() if not family.outcome_only}
+    assert {first for first, _ in PAIRS} == mediators
+    assert {second for _, second in PAIRS} == set(FAMILIES)
+
+
+@pairs
+@pytest.mark.parametrize("rho", [-0.6, 0.0, 0.9])
+def test_cells_are_those_of_adaptive_quadrature(pair, rho):
+    assert_truth(pair, *rows_and_draws(pair, rho, n=2))
+
+
+# --- brute force: people simulated from the structural model --------------------------------
+
+
+def drawn(name, u, eta):
+    """The quantile of a family, by SciPy alone."""
+    p, mean = PARAMETERS, np.exp(np.minimum(eta, 20.0))
+    sigma = 0.4 if name == "loglogistic" else p["sigma"]
+    ordered = lambda cdf: np.sum([u > cdf(cut - eta) for cut in CUTS], axis=0)
+    quantiles = {
+        "gaussian": lambda: stats.norm.ppf(u, eta, sigma),
+        "tobit": lambda: stats.norm.ppf(u, eta, sigma),
+        "student_t": lambda: stats.t.ppf(u, p["nu"], eta, sigma),
+        "lognormal": lambda: stats.lognorm.ppf(u, sigma, scale=mean),
+        "gamma": lambda: stats.gamma.ppf(u, p["shape"], scale=mean / p["shape"]),
+        "weibull": lambda: stats.weibull_min.ppf(u, 1.0 / sigma, scale=mean),
+        "loglogistic": lambda: stats.fisk.ppf(u, 1.0 / sigma, scale=mean),
+        "beta": lambda: stats.beta.ppf(
+            u, p["phi"] * special.expit(eta), p["phi"] * special.expit(-eta)
+        ),
+        "probit": lambda: 1.0 * (u > stats.norm.cdf(-eta)),
+        "logit": lambda: 1.0 * (u > stats.logistic.cdf(-eta)),
+        "ordered_probit": lambda: ordered(stats.norm.cdf),
+        "ordered_logit": lambda: ordered(stats.logistic.cdf),
+        "poisson": lambda: stats.poisson.ppf(u, mean),
+        "negative_binomial": lambda: stats.nbinom.ppf(u, p["alpha"], p["alpha"] / (p["alpha"] + mean)),
+        "binomial": lambda: stats.binom.ppf(u, TRIALS, special.expit(eta)),
+    }
+    return quantiles[name]()
+
+
+@pytest.mark.parametrize("pair", [
+    ("gaussian", "gamma"), ("student_t", "ordered_logit"), ("gamma", "binomial"),
+    ("lognormal", "tobit"), ("beta", "weibull"), ("probit", "poisson"),
+    ("ordered_logit", "lognormal"), ("poisson", "loglogistic"), ("gaussian", "negative_binomial"),
+], ids="-".join)  # fmt: skip
+def test_cells_are_those_of_simulated_people(pair):
+    count, rho = 400_000, 0.5
+    rows, draws = rows_and_draws(pair, rho, n=1)
+    found = cells_of(pair, rows, draws)[..., 0]
+    e_m, z = np.random.default_rng(3).standard_normal((2, count))
+    u_m, u_y = special.ndtr(e_m), special.ndtr(rho * e_m + np.sqrt(1.0 - rho**2) * z)
+    (a, b, c), coef, x = draws.mediator_coef[0], draws.outcome_coef[0], rows.mediator[0, 0, 1]
+    for s in ARMS:
+        m = drawn(pair[0], u_m, a + b * x + c * s)
+        for t in ARMS:
+            y = drawn(pair[1], u_y, coef[0] + coef[1] * x + coef[2] * t + (coef[3] + coef[4] * t) * m)
+            y = SCORES[y] if "ordered" in pair[1] else y
+            assert abs(found[t, s] - y.mean()) < 5.0 * y.std() / np.sqrt(count), (t, s)
+
+
+# --- functions of the mediator --------------------------------------------------------------
+
+KNOT = 0.4
+FUNCTIONS = {
+    "square": (lambda m: np.stack([m, m * m], axis=-1), ()),
+    "log": (lambda m: np.stack([np.log(m), 1.0 / (1.0 + m)], axis=-1), ()),
+    "spline": (lambda m: np.stack([m, np.maximum(m - KNOT, 0.0) ** 2], axis=-1), (KNOT,)),
+}
+
+
+def through_functions(pair, name, rho, by_covariate=False, n=3, **arguments):
+    """The same rows with two functions of the mediator in place of m and t m."""
+    function, knots = FUNCTIONS[name]
+    rows, draws = rows_and_draws(pair, rho, n=n, **arguments)
+    weights = rows.mediator[0, :, 1] if by_covariate else np.ones(n)
+    base = rows.base.copy()
+
+    def rows_at(arm, m, part=slice(None)):
+        own, m = base[arm][part], np.asarray(m, dtype=float)
+        design = np.repeat(own[:, None], len(m), axis=1)
+        design[..., 3:] = function(m)
+        design[..., 4] *= weights[part][:, None]
+        return design
+
+    draws.outcome_coef[:, 3:] = [0.4, -0.3]
+
+    def eta(t, m):
+        values = function(m) * np.column_stack([np.ones(n), weights])
+        return base[t][:, :3] @ draws.outcome_coef[0, :3] + values @ draws.outcome_coef[0, 3:]
+
+    return replace(rows, base=None, slope=None, rows_at=rows_at, knots=knots), draws, eta
+
+
+@pytest.mark.parametrize("by_covariate", [False, True])
+@pytest.mark.parametrize(("mediator", "name"), [
+    ("gaussian", "square"), ("gaussian", "spline"), ("gamma", "log"), ("student_t", "spline"),
+    ("poisson", "square"),
+])  # fmt: skip
+@pytest.mark.parametrize("outcome", ["gaussian", "logit"])
+def test_functions_of_the_mediator(mediator, name, outcome, by_covariate):
+    pair = (mediator, outcome)
+    rows, draws, eta = through_functions(pair, name, 0.5, by_covariate)
+    assert_truth(pair, rows, draws, eta=lambda t, m: eta(t, np.broadcast_to(m, 3)), knots=rows.knots)
+
+
+@pytest.mark.parametrize("outcome", ["gaussian", "logit", "gamma"])
+def test_functions_of_many_rows_are_interpolated(outcome, monkeypatch):
+    pair = ("gaussian", outcome)
+    rows, draws, _ = through_functions(pair, "spline", 0.5, n=700, size=2)
+    assert_same_row_by_row(pair, rows, draws, monkeypatch)
+
+
+def test_a_log_normal_mediator_in_its_logarithm_is_gaussian():
+    for second in ("gaussian", "logit", "gamma"):
+        pair = ("lognormal", second)
+        rows, draws = rows_and_draws(pair, 0.5)
+        rows = replace(rows, log_mediator=True)
+        assert_truth(pair, rows, draws)
+        same = cells_of(("gaussian", second), replace(rows, log_mediator=False), draws)
+        np.testing.assert_array_equal(cells_of(pair, rows, draws), same)
+
+
+# --- offsets, data columns, regressions of sigma --------------------------------------------
+
+
+@pytest.mark.parametrize("pair", [
+    ("gaussian", "tobit"), ("gaussian", "probit"), ("poisson", "gamma"), ("probit", "logit"),
+    ("ordered_probit", "student_t"), ("lognormal", "beta"),
+], ids="-".join)  # fmt: skip
+def test_offsets_are_added_to_the_linear_predictors(pair):
+    fields = {"mediator_offset": np.array([0.2, -0.4, 0.0]), "outcome_offset": np.array([0.5, 0.1, -0.3])}
+    assert_truth(pair, *rows_and_draws(pair, -0.4, **fields))
+
+
+@pytest.mark.parametrize("pair", [
+    ("gaussian", "probit"), ("gaussian", "lognormal"), ("gaussian", "loglogistic"),
+    ("student_t", "logit"), ("lognormal", "weibull"), ("probit", "weibull"),
+], ids="-".join)  # fmt: skip
+def test_regressions_of_sigma(pair):
+    rows, draws = rows_and_draws(pair, 0.5)
+    designs = {}
+    for equation, own in (("mediator", draws.mediator_parameters), ("outcome", draws.outcome_parameters)):
+        if own.pop("sigma", None) is not None:
+            designs[f"{equation}_sigma"] = rows.mediator
+            draws = replace(draws, **{f"{equation}_sigma_coef": np.array([[-0.9, 0.3, 0.2]])})
+    assert_truth(pair, replace(rows, **designs), draws)
+
+
+@pytest.mark.parametrize("mediator", ["gaussian", "poisson", "logit"])
+def test_trials_differ_between_rows(mediator):
+    pair = (mediator, "binomial")
+    rows, draws = rows_and_draws(pair, 0.5, outcome_columns={"trials": np.array([1.0, 3.0, 6.0])})
+    assert_truth(pair, rows, draws)
+
+
+def test_an_ordered_mediator_is_a_factor_of_the_outcome():
+    for second in ("gaussian", "probit", "gamma"):
+        pair = ("ordered_probit", second)
+        rows, draws = rows_and_draws(pair, 0.5)
+        jumps = np.array([0.0, 0.7, -0.2, 0.4])
+        rows.by_level[..., 3:] *= 0.0
+        rows.by_level[..., 3] += jumps[:, None]
+        assert_truth(pair, rows, draws)
+
+
+def test_the_effect_on_an_ordered_mediator_is_of_its_scores():
+    rows, draws = rows_and_draws(("ordered_logit", "gaussian"), 0.0, mediator_columns={"scores": SCORES})
+    found = mediator_effect(draws, (FAMILIES["ordered_logit"], FAMILIES["gaussian"]), rows)
+    by_arm = []
+    for s in ARMS:
+        eta = rows.mediator[s] @ draws.mediator_coef[0]
+        above = 1.0 - stats.logistic.cdf(CUTS[:, None] - eta)
+        by_arm.append((SCORES[0] + np.diff(SCORES) @ above).mean())
+    assert found[0] == pytest.approx(by_arm[1] - by_arm[0], abs=1e-12)
+
+
+# --- many rows ------------------------------------------------------------------------------
+
+
+def assert_same_row_by_row(pair, rows, draws, monkeypatch, bootstrap=None):
+    quick = cells_of(pair, rows, draws, bootstrap)
+    for module in ("surface", "expected"):
+        monkeypatch.setattr(f"bayesmed.{module}._interpolated", lambda *arguments: None)
+    slow = cells_of(pair, rows, draws, bootstrap)
+    np.testing.assert_allclose(quick, slow, rtol=0, atol=1e-8 * np.abs(slow).max())
+
+
+@pytest.mark.parametrize("slope_by_row", [False, True])
+@pytest.mark.parametrize("pair", [
+    ("gaussian", "logit"), ("student_t", "probit"), ("gaussian", "poisson"), ("gamma", "weibull"),
+    ("lognormal", "logit"), ("poisson", "probit"), ("probit", "logit"), ("gaussian", "beta"),
+], ids="-".join)  # fmt: skip
+def test_interpolation_changes_nothing(pair, slope_by_row, monkeypatch):
+    rho = 0.0 if pair in (("gaussian", "poisson"), ("poisson", "probit")) else 0.5
+    rows, draws = rows_and_draws(pair, rho, n=2000, size=2)
+    if slope_by_row:
+        rows.slope[..., 3] += 0.2 * rows.mediator[..., 1]
+    used = []
+    inner = surface._interpolated
+    monkeypatch.setattr(
+        surface, "_interpolated", lambda *a: used.append(inner(*a) is not None) or inner(*a)
+    )
+    assert_same_row_by_row(pair, rows, draws, monkeypatch, bootstrap=7)
+    assert any(used) or (slope_by_row and pair[0] == "poisson")
+
+
+# --- infinite means -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pair", [
+    ("student_t", "gamma"), ("student_t", "poisson"), ("lognormal", "weibull"), ("gamma", "lognormal"),
+    ("negative_binomial", "negative_binomial"),
+], ids="-".join)  # fmt: skip
+@pytest.mark.parametrize("rho", [0.0, 0.5])
+def test_an_infinite_mean_is_an_error(pair, rho):
+    rows, draws = rows_and_draws(pair, rho, size=4)
+    draws.outcome_coef[:, 3:] = [0.0, 0.0]
+    draws.outcome_coef[:1, 3] = 6.0
+    with pytest.raises(ArithmeticError, match=rf"infinite in 25.0% of the draws: a {pair[1]} .*{pair[0]}"):
+        cells_of(pair, rows, draws)
+
+
+def test_an_outcome_without_a_mean_is_an_error():
+    rows, draws = rows_and_draws(("gaussian", "loglogistic"), 0.0, size=2)
+    draws.outcome_parameters["sigma"][0] = 1.2
+    with pytest.raises(ArithmeticError, match=r"50.0% of the draws: the mean of a loglogistic"):
+        cells_of(("gaussian", "loglogistic"), rows, draws)
+
+
+@pytest.mark.parametrize("outcome", ["gaussian", "gamma"])
+def test_a_function_with_too_heavy_a_tail_is_an_error(outcome):
+    pair = ("student_t", outcome)
+    rows, draws, _ = through_functions(pair, "square", 0.3)
+    draws.mediator_parameters["nu"][:] = 1.8
+    draws.outcome_coef[:, 4] = 0.3
+    with pytest.raises(ArithmeticError, match="student_t"):
+        cells_of(pair, rows, draws)
+
+
+# --- families of a user's own ---------------------------------------------------------------
+
+
+def test_a_family_of_a_users_own_needs_no_flags():
+    """Families stripped of what the engine exploits, against themselves with it."""
+    bare = {
+        name: replace(
+            FAMILIES[name], name=f"my {name}", additive=False, multiplicative=False, latent=None,
+            conditional=None, exponential_moment=None, finite_mean=None,
         )
-        return values.mean()
-    count, total = {"binary": 2, "ordered": 4}.get(first.kind, last), 0.0
-    for m in range(count):
-        ends = [np.clip(first.score(float(j), eta_m, given[0]), -9.0, 9.0) for j in (m - 1, m)]
-        width = ends[1] - ends[0]
-        if width.max() > 0.0:
-            total += integrate.quad_vec(
-                lambda u: width * at(ends[0] + width * u, m), 0.0, 1.0, 1e-11, 1e-9, norm="max"
-            )[0]  # fmt: skip
-    return np.mean(total)
+        for name in ("gaussian", "gamma", "probit", "poisson")
+    }  # fmt: skip
+    for first, second in (("gaussian", "gamma"), ("gamma", "probit"), ("probit", "gaussian"), ("poisson", "gamma")):
+        for rho in (0.0, 0.6):
+            rows, draws = rows_and_draws((first, second), rho)
+            found = cell_means(draws, (bare[first], bare[second]), rows)
+            expected = cells_of((first, second), rows, draws)
+            np.testing.assert_allclose(found, expected, rtol=2e-8)
+
+
+def test_a_count_between_whole_numbers_is_not_asked_for():
+    """A family whose score is a step function is summed over whole numbers only."""
+    known = FAMILIES["poisson"]
+    stepped: Family = replace(
+        known, name="my count", score=lambda y, eta, own: known.score(np.floor(y), eta, own)
+    )
+    rows, draws = rows_and_draws(("gaussian", "poisson"), 0.5)
+    draws.outcome_coef[:, 0] = 5.5
+    found = cell_means(draws, (FAMILIES["gaussian"], stepped), rows)
+    np.testing.assert_allclose(found, cells_of(("gaussian", "poisson"), rows, draws), rtol=1e-8)
