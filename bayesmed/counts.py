@@ -120,9 +120,7 @@ def _rest(term: Callable[[Any], np.ndarray], m: Any, step: float, total: Any, wh
 def _is_smooth(family: Family, eta: np.ndarray, parameters: Parameters) -> bool:
     """Whether the score rises between whole numbers too."""
     middle = np.floor(family.value(0.0, eta, parameters)) + 1.0
-    below, half, above = (
-        family.score(middle + step, eta, parameters) for step in (-0.0, 0.5, 1.0)
-    )
+    below, half, above = (family.score(middle + step, eta, parameters) for step in (-0.0, 0.5, 1.0))
     return bool(np.all((below < half) & (half < above)))
 
 

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.polynomial import chebyshev
 
 from bayesmed.blocks import over_blocks
 from bayesmed.counts import count_mean
@@ -16,6 +15,7 @@ from bayesmed.functions import MediatorFunctions
 from bayesmed.integrals import level_chance
 from bayesmed.layout import ARMS, Layout, lay_out, with_functions
 from bayesmed.quadrature import broken_rule, score_mean, score_rule
+from bayesmed.series import nodes, transform
 
 _HELD = 4_000_000
 _TABLE = 10_000
@@ -102,10 +102,8 @@ def _block(layout: Layout, draws: Draws, weights: Any, first: Any) -> np.ndarray
 
 def _weighted(weights: np.ndarray, design: np.ndarray, draws: int) -> np.ndarray:
     """Weighted sum of design rows, shape (S, outcome_term); one row stands for all."""
-    if len(design) == 1:
-        found = weights.sum(axis=0)[:, None] * design
-    else:
-        found = weights.T @ design
+    alike = len(design) == 1
+    found = weights.sum(axis=0)[:, None] * design if alike else weights.T @ design
     return np.array(np.broadcast_to(found, (draws, design.shape[1])))
 
 
@@ -163,11 +161,8 @@ def _interpolated(
     low, high = location.min(axis=0), location.max(axis=0)
     half = np.maximum(0.5 * (high - low), 1e-9 * (1.0 + np.abs(low)))
     for size in (size for size in _SIZES if 2 * size <= len(location)):
-        nodes = chebyshev.chebpts1(size)
-        values = mean(low + half * (1.0 + nodes[:, None]))
-        matrix = 2.0 / size * chebyshev.chebvander(nodes, size - 1).T
-        matrix[0] *= 0.5
-        coefficients = np.tensordot(matrix, values, axes=1)
+        values = mean(low + half * (1.0 + nodes(size)[:, None]))
+        coefficients = np.tensordot(transform(size), values, axes=1)
         scale = np.maximum(np.abs(values).max(axis=0), 1e-300)
         if np.abs(coefficients[-2:] / scale).max() < _SMALL:
             break
@@ -206,10 +201,10 @@ def _mean(
         chance = np.exp(family.log_density(m, location, own))
         return chance * columns(np.broadcast_to(m, (1, 1)) if np.ndim(m) == 0 else m)
 
-    def integrand(nodes: np.ndarray) -> Iterator[np.ndarray]:
+    def integrand(scores: np.ndarray) -> Iterator[np.ndarray]:
         held = max(1, _HELD // int(np.prod(shape)))
-        for start in range(0, len(nodes), held):
-            m = np.stack([family.value(e, location, own) for e in nodes[start : start + held]])
+        for start in range(0, len(scores), held):
+            m = np.stack([family.value(e, location, own) for e in scores[start : start + held]])
             yield from columns(np.broadcast_to(m, (len(m), *location.shape)))
 
     if family.discrete:

@@ -40,9 +40,7 @@ def require_finite(draws: Draws, layout: Layout) -> None:
                 "as Gaussian, or use a mediator family with a lighter tail.")  # fmt: skip
 
 
-def _share(
-    draws: Draws, layout: Layout, broken: Callable[[Layout, Draws], np.ndarray]
-) -> float:
+def _share(draws: Draws, layout: Layout, broken: Callable[[Layout, Draws], np.ndarray]) -> float:
     """Share of the draws in which some row is broken."""
     found = over_blocks(
         lambda block, weights, first: broken(layout, block), draws, layout.size, 1, None

@@ -125,7 +125,8 @@ def mediator_functions(
     size = np.abs(steps).max(axis=(0, 1))
     moving = np.flatnonzero(size > 1e-12 * np.maximum(np.abs(base).max(axis=0), 1e-300))
     if not len(moving):
-        return MediatorFunctions(rows_at, base, moving, np.zeros((count, 0)), _nothing, size[moving], np.zeros((1, 1), int))
+        none, alike = np.zeros((count, 0)), np.zeros((1, 1), int)
+        return MediatorFunctions(rows_at, base, moving, none, _nothing, size[moving], alike)
     steps, size = steps[..., moving], size[moving]
     most = np.abs(steps).max(axis=1)
     # One leader for all columns, where some row has them all.

@@ -199,7 +199,7 @@ def outcome_rule(
     flat = eta.reshape(-1, len(rho))
     few = np.stack([flat.min(axis=0), flat.mean(axis=0), flat.max(axis=0)])
     own = {name: _first_row(value) for name, value in parameters.items()}
-    reach = max(_reach(family, few, own), reach + 1.0)
+    reach = min(max(_reach(family, few, own), reach + 1.0), REACHES[-1])
     panels = int(np.ceil(2.0 * reach / min(3.0 * k.min(), _PANEL)))
     one = {name: value[..., :1] for name, value in own.items()}
 

@@ -109,7 +109,9 @@ def lay_out(families: tuple[Family, Family], rows: Counterfactuals) -> Layout:
         slope=_by_arm(rows.slope) if affine else None,
         levels=_levels(rows) if finite else None,
         functions=None,
-        offsets=_given(mediator=_column(rows.mediator_offset), outcome=_column(rows.outcome_offset)),
+        offsets=_given(
+            mediator=_column(rows.mediator_offset), outcome=_column(rows.outcome_offset)
+        ),
         sigmas=_given(mediator=_by_arm(rows.mediator_sigma), outcome=_by_arm(rows.outcome_sigma)),
         columns={
             "mediator": _columns(mediator, rows.mediator_columns),
@@ -140,7 +142,9 @@ def _reached(layout: Layout, draws: Draws) -> np.ndarray:
         for arm in ARMS:
             location, own = layout.location(block, arm), layout.parameters(block, "mediator", arm)
             shared = (*family.vectors, *_BY_CATEGORY)
-            own = {k: v.max(axis=0) if v.ndim > 1 and k not in shared else v for k, v in own.items()}
+            own = {
+                k: v.max(axis=0) if v.ndim > 1 and k not in shared else v for k, v in own.items()
+            }
             for e in scores:
                 eta = location.min(axis=0) if e < 0.0 else location.max(axis=0)
                 values = family.value(e, eta, own)

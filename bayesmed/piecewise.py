@@ -7,14 +7,12 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from bayesmed import chebyshev_kernel
+from bayesmed.series import nodes, transform
 
 _SIZE = 16
 _SMALL = 1e-12
 _ROUNDS, _MOST = 24, 4_000
-_NODES = chebyshev.chebpts1(_SIZE)
 _TESTS = np.array([-0.97, -0.41, 0.13, 0.77])
-_MATRIX = 2.0 / _SIZE * chebyshev.chebvander(_NODES, _SIZE - 1).T
-_MATRIX[0] *= 0.5
 
 #: Values of some functions at points: from shape (n,) to (n, function).
 Functions = Callable[[np.ndarray], np.ndarray]
@@ -83,14 +81,12 @@ def piecewise(function: Functions, edges: np.ndarray) -> Functions:
     return Piecewise(function, np.append(left[order], edges[-1]), found)
 
 
-def _fit(
-    function: Functions, low: np.ndarray, high: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _fit(function: Functions, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Series on panels, and their largest error at some points in units of the function."""
-    points = np.concatenate([_NODES, _TESTS])
+    points = np.concatenate([nodes(_SIZE), _TESTS])
     x = low[:, None] + 0.5 * (high - low)[:, None] * (1.0 + points)
     values = function(x.ravel()).reshape(*x.shape, -1)
-    coefficients = np.einsum("ks,psj->pkj", _MATRIX, values[:, :_SIZE])
+    coefficients = np.einsum("ks,psj->pkj", transform(_SIZE), values[:, :_SIZE])
     found = np.einsum("tk,pkj->ptj", chebyshev.chebvander(_TESTS, _SIZE - 1), coefficients)
     scale = np.maximum(np.abs(values).max(axis=1), 1e-300)
     return coefficients, (np.abs(found - values[:, _SIZE:]).max(axis=1) / scale).max(axis=1)

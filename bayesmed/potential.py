@@ -145,9 +145,15 @@ def _mean(
     return weighted_mean(value, at, factor, weights, layout.size, log, need)
 
 
-def _pair(
+def coordinates(
     layout: Layout, draws: Draws, t: int, s: int, level: int
 ) -> tuple[Pair, Coordinates]:
+    """What is the same in all rows of a cell, and the few numbers in which they differ."""
+    pair, at = _pair(layout, draws, t, s, level)
+    return pair, _fewer(pair, at)[0]
+
+
+def _pair(layout: Layout, draws: Draws, t: int, s: int, level: int) -> tuple[Pair, Coordinates]:
     """What is the same in all rows, and what differs."""
     at = {"location": layout.location(draws, s)}
     functions = None

@@ -114,19 +114,28 @@ def score_mean(
     """
     for reach in REACHES:
         integrand = integrand_within(reach)
-        value, absolute, size = _settled(integrand, rule, reach, start)
+        value, absolute, size, gap = _doubled(integrand, rule, reach, start)
         density = np.exp(-0.5 * reach**2)
         edges = [density * edge for edge in integrand(np.array([-reach, reach]))]
         bound = _TAIL if reach < REACHES[-1] else _HEAVY
-        if all(relative_gap(edge, 0.0 * edge, absolute) < bound for edge in edges):
+        if not all(relative_gap(edge, 0.0 * edge, absolute) < bound for edge in edges):
+            continue
+        if gap < _UNSETTLED:
             return value, size
+        if reach > REACH:
+            break
+        raise ArithmeticError(
+            f"The integral over the mediator did not settle (two sizes differ by {gap:.1e}); the "
+            "outcome is too steep in the mediator (near-separation, |rho| near 1) or not smooth in "
+            "it: write a kink or a step as a spline with a knot there."
+        )
     raise infinite(what, "the integrand over the mediator does not vanish in the tails")
 
 
-def _settled(
+def _doubled(
     integrand: Integrand, rule: Rule, reach: float, start: int
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """The integral, that of the absolute value, and the last size but one."""
+) -> tuple[np.ndarray, np.ndarray, int, float]:
+    """The integral, that of the absolute value, the size before the last, and its difference."""
 
     def integral(size: int) -> tuple[np.ndarray, np.ndarray]:
         nodes, weights = rule(size, reach)
@@ -137,22 +146,13 @@ def _settled(
             total, absolute = total + term, absolute + np.abs(term)
         return total, absolute
 
-    size, before = start, integral(start)[0]
-    while size < LARGEST:
+    size, gap, before = start, np.inf, integral(start)[0]
+    while True:
         value, absolute = integral(2 * size)
-        if not np.all(np.isfinite(absolute)):
-            return value, absolute, size
         gap = relative_gap(value, before, absolute)
-        if gap < AGREE:
-            return value, absolute, size
+        if gap < AGREE or 2 * size >= LARGEST or not np.all(np.isfinite(absolute)):
+            return value, absolute, size, gap
         size, before = 2 * size, value
-    if gap < _UNSETTLED:
-        return value, absolute, size // 2
-    raise ArithmeticError(
-        f"The integral over the mediator did not settle (two sizes differ by {gap:.1e}); "
-        "the outcome is too steep in the mediator (near-separation, |rho| near 1) or not smooth in "
-        "it: write a kink or a step as a spline with a knot there."
-    )
 
 
 def relative_gap(value: np.ndarray, other: np.ndarray, absolute: np.ndarray) -> float:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.polynomial import chebyshev
 
 from bayesmed import chebyshev_kernel
+from bayesmed.series import nodes, transform
 
 Coordinates = dict[str, np.ndarray]
 #: ``function(at, start)``: values at coordinates, shape (..., S), and where a like call may start.
@@ -66,12 +66,12 @@ def weighted_mean(
         Shape (S,).
     need : Need
     """
-    groups = _groups(at)
+    groups = grouped(at)
     if groups:
         total: Any = 0.0
-        for rows, grouped in groups:
+        for rows, same in groups:
             own = {
-                name: v if len(v) == 1 else v[rows[:1]] if name in grouped else v[rows]
+                name: v if len(v) == 1 else v[rows[:1]] if name in same else v[rows]
                 for name, v in at.items()
             }
             parts = (_of_rows(factor, rows), _of_rows(weights, rows))
@@ -118,13 +118,15 @@ def row_by_row(
     for i in range(0, rows, size):
         part = slice(i, i + size)
         own = {name: v if len(v) == 1 else v[part] for name, v in at.items()}
-        f, w = (v if np.ndim(v) == 0 or len(v) == 1 or rows == 1 else v[part] for v in (factor, weights))
+        f, w = (
+            v if np.ndim(v) == 0 or len(v) == 1 or rows == 1 else v[part] for v in (factor, weights)
+        )
         values, needed = function(own, start)
         total = total + _total(np.exp(f) * values, w, count if rows == 1 else min(size, rows - i))
     return total, ((_FIRST,), needed)
 
 
-def _groups(at: Coordinates) -> list[tuple[np.ndarray, tuple[str, ...]]]:
+def grouped(at: Coordinates) -> list[tuple[np.ndarray, tuple[str, ...]]]:
     """Groups of rows that agree in the data columns, or in a coordinate where there are many.
 
     Each with the names of the coordinates that are then the same; none where there is nothing
@@ -166,8 +168,11 @@ def _interpolated(
         values, started = _at_nodes(function, at, names, low, half, sizes, start)
         if log and not values.min() > 0.0:
             return None
-        coefficients = _transform(np.log(values) if log else values)
-        short = _short(coefficients, np.ones(values.shape[-1]) if log else np.abs(values).max(axis=tuple(range(len(sizes)))))
+        coefficients = _coefficients(np.log(values) if log else values)
+        short = _short(
+            coefficients,
+            np.ones(values.shape[-1]) if log else np.abs(values).max(axis=tuple(range(len(sizes)))),
+        )
         if not any(short):
             out = np.empty(rows[0].shape)
             _evaluate(rows, low, half, coefficients, out)
@@ -188,18 +193,16 @@ def _at_nodes(
     """Values on the tensor product of nodes, shape (*sizes, S); each coordinate has an axis."""
     own = dict(at)
     for axis, (name, size) in enumerate(zip(names, sizes, strict=True)):
-        nodes = low[axis] + half[axis] * (1.0 + chebyshev.chebpts1(size)[:, None])
-        own[name] = nodes.reshape(*(size if i == axis else 1 for i in range(len(sizes))), -1)
+        points = low[axis] + half[axis] * (1.0 + nodes(size)[:, None])
+        own[name] = points.reshape(*(size if i == axis else 1 for i in range(len(sizes))), -1)
     values, needed = function(own, start)
     return np.broadcast_to(values, (*sizes, low.shape[1])), needed
 
 
-def _transform(values: np.ndarray) -> np.ndarray:
+def _coefficients(values: np.ndarray) -> np.ndarray:
     """Chebyshev coefficients of values at nodes along all axes but the last."""
     for axis in range(values.ndim - 1):
-        size = values.shape[axis]
-        matrix = 2.0 / size * chebyshev.chebvander(chebyshev.chebpts1(size), size - 1).T
-        matrix[0] *= 0.5
+        matrix = transform(values.shape[axis])
         values = np.moveaxis(np.tensordot(matrix, values, axes=(1, axis)), 0, axis)
     return values
 

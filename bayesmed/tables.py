@@ -7,6 +7,7 @@ interpolated, in its logarithm where the outcome has a log link.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,12 @@ from scipy.special import log_ndtr
 from bayesmed import steps_kernel
 from bayesmed.family import Family, Parameters
 from bayesmed.given import Given, Span, bounded, conditional_mean, outcome_rule, spread, steps
+from bayesmed.series import nodes, transform
 
 _STRETCH = 4.0
 _SIZES = (64, 128, 256)
 _DEPTH = 60.0
+_LINE = 128
 _SMALL = 1e-9
 _PROBES = (-4.0, 0.0, 4.0)
 _TINY = 1e-250
@@ -61,7 +64,22 @@ def _multiplicative(family: Family, rho: np.ndarray, parameters: Parameters, rea
     zero = np.zeros((1, len(rho)))
     rule = outcome_rule(family, zero, rho, parameters, reach)
     values = np.stack([family.value(x, zero, parameters) for x in rule.nodes])
-    return lambda e, eta: np.exp(eta) * rule.given(e, values)
+    alone = values.shape[1:] == zero.shape  # one for each draw, none for each row
+
+    @cache
+    def series() -> np.ndarray | None:
+        """Of its logarithm as a function of the score, for scores that differ between rows."""
+        scores = reach * nodes(_LINE)
+        found = transform(_LINE) @ np.log([rule.given(e, values)[0] for e in scores])
+        return _significant(found, True) if np.abs(found[-2:]).max() < _SMALL else None
+
+    def factor(e: Any) -> np.ndarray:
+        found = series() if alone and np.ndim(e) > 0 else None
+        if found is None:
+            return rule.given(e, values)
+        return np.exp(chebyshev.chebval(np.clip(e / reach, -1, 1), found[:, None], tensor=False))
+
+    return lambda e, eta: np.exp(eta) * factor(e)
 
 
 def _table(
@@ -76,34 +94,39 @@ def _table(
         span = np.maximum(span[0], span[1] - _DEPTH), span[1]
     low, high = (np.arcsinh(bounded(family, end) / _STRETCH) for end in span)
     half = np.maximum(0.5 * (high - low), 1e-9)
-    nodes = chebyshev.chebpts1(size)
-    eta = _STRETCH * np.sinh(low + half * (1.0 + nodes[:, None]))
+    eta = _STRETCH * np.sinh(low + half * (1.0 + nodes(size)[:, None]))
     at_nodes = _at_nodes(family, eta, rho, parameters, reach)
-    transform = 2.0 / size * chebyshev.chebvander(nodes, size - 1).T
-    transform[0] *= 0.5
     log = family.link == "log" and np.all(np.isfinite(at_nodes(0.0, True)))
 
     def coefficients(e: Any) -> np.ndarray:
-        return transform @ at_nodes(e, log)
+        return transform(size) @ at_nodes(e, log)
 
-    # Errors count as much as what the integrals make of them.
-    errors, sizes = [], []
-    for e in _PROBES:
-        found, largest = coefficients(e), np.abs(at_nodes(e, False)).max()
-        density = np.exp(-0.5 * e * e)
-        errors.append(np.abs(found[-2:]).max() * density * (largest if log else 1.0))
-        sizes.append(density * largest)
-    if not max(errors) < _SMALL * max(sizes):
+    if not _is_settled(coefficients, at_nodes, bool(log)):
         return None
 
     def given(e: Any, eta: np.ndarray) -> np.ndarray:
         if np.ndim(e) > 0:
             return conditional_mean(family, eta, e, rho, parameters)
         u = np.clip((np.arcsinh(eta / _STRETCH) - low) / half - 1.0, -1.0, 1.0)
-        value = chebyshev.chebval(u, _significant(coefficients(e), bool(log))[:, None, :], tensor=False)
+        value = chebyshev.chebval(
+            u, _significant(coefficients(e), bool(log))[:, None, :], tensor=False
+        )
         return np.exp(value) if log else value
 
     return given
+
+
+def _is_settled(
+    coefficients: Callable[[Any], np.ndarray], at_nodes: Callable[[Any, Any], Any], log: bool
+) -> bool:
+    """Whether the last coefficients do not matter, by what the integrals make of their errors."""
+    errors, sizes = [], []
+    for e in _PROBES:
+        found, largest = coefficients(e), np.abs(at_nodes(e, False)).max()
+        density = np.exp(-0.5 * e * e)
+        errors.append(np.abs(found[-2:]).max() * density * (largest if log else 1.0))
+        sizes.append(density * largest)
+    return bool(max(errors) < _SMALL * max(sizes))
 
 
 def _significant(coefficients: np.ndarray, log: bool) -> np.ndarray:

@@ -143,8 +143,8 @@ def test_joint_density_sums_to_one(pair, rho):
         assert density.sum() * dm * dy == pytest.approx(1.0, abs=1e-11)
         # Summing out the outcome leaves the mediator's own margin.
         own = {"gaussian": stats.norm(eta_m, SIGMA[0]).pdf(m)}
-        for name, law in (("probit", stats.norm), ("logit", stats.logistic)):
-            own[name] = law.cdf([-eta_m, eta_m])
+        for name, latent in (("probit", stats.norm), ("logit", stats.logistic)):
+            own[name] = latent.cdf([-eta_m, eta_m])
         np.testing.assert_allclose(density.sum(axis=1) * dy, own[pair[0]], rtol=1e-9, atol=1e-14)
 
 

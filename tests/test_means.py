@@ -1,5 +1,6 @@
 """Counterfactual means of every pair of families against quadrature, simulation and each other."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -101,10 +102,12 @@ def mean_over_scores(first, eta_m, parameters, given, knots=()):
     if first.kind == "continuous":
         inside = [np.clip(first.score(m, eta_m, parameters), -9.0, 9.0) for m in knots]
         edges = [-end, *inside, end]
-        return sum(between(low, high) for low, high in zip(edges, edges[1:], strict=False))
+        return sum(between(low, high) for low, high in itertools.pairwise(edges))
     last = {"binary": 1, "ordered": 3}.get(first.kind, 80)
-    ends = [np.clip(first.score(float(m), eta_m, parameters), -9.0, 9.0) for m in range(-1, last + 1)]
-    steps = [step for step in enumerate(zip(ends, ends[1:], strict=False)) if np.ptp(step[1]) > 0.0]
+    ends = [
+        np.clip(first.score(float(m), eta_m, parameters), -9.0, 9.0) for m in range(-1, last + 1)
+    ]
+    steps = [step for step in enumerate(itertools.pairwise(ends)) if np.ptp(step[1]) > 0.0]
     return sum(between(low, high, m) for m, (low, high) in steps)
 
 
@@ -188,6 +191,15 @@ def test_cells_are_those_of_adaptive_quadrature(pair, rho):
 # --- brute force: people simulated from the structural model --------------------------------
 
 
+def counted(distribution, u, last, *first):
+    """Quantiles of a count whose last parameter has few values, by its distribution function."""
+    last, out = np.broadcast_to(last, u.shape), np.empty(u.shape)
+    for value in np.unique(last):
+        own = last == value
+        out[own] = np.searchsorted(distribution.cdf(np.arange(400), *first, value), u[own])
+    return out
+
+
 def drawn(name, u, eta):
     """The quantile of a family, by SciPy alone."""
     p, mean = PARAMETERS, np.exp(np.minimum(eta, 20.0))
@@ -208,17 +220,19 @@ def drawn(name, u, eta):
         "logit": lambda: 1.0 * (u > stats.logistic.cdf(-eta)),
         "ordered_probit": lambda: ordered(stats.norm.cdf),
         "ordered_logit": lambda: ordered(stats.logistic.cdf),
-        "poisson": lambda: stats.poisson.ppf(u, mean),
-        "negative_binomial": lambda: stats.nbinom.ppf(u, p["alpha"], p["alpha"] / (p["alpha"] + mean)),
+        "poisson": lambda: counted(stats.poisson, u, mean),
+        "negative_binomial": lambda: counted(
+            stats.nbinom, u, p["alpha"] / (p["alpha"] + mean), p["alpha"]
+        ),
         "binomial": lambda: stats.binom.ppf(u, TRIALS, special.expit(eta)),
     }
     return quantiles[name]()
 
 
 @pytest.mark.parametrize("pair", [
-    ("gaussian", "gamma"), ("student_t", "ordered_logit"), ("gamma", "binomial"),
+    ("gaussian", "gamma"), ("student_t", "ordered_logit"), ("gamma", "logit"),
     ("lognormal", "tobit"), ("beta", "weibull"), ("probit", "poisson"),
-    ("ordered_logit", "lognormal"), ("poisson", "loglogistic"), ("gaussian", "negative_binomial"),
+    ("ordered_logit", "negative_binomial"), ("poisson", "loglogistic"),
 ], ids="-".join)  # fmt: skip
 def test_cells_are_those_of_simulated_people(pair):
     count, rho = 400_000, 0.5
@@ -230,7 +244,9 @@ def test_cells_are_those_of_simulated_people(pair):
     for s in ARMS:
         m = drawn(pair[0], u_m, a + b * x + c * s)
         for t in ARMS:
-            y = drawn(pair[1], u_y, coef[0] + coef[1] * x + coef[2] * t + (coef[3] + coef[4] * t) * m)
+            y = drawn(
+                pair[1], u_y, coef[0] + coef[1] * x + coef[2] * t + (coef[3] + coef[4] * t) * m
+            )
             y = SCORES[y] if "ordered" in pair[1] else y
             assert abs(found[t, s] - y.mean()) < 5.0 * y.std() / np.sqrt(count), (t, s)
 
@@ -277,13 +293,15 @@ def through_functions(pair, name, rho, by_covariate=False, n=3, **arguments):
 def test_functions_of_the_mediator(mediator, name, outcome, by_covariate):
     pair = (mediator, outcome)
     rows, draws, eta = through_functions(pair, name, 0.5, by_covariate)
-    assert_truth(pair, rows, draws, eta=lambda t, m: eta(t, np.broadcast_to(m, 3)), knots=rows.knots)
+    assert_truth(
+        pair, rows, draws, eta=lambda t, m: eta(t, np.broadcast_to(m, 3)), knots=rows.knots
+    )
 
 
 @pytest.mark.parametrize("outcome", ["gaussian", "logit", "gamma"])
 def test_functions_of_many_rows_are_interpolated(outcome, monkeypatch):
     pair = ("gaussian", outcome)
-    rows, draws, _ = through_functions(pair, "spline", 0.5, n=700, size=2)
+    rows, draws, _ = through_functions(pair, "spline", 0.5, n=300, size=2)
     assert_same_row_by_row(pair, rows, draws, monkeypatch)
 
 
@@ -302,10 +320,13 @@ def test_a_log_normal_mediator_in_its_logarithm_is_gaussian():
 
 @pytest.mark.parametrize("pair", [
     ("gaussian", "tobit"), ("gaussian", "probit"), ("poisson", "gamma"), ("probit", "logit"),
-    ("ordered_probit", "student_t"), ("lognormal", "beta"),
+    ("ordered_probit", "student_t"), ("beta", "binomial"),
 ], ids="-".join)  # fmt: skip
 def test_offsets_are_added_to_the_linear_predictors(pair):
-    fields = {"mediator_offset": np.array([0.2, -0.4, 0.0]), "outcome_offset": np.array([0.5, 0.1, -0.3])}
+    fields = {
+        "mediator_offset": np.array([0.2, -0.4, 0.0]),
+        "outcome_offset": np.array([0.5, 0.1, -0.3]),
+    }
     assert_truth(pair, *rows_and_draws(pair, -0.4, **fields))
 
 
@@ -316,7 +337,10 @@ def test_offsets_are_added_to_the_linear_predictors(pair):
 def test_regressions_of_sigma(pair):
     rows, draws = rows_and_draws(pair, 0.5)
     designs = {}
-    for equation, own in (("mediator", draws.mediator_parameters), ("outcome", draws.outcome_parameters)):
+    for equation, own in (
+        ("mediator", draws.mediator_parameters),
+        ("outcome", draws.outcome_parameters),
+    ):
         if own.pop("sigma", None) is not None:
             designs[f"{equation}_sigma"] = rows.mediator
             draws = replace(draws, **{f"{equation}_sigma_coef": np.array([[-0.9, 0.3, 0.2]])})
@@ -341,7 +365,9 @@ def test_an_ordered_mediator_is_a_factor_of_the_outcome():
 
 
 def test_the_effect_on_an_ordered_mediator_is_of_its_scores():
-    rows, draws = rows_and_draws(("ordered_logit", "gaussian"), 0.0, mediator_columns={"scores": SCORES})
+    rows, draws = rows_and_draws(
+        ("ordered_logit", "gaussian"), 0.0, mediator_columns={"scores": SCORES}
+    )
     found = mediator_effect(draws, (FAMILIES["ordered_logit"], FAMILIES["gaussian"]), rows)
     by_arm = []
     for s in ARMS:
@@ -393,7 +419,9 @@ def test_an_infinite_mean_is_an_error(pair, rho):
     rows, draws = rows_and_draws(pair, rho, size=4)
     draws.outcome_coef[:, 3:] = [0.0, 0.0]
     draws.outcome_coef[:1, 3] = 6.0
-    with pytest.raises(ArithmeticError, match=rf"infinite in 25.0% of the draws: a {pair[1]} .*{pair[0]}"):
+    with pytest.raises(
+        ArithmeticError, match=rf"infinite in 25.0% of the draws: a {pair[1]} .*{pair[0]}"
+    ):
         cells_of(pair, rows, draws)
 
 
@@ -426,7 +454,12 @@ def test_a_family_of_a_users_own_needs_no_flags():
         )
         for name in ("gaussian", "gamma", "probit", "poisson")
     }  # fmt: skip
-    for first, second in (("gaussian", "gamma"), ("gamma", "probit"), ("probit", "gaussian"), ("poisson", "gamma")):
+    for first, second in (
+        ("gaussian", "gamma"),
+        ("gamma", "probit"),
+        ("probit", "gaussian"),
+        ("poisson", "gamma"),
+    ):
         for rho in (0.0, 0.6):
             rows, draws = rows_and_draws((first, second), rho)
             found = cell_means(draws, (bare[first], bare[second]), rows)
@@ -440,7 +473,7 @@ def test_a_count_between_whole_numbers_is_not_asked_for():
     stepped: Family = replace(
         known, name="my count", score=lambda y, eta, own: known.score(np.floor(y), eta, own)
     )
-    rows, draws = rows_and_draws(("gaussian", "poisson"), 0.5)
-    draws.outcome_coef[:, 0] = 5.5
+    rows, draws = rows_and_draws(("gaussian", "poisson"), 0.5, n=1)
+    draws.outcome_coef[:, 0] = 5.0
     found = cell_means(draws, (FAMILIES["gaussian"], stepped), rows)
     np.testing.assert_allclose(found, cells_of(("gaussian", "poisson"), rows, draws), rtol=1e-8)

@@ -364,9 +364,7 @@ def closed_model(pair, formulas):
 def regression_of(model, seed=3, size=3):
     """Random draws at rho = 0 with the map."""
     draws = random_draws(model, 0.0, size, seed)
-    return Regression(
-        draws, draws.outcome_coef, draws.outcome_parameters, model.identification.map
-    )
+    return Regression(draws, draws.outcome_coef, draws.outcome_parameters, model.identification.map)
 
 
 def row_log_likelihood(model, draws):

@@ -25,7 +25,7 @@ TABLE = Path(__file__).parents[2] / "docs" / "coverage.csv"
 EFFECTS = ("acme_control", "acme_treated", "ade_control", "ade_treated", "total")
 ROWS = 240
 SETTINGS = {"draws": 700, "tune": 300, "chains": 1, "cores": 1, "progress": False}
-TRUTH_SIZE = 3_000_000
+TRUTH_SIZE = 1_000_000
 
 #: Mediator: intercept, effect of the treatment on it, its slope in an outcome of unit scale.
 MEDIATORS = {
