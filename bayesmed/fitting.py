@@ -225,7 +225,8 @@ class MediationFit:
         Returns
         -------
         Effects
-            On the scale of the response.
+            On the scale of the response. Where the means need integrals within integrals for many
+            rows, at every k-th draw, as its headline says.
 
         Raises
         ------
@@ -246,7 +247,8 @@ class MediationFit:
             self.draws, self.families, self.counterfactuals(at), self.shape, bootstrap
         )
         result = contrasts(po)
-        result.attrs["bayesmed"] = json.dumps(effects_about(about, at, average))
+        every = int(np.diff(po["draw"].to_numpy()[:2]).sum()) or 1
+        result.attrs["bayesmed"] = json.dumps({**effects_about(about, at, average), "every": every})
         return Effects(result)
 
     def sensitivity(

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
+from bayesmed import steps_kernel
 from bayesmed.counts import whole_numbers
 from bayesmed.family import Family, Parameters
 from bayesmed.quadrature import LARGEST, REACH, REACHES, composite, infinite, score_rule
@@ -59,6 +60,47 @@ def steps(
     return first, ((weight, family.score(j, eta, parameters)) for j, weight in terms)
 
 
+@dataclass(frozen=True)
+class Ladder:
+    """The steps of a count at some linear predictors.
+
+    Attributes
+    ----------
+    lowest : float or numpy.ndarray
+        The lowest value, shape (..., S).
+    rises, thresholds : numpy.ndarray
+        Shape (..., S, step).
+    """
+
+    lowest: Any
+    rises: np.ndarray
+    thresholds: np.ndarray
+
+    def mean(self, e: Any, rho: np.ndarray, k: np.ndarray) -> np.ndarray:
+        """C at scores of the mediator that broadcast with the linear predictors."""
+        centre = rho * e
+        shape = np.broadcast_shapes(self.thresholds.shape[:-1], np.shape(centre))
+        full = (*(1,) * (3 - len(shape)), *shape)
+        steps = (*full, self.thresholds.shape[-1])
+        out = np.empty(full)
+        steps_kernel.step_sums(
+            np.broadcast_to(self.thresholds, steps), np.broadcast_to(self.rises, steps),
+            np.broadcast_to(centre, full), k, out,
+        )  # fmt: skip
+        return self.lowest + out.reshape(shape)
+
+
+def step_ladder(family: Family, eta: np.ndarray, parameters: Parameters, k: np.ndarray) -> Ladder:
+    """All steps of a count at once."""
+    lowest, found = steps(family, eta, parameters, float(k.min()))
+    rises, thresholds = zip(*found, strict=True)
+    return Ladder(
+        lowest,
+        np.stack([np.broadcast_to(one, eta.shape) for one in rises], axis=-1),
+        np.stack([np.broadcast_to(one, eta.shape) for one in thresholds], axis=-1),
+    )
+
+
 def spread(rho: np.ndarray) -> np.ndarray:
     """Standard deviation of one normal score given the other."""
     return np.sqrt((1.0 - rho) * (1.0 + rho))
@@ -97,8 +139,10 @@ def conditional_mean(
     if family.conditional is not None:
         return family.conditional(e, eta, rho, parameters)
     k = spread(rho)
+    if family.kind == "count":
+        return step_ladder(family, eta, parameters, k).mean(e, rho, k)
     if family.discrete:
-        lowest, found = steps(family, eta, parameters, float(k.min()))
+        lowest, found = steps(family, eta, parameters)
         return lowest + sum(step * ndtr((rho * e - q) / k) for step, q in found)
     eta = bounded(family, eta)
     size, before = 16, _nested(family, eta, e, rho, parameters, 8)
@@ -260,7 +304,8 @@ def given_interval(
             family.mean(eta, parameters) * np.exp(log_ndtr_difference(low, high))
         )
     if family.discrete:
-        return lambda eta, low, high: _rectangles(family, eta, low, high, rho, parameters)
+        within = _count_within if family.kind == "count" else _rectangles
+        return lambda eta, low, high: within(family, eta, low, high, rho, parameters)
     if family.multiplicative and family.latent == "free":
         # Log-normal: the mediator's score given Y's weight is shifted by rho sigma.
         half, shift = 0.5 * parameters["sigma"] ** 2, rho * parameters["sigma"]
@@ -282,8 +327,23 @@ def given_interval(
 def _rectangles(
     family: Family, eta: Any, low: Any, high: Any, rho: np.ndarray, parameters: Parameters
 ) -> np.ndarray:
-    lowest, found = steps(family, eta, parameters, float(spread(rho).min()))
+    lowest, found = steps(family, eta, parameters)
     total = lowest * np.exp(log_ndtr_difference(low, high))
     for step, q in found:
         total = total + step * np.exp(log_rectangle(low, high, q, np.inf, rho))
+    return total
+
+
+def _count_within(
+    family: Family, eta: Any, low: Any, high: Any, rho: np.ndarray, parameters: Parameters
+) -> np.ndarray:
+    """The integral of C over the interval: a count's rectangles, all of its thresholds at once."""
+    k = spread(rho)
+    low, high = np.clip(low, -REACH, REACH), np.clip(high, -REACH, REACH)
+    panels = int(np.ceil((high - low).max() / (2.0 * k.min())))
+    ladder, total = step_ladder(family, eta, parameters, k), np.zeros(1)
+    for node, weight in zip(*composite(np.linspace(0.0, 1.0, max(panels, 1) + 1), 8), strict=True):
+        e = low + node * (high - low)
+        density = np.exp(-0.5 * e * e) / _SQRT_2PI
+        total = total + weight * (high - low) * density * ladder.mean(e, rho, k)
     return total

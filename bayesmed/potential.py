@@ -26,10 +26,12 @@ from bayesmed.finite import require_finite
 from bayesmed.integrals import Pair, at_level, closed, has_closed, over_counts, over_scores
 from bayesmed.layout import ARMS as ARMS
 from bayesmed.layout import EQUATIONS, Layout, lay_out, times, with_functions
-from bayesmed.surface import Coordinates, Need, row_by_row, weighted_mean
+from bayesmed.surface import Coordinates, Need, Work, row_by_row, weighted_mean
 
 # Numbers held for each draw: nodes of a plane, times terms of a table where there is one.
 _PLANE, _TABLE = 1_000, 30_000
+# And for each row where a count's thresholds are held.
+_LADDER = 50
 
 
 def cell_means(
@@ -142,7 +144,20 @@ def _mean(
     cheap = layout.levels is not None and not np.any(draws.rho)
     if exact or cheap:
         return row_by_row(value, at, factor, weights, layout.size)
-    return weighted_mean(value, at, factor, weights, layout.size, log, need)
+    width = _LADDER if pair.outcome.kind == "count" and np.any(draws.rho) else 1
+    return weighted_mean(
+        value, at, factor, weights, layout.size, log, need, Work(ease(pair), width)
+    )
+
+
+def ease(pair: Pair) -> float:
+    """How many nodes may be taken for each row.
+
+    With a discrete mediator its probabilities and the outcome's quantiles are each taken along
+    one axis of a plane only, unless there are rectangles.
+    """
+    rectangles = np.any(pair.rho) and pair.outcome.kind in ("binary", "ordered")
+    return 8.0 if pair.mediator.discrete and not rectangles else 0.5
 
 
 def coordinates(

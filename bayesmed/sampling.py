@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SAMPLERS = ("nutpie", "pymc", "numpyro")
 #: An evaluation slower than this is worth a thread of its own; faster ones only wait for
 #: the interpreter.
-_SLOW_EVALUATION = 3e-4
+_SLOW_EVALUATION = 1e-4
 _FEWEST_INTERRUPTED = 100
 _KEPT_STATS = ("diverging", "energy", "tree_depth", "depth", "n_steps", "step_size", "logp")
 

@@ -23,20 +23,22 @@ def step_sums(
 ) -> None:
     """Sum of rises times the probability that a normal score passes their thresholds.
 
-    thresholds, rises (point, S, step), rising along the last axis; the score has mean centre
-    (S,) and standard deviation k (S,); out (point, S).
+    thresholds, rises (a, b, S, step), rising along the last axis; the score has mean centre
+    (a, b, S) and standard deviation k (S,); out (a, b, S).
     """
-    points, draws, steps = thresholds.shape
-    for i in range(points):
-        for s in range(draws):
-            total = 0.0
-            for j in range(steps):
-                z = (centre[s] - thresholds[i, s, j]) / k[s]
-                if z > _CERTAIN:
-                    total += rises[i, s, j]
-                elif rises[i, s, j] > 0.0:
-                    term = rises[i, s, j] * 0.5 * math.erfc(-z / _SQRT2)
-                    total += term
-                    if term < 1e-17 * total:
-                        break
-            out[i, s] = total
+    rows, columns, draws, steps = thresholds.shape
+    for a in range(rows):
+        for b in range(columns):
+            for s in range(draws):
+                total = 0.0
+                for j in range(steps):
+                    z = (centre[a, b, s] - thresholds[a, b, s, j]) / k[s]
+                    rise = rises[a, b, s, j]
+                    if z > _CERTAIN:
+                        total += rise
+                    elif rise > 0.0:
+                        term = rise * 0.5 * math.erfc(-z / _SQRT2)
+                        total += term
+                        if term < 1e-17 * total:
+                            break
+                out[a, b, s] = total

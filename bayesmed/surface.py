@@ -6,7 +6,7 @@ function whose logarithm is nearly linear, in its logarithm.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,25 @@ _DIRECT = 500_000
 Need = tuple[tuple[int, ...], int]
 
 
+class Work(NamedTuple):
+    """What a function costs.
+
+    Attributes
+    ----------
+    ease : float
+        How many nodes may be taken for each row; more where the work at a plane of nodes is
+        mostly that along its two axes.
+    width : int
+        Numbers that the function holds for each point.
+    """
+
+    ease: float = 0.5
+    width: int = 1
+
+
+PLAIN = Work()
+
+
 def _of_rows(values: Any, rows: np.ndarray) -> Any:
     return values if np.ndim(values) == 0 or len(values) == 1 else values[rows]
 
@@ -39,6 +58,7 @@ def weighted_mean(
     count: int,
     log: bool,
     need: Need | None = None,
+    work: Work = PLAIN,
 ) -> tuple[np.ndarray, Need]:
     r"""Sum over rows of :math:`w_i \exp(b_i) f(x_i)`.
 
@@ -59,6 +79,7 @@ def weighted_mean(
         Try the logarithm of f first.
     need : Need, optional
         What a like call returned.
+    work : Work
 
     Returns
     -------
@@ -75,19 +96,19 @@ def weighted_mean(
                 for name, v in at.items()
             }
             parts = (_of_rows(factor, rows), _of_rows(weights, rows))
-            part, need = weighted_mean(function, own, *parts, len(rows), log, need)
+            part, need = weighted_mean(function, own, *parts, len(rows), log, need, work)
             total = total + part
         assert need is not None
         return total, need
     varying = [name for name, values in at.items() if len(values) > 1]
     if 1 <= len(varying) <= 2 and not any(map(is_column, varying)):
         for scale in (True, False) if log else (False,):
-            found = _interpolated(function, at, varying, scale, need)
+            found = _interpolated(function, at, varying, scale, need, work)
             if found is not None:
                 values, need = found
                 share = np.exp(factor + values) if scale else np.exp(factor) * values
                 return _total(share, weights, count), need
-    return row_by_row(function, at, factor, weights, count, need)
+    return row_by_row(function, at, factor, weights, count, need, work)
 
 
 def is_column(name: str) -> bool:
@@ -109,10 +130,11 @@ def row_by_row(
     weights: Any,
     count: int,
     need: Need | None = None,
+    work: Work = PLAIN,
 ) -> tuple[np.ndarray, Need]:
     """The same without interpolation; see :func:`weighted_mean`."""
     draws = max(values.shape[-1] for values in at.values())
-    size, start = max(1, _DIRECT // draws), need[1] if need else _START
+    size, start = max(1, _DIRECT // (draws * work.width)), need[1] if need else _START
     rows = max([len(values) for values in at.values()])
     total: Any = 0.0
     for i in range(0, rows, size):
@@ -156,7 +178,12 @@ def _distinct(keys: np.ndarray) -> list[np.ndarray]:
 
 
 def _interpolated(
-    function: Function, at: Coordinates, names: list[str], log: bool, need: Need | None
+    function: Function,
+    at: Coordinates,
+    names: list[str],
+    log: bool,
+    need: Need | None,
+    work: Work,
 ) -> tuple[np.ndarray, Need] | None:
     """Values at the rows, or their logarithms, shape (obs, S); None where rows are too few."""
     rows = [np.ascontiguousarray(at[name].T) for name in names]
@@ -164,7 +191,7 @@ def _interpolated(
     high = np.stack([values.max(axis=1) for values in rows])
     half = np.maximum(0.5 * (high - low), 1e-9 * (1.0 + np.abs(low)))
     sizes, start = need if need and len(need[0]) == len(names) else ((_FIRST,) * len(names), _START)
-    while 2 * np.prod(sizes) <= rows[0].shape[1] and max(sizes) <= _LARGEST:
+    while np.prod(sizes) <= work.ease * rows[0].shape[1] and max(sizes) <= _LARGEST:
         values, started = _at_nodes(function, at, names, low, half, sizes, start)
         if log and not values.min() > 0.0:
             return None

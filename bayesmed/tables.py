@@ -14,9 +14,8 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from scipy.special import log_ndtr
 
-from bayesmed import steps_kernel
 from bayesmed.family import Family, Parameters
-from bayesmed.given import Given, Span, bounded, conditional_mean, outcome_rule, spread, steps
+from bayesmed.given import Given, Span, bounded, conditional_mean, outcome_rule, spread, step_ladder
 from bayesmed.series import nodes, transform
 
 _STRETCH = 4.0
@@ -141,17 +140,12 @@ def _at_nodes(
     """C at the nodes, or its logarithm, as a function of the mediator's score."""
     k = spread(rho)
     if family.discrete:
-        lowest, found = steps(family, eta, parameters, float(k.min()))
-        rises, thresholds = zip(*found, strict=True)
-        rise = np.stack([np.broadcast_to(one, eta.shape) for one in rises], axis=-1)
-        q = np.stack([np.broadcast_to(one, eta.shape) for one in thresholds], axis=-1)
+        ladder = step_ladder(family, eta, parameters, k)
 
         def count(e: Any, log: Any) -> np.ndarray:
-            value = np.empty(eta.shape)
-            steps_kernel.step_sums(q, rise, rho * e, k, value)
-            value += lowest
+            value = ladder.mean(e, rho, k)
             # Where even the first step is out of reach its logarithm is that of the sum.
-            first = log_ndtr((rho * e - q[..., 0]) / k)
+            first = log_ndtr((rho * e - ladder.thresholds[..., 0]) / k)
             return np.where(value > _TINY, np.log(value), first) if log else value
 
         return count

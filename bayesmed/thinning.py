@@ -13,9 +13,9 @@ import numpy as np
 from bayesmed.design import Counterfactuals
 from bayesmed.draws import Draws
 from bayesmed.family import Family
-from bayesmed.integrals import Pair
-from bayesmed.layout import Layout, lay_out, with_functions
-from bayesmed.potential import coordinates, has_closed
+from bayesmed.integrals import Pair, has_closed
+from bayesmed.layout import lay_out, with_functions
+from bayesmed.potential import coordinates, ease
 from bayesmed.surface import Coordinates, grouped, is_column
 
 _MINUTES = 4.0
@@ -25,8 +25,7 @@ _PROCESSORS = 4
 # a rectangle, a normal probability.
 _ROW, _MEAN, _SCORE, _QUANTILE, _RECTANGLE, _NORMAL = 1e-7, 6e-8, 2.5e-7, 4e-6, 1.5e-6, 4e-8
 # Typical sizes: nodes along an axis of a surface, of a quadrature with its check, along a table.
-_AXIS, _RULE, _TABLE, _INNER = 24, 200, 96, 150
-_FEWEST_ROWS = 300
+_AXIS, _RULE, _TABLE, _INNER = 24, 100, 96, 150
 _TERMS = 500.0
 
 
@@ -51,9 +50,7 @@ def thinning(families: tuple[Family, Family], rows: Counterfactuals, draws: Draw
     return max(1, int(np.ceil(seconds / (60.0 * _MINUTES * processors))))
 
 
-def seconds_per_draw(
-    families: tuple[Family, Family], rows: Counterfactuals, draws: Draws
-) -> float:
+def seconds_per_draw(families: tuple[Family, Family], rows: Counterfactuals, draws: Draws) -> float:
     """Estimate of the processor time of the four cells of one draw."""
     one = draws.block(np.array([len(draws) // 2]))
     layout = lay_out(families, rows)
@@ -64,19 +61,20 @@ def seconds_per_draw(
     if layout.levels is None and has_closed(pair):
         return 4.0 * layout.size * _MEAN * _steps(pair, one)
     levels = len(layout.levels[0]) if layout.levels is not None else 1
-    points, first = _points(at, layout)
+    points, first = _points(at, layout.size, ease(pair))
     return 4.0 * levels * (_ROW * layout.size + _nodes(pair, at, one, points, first))
 
 
-def _points(at: Coordinates, layout: Layout) -> tuple[float, float]:
+def _points(at: Coordinates, count: int, ease: float) -> tuple[float, float]:
     """At how many points the integral is taken, and how many of them differ in the mediator."""
-    groups = max(1, len(grouped(at)))
-    split = grouped(at)[0][1] if groups > 1 else ()
-    varying = [name for name, v in at.items() if len(v) > 1 and name not in split]
-    if len(varying) > 2 or any(map(is_column, varying)) or layout.size < _FEWEST_ROWS:
-        return float(layout.size), float(layout.size)
+    groups = grouped(at)
+    same = groups[0][1] if groups else ()
+    varying = [name for name, v in at.items() if len(v) > 1 and name not in same]
+    nodes = max(1, len(groups)) * _AXIS ** len(varying)
+    if len(varying) > 2 or any(map(is_column, varying)) or nodes > ease * count:
+        return float(count), float(count)
     own = [name for name in varying if name == "location" or name.startswith("mediator")]
-    return float(groups * _AXIS ** len(varying)), float(groups * _AXIS ** len(own))
+    return float(nodes), float(max(1, len(groups)) * _AXIS ** len(own))
 
 
 def _steps(pair: Pair, draws: Draws) -> int:
@@ -95,18 +93,19 @@ def _nodes(pair: Pair, at: Coordinates, draws: Draws, points: float, first: floa
         if few:
             return terms * points * _steps(pair, draws) * _RECTANGLE
         if outcome.kind == "count":
-            return terms * points * 50.0 * _RECTANGLE
+            return terms * points * 30.0 * _RECTANGLE
         inner = terms * _INNER
         if outcome.multiplicative:
-            return inner * first * 2.0 * _NORMAL
+            return inner * first * 4.0 * _NORMAL
         return inner * (points / max(first, 1.0) * _QUANTILE + points * 2.0 * _NORMAL)
-    value = _RULE * (first * _SCORE + points * (_SCORE * _steps(pair, draws) if few else _MEAN))
+    each = _SCORE * _steps(pair, draws) if few and dependent else _MEAN
+    value = _RULE * (first * _MEAN + points * each)
     if not dependent or few or outcome.conditional is not None:
         return value
     if outcome.multiplicative:
         return value + _INNER * (_QUANTILE + _RULE * 1e-8)
     if outcome.kind == "count":
-        return 3.0 * value + _TABLE * _TERMS * (_SCORE + _RULE * 1e-8)
+        return 3.0 * value + _TABLE * _TERMS * (2.0 * _SCORE + 0.3 * _RULE * 1e-8)
     return 3.0 * value + _TABLE * _INNER * _QUANTILE
 
 

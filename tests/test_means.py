@@ -12,6 +12,7 @@ from bayesmed.design import Counterfactuals
 from bayesmed.families import FAMILIES
 from bayesmed.family import Family
 from bayesmed.potential import Draws, cell_means, mediator_effect
+from bayesmed.thinning import thinning
 
 ARMS = (0, 1)
 CUTS, SCORES = np.array([-0.8, 0.3, 1.1]), np.array([0.0, 1.0, 2.5, 3.0])
@@ -405,6 +406,19 @@ def test_interpolation_changes_nothing(pair, slope_by_row, monkeypatch):
     )
     assert_same_row_by_row(pair, rows, draws, monkeypatch, bootstrap=7)
     assert any(used) or (slope_by_row and pair[0] == "poisson")
+
+
+def test_only_dear_integrals_are_thinned():
+    found = {}
+    for pair in (("gaussian", "logit"), ("poisson", "poisson"), ("gaussian", "gaussian")):
+        for rho in (0.0, 0.5):
+            rows, draws = rows_and_draws(pair, rho, n=1000)
+            many = draws.block(np.zeros(4000, int))
+            families = tuple(FAMILIES[name] for name in pair)
+            found[*pair, rho] = thinning(families, rows, many)
+            assert thinning(families, rows, many) == found[*pair, rho]
+    assert found.pop(("poisson", "poisson", 0.5)) > 4
+    assert set(found.values()) == {1}
 
 
 # --- infinite means -------------------------------------------------------------------------
