@@ -80,9 +80,9 @@ class MediatorFunctions:
         Parameters
         ----------
         m : numpy.ndarray
-            Shape (..., point, S).
+            Shape (..., point or 1, S or 1).
         rows : numpy.ndarray
-            Row of each point, shape (point,); or one row, for all points.
+            Row of each point, shape (point,); or one row, for all points, shape (1,).
 
         Returns
         -------
@@ -91,7 +91,9 @@ class MediatorFunctions:
         """
         if self.factors is not None:
             return self.at(m) * self.factors[rows][:, None, :]
-        points = np.broadcast_to(rows, m.shape[-2])
+        count = max(len(rows), m.shape[-2])
+        points = np.broadcast_to(rows, count)
+        m = np.broadcast_to(m, (*m.shape[:-2], count, m.shape[-1]))
         out = np.empty((*m.shape, len(self.moving)))
         for i, row in enumerate(points):
             own = m[..., i, :]
