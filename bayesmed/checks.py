@@ -3,7 +3,8 @@
 import numpy as np
 from scipy import optimize
 
-from bayesmed.design import INTERCEPT, Design, Parsed
+from bayesmed.design import Design
+from bayesmed.formula import INTERCEPT, Parsed
 
 # A linear program decides separation; beyond this many rows a random part serves.
 _SEPARATION_ROWS = 5000

@@ -16,7 +16,8 @@ from pymc.logprob.transforms import Transform
 from scipy import linalg
 
 from bayesmed.closed import ClosedMap
-from bayesmed.design import INTERCEPT, Design
+from bayesmed.design import Design
+from bayesmed.formula import INTERCEPT
 from bayesmed.priors import Prior
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from bayesmed.defaults import working_scale
+from bayesmed.family import EQUATIONS
 from bayesmed.priors import Prior
 
 if TYPE_CHECKING:
@@ -59,13 +60,13 @@ def structure(model: "MediationModel") -> tuple[Any, ...]:
     parts.append(_kind(model.rho) if isinstance(model.rho, Prior) else "fixed")
     parts.append(model.independent)
     for equation, design, family, response in zip(
-        ("mediator", "outcome"), model.designs, model.families, model.responses, strict=True
+        EQUATIONS, model.designs, model.families, model.responses, strict=True
     ):
         priors = model.priors_in_use[equation]
         own = tuple((name, _kind(priors[name])) for name in family.parameters if name in priors)
         parts.append((_equation_structure(design, priors), own))
         parts.append((tuple(response.rowwise), response.offset is not None))
-        scale = model.scale_designs[0 if equation == "mediator" else 1]
+        scale = model.scale_designs[EQUATIONS.index(equation)]
         if scale is not None:
             parts.append(_equation_structure(scale, model.priors_in_use[f"{equation}_sigma"]))
     return tuple(parts)
@@ -101,7 +102,7 @@ def log_density(model: "MediationModel") -> LogDensity:
     data = tuple(variable.get_value(borrow=True) for variable in shared)
     sizes = _sizes(graph)
     names = tuple(variable.name for variable in shared)
-    return LogDensity(_CACHE[key], (*data, sizes), _start(model, graph, sizes), names)
+    return LogDensity(_CACHE[key], (*data, sizes), start_point(model), names)
 
 
 def _shared_inputs(graph: "pm.Model") -> list[Any]:
@@ -123,15 +124,17 @@ def _sizes(graph: "pm.Model") -> np.ndarray:
     return np.cumsum([0, *sizes])
 
 
-def _start(model: "MediationModel", graph: "pm.Model", sizes: np.ndarray) -> np.ndarray:
+def start_point(model: "MediationModel") -> np.ndarray:
     """Zero in the orthogonal coordinates; a log scale at its spread, cutpoints at their shares."""
+    graph = model.build()
+    sizes = _sizes(graph)
     start = np.zeros(sizes[-1])
     for i, variable in enumerate(graph.free_RVs):
         transform = graph.rvs_to_transforms[variable]
         equation, _, parameter = variable.name.partition("_")
-        if equation not in ("mediator", "outcome"):
+        if equation not in EQUATIONS:
             continue
-        place = 0 if equation == "mediator" else 1
+        place = EQUATIONS.index(equation)
         family, response = model.families[place], model.responses[place]
         if parameter.startswith("sigma") and getattr(transform, "name", "").startswith("log"):
             spread = working_scale(family, response.values, response.offset)[1]

@@ -1,12 +1,17 @@
 """Default priors, taken from the scale of the data, and what a user states in their place."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmed.design import INTERCEPT, Design
-from bayesmed.family import Family
+from bayesmed.design import Design
+from bayesmed.family import EQUATIONS, SCALES, Family
+from bayesmed.formula import INTERCEPT
 from bayesmed.priors import Prior
+
+if TYPE_CHECKING:
+    from bayesmed.model import MediationModel
 
 
 def working_scale(family: Family, y: np.ndarray, offset: np.ndarray | None) -> tuple[float, float]:
@@ -136,6 +141,11 @@ def merge_priors(
                 f"priors[{equation!r}][{name!r}] must be a bm.Prior, for example "
                 f'bm.Prior("Normal", mu=0, sigma=1); {prior!r} was given.'
             )
+        if name in family.vectors and np.isfinite(prior.bounds).any():
+            raise ValueError(
+                f"priors[{equation!r}][{name!r}]: {prior!r} is bounded, but cutpoints can be any increasing "
+                "numbers; use an unbounded prior such as Normal or StudentT."
+            )
         lowest = family.lower.get(name, 0.0)
         bounded = name in family.parameters and name not in family.vectors
         if bounded and prior.bounds[0] < lowest:
@@ -158,3 +168,70 @@ def _example(lowest: float) -> str:
     if lowest == 0.0:
         return "HalfNormal, Exponential or Gamma"
     return f'Prior("TruncatedNormal", mu={lowest:g}, sigma=30, lower={lowest:g})'
+
+
+def settle_priors(model: "MediationModel") -> dict[str, dict[str, Prior]]:
+    """Every prior of a model: what its user stated, and defaults elsewhere.
+
+    Returns
+    -------
+    dict
+        By equation, and by ``mediator_sigma`` and ``outcome_sigma`` where sigma has a regression.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If what was stated is not a mapping of priors of the model's parameters.
+    """
+    scales = [n for n, design in zip(SCALES, model.scale_designs, strict=True) if design]
+    given = _stated(model.priors, (*EQUATIONS, *scales))
+    merged: dict[str, dict[str, Prior]] = {}
+    for place, name in enumerate(EQUATIONS):
+        design, family, scale = (
+            model.designs[place],
+            model.families[place],
+            model.scale_designs[place],
+        )
+        _refuse_clash(name, design, family)
+        response = model.responses[place]
+        about = (family, response.values, response.offset)
+        defaults = default_priors(design, *about, ("sigma",) if scale is not None else ())
+        merged[name] = merge_priors(defaults, given.get(name, {}), name, family)
+        if scale is not None:
+            key = SCALES[place]
+            own = default_scale_priors(scale, *about)
+            merged[key] = merge_priors(own, given.get(key, {}), key, family)
+    return merged
+
+
+def _stated(priors: Any, names: tuple[str, ...]) -> dict[str, Mapping[str, Prior]]:
+    if not isinstance(priors or {}, Mapping):
+        raise TypeError(
+            f"priors must be a mapping {{'mediator': {{...}}, 'outcome': {{...}}}}; {priors!r} was given."
+        )
+    given = dict(priors or {})
+    for name, own in given.items():
+        if not isinstance(own, Mapping):
+            kind = TypeError if name in names else ValueError
+            raise kind(
+                f"priors[{name!r}] must map names of coefficients to priors (the equations are "
+                "'mediator' and 'outcome'; the prior of rho is the argument rho); "
+                f"{own!r} was given."
+            )
+    if set(given) - set(names):
+        raise ValueError(
+            f"priors has the keys {list(given)}; its keys are {list(names)} (the prior of rho is the "
+            "argument rho, and a regression of sigma is asked for by mediator_sigma= or "
+            "outcome_sigma=)."
+        )
+    return given
+
+
+def _refuse_clash(equation: str, design: Design, family: Family) -> None:
+    twice = {term for term in design.terms if design.terms.count(term) > 1}
+    clash = (set(design.terms) & set(family.parameters)) | twice
+    if clash:
+        raise ValueError(
+            f"The {equation} equation has a column named like another or like a parameter of the "
+            f"{family.name} family: {sorted(clash)}; rename the column."
+        )

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from bayesmed.families import FAMILIES
-from bayesmed.family import Family
-from bayesmed.model import EQUATIONS, MediationModel
+from bayesmed.family import EQUATIONS, Family
+from bayesmed.model import MediationModel
 from bayesmed.priors import Prior
 
 
@@ -115,22 +115,3 @@ def _fingerprint(family: Family) -> bytes:
         elif not callable(value):
             parts.append((piece.name, value))
     return repr(parts).encode()
-
-
-def path_of(equation: str, term: str, about: Mapping[str, Any]) -> str:
-    """Which mediation path a coefficient is."""
-    treatment, mediator = about["treatment"], about["mediator"]
-
-    def is_treatment(factor: str) -> bool:
-        plain = factor.split("[")[0]
-        return plain in (treatment, f"C({treatment})", f"factor({treatment})")
-
-    factors = term.split(":")
-    if equation == "mediator":
-        return "a" if len(factors) == 1 and is_treatment(term) else ""
-    if term == mediator:
-        return "b"
-    if len(factors) == 1 and is_treatment(term):
-        return "c'"
-    holds = [factor == mediator or is_treatment(factor) for factor in factors]
-    return "b x c'" if len(factors) == 2 and all(holds) and mediator in factors else ""

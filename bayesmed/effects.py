@@ -86,14 +86,14 @@ def potential_outcomes(
     xarray.DataArray
         E[Y(t, M(t'))] with dims (arm, mediator_arm, chain, draw), on the scale of the
         response. Where integrals within integrals would take more than some minutes, every
-        k-th draw of each chain, as the coordinate ``draw`` says.
+        k-th draw of each chain; k is the attribute ``every``.
     """
     every = thinning(families, rows, draws)
     kept = np.arange(len(draws)).reshape(shape)[:, ::every]
     used = draws if every == 1 else draws.block(kept.ravel())
     values = cell_means(used, families, rows, bootstrap)
     po = label_cells(values.reshape(2, 2, *kept.shape))
-    return po.assign_coords(draw=np.arange(shape[1])[::every])
+    return po.assign_coords(draw=kept[0]).assign_attrs(every=every)
 
 
 def label_cells(values: np.ndarray, **leading: Any) -> xr.DataArray:
@@ -300,7 +300,7 @@ def headline(about: Mapping[str, Any]) -> str:
 
 def _thinned(about: Mapping[str, Any]) -> str:
     every = about.get("every", 1)
-    return f"; computed at every {every}th draw, which took some minutes" if every > 1 else ""
+    return f"; computed at one draw in {every}, since all would take too long" if every > 1 else ""
 
 
 _R_NAMES = {"acme": "ACME", "ade": "ADE", "prop_mediated": "Prop. mediated"}

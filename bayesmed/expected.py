@@ -84,9 +84,10 @@ def _block(layout: Layout, draws: Draws, weights: Any, first: Any) -> np.ndarray
     for s in ARMS:
         location = layout.location(draws, s)
         own = layout.parameters(draws, "mediator", s)
+        chances = _chances(layout, location, own, weights)
         for t in ARMS:
             if layout.levels is not None:
-                cells[t][s] = _over_levels(layout, t, location, own, weights)
+                cells[t][s] = _over_levels(layout.levels[t], chances, weights, len(draws))
             elif layout.functions is not None:
                 functions = layout.functions[t]
                 plain = _weighted(weights, functions.base, len(draws))
@@ -107,15 +108,21 @@ def _weighted(weights: np.ndarray, design: np.ndarray, draws: int) -> np.ndarray
     return np.array(np.broadcast_to(found, (draws, design.shape[1])))
 
 
+def _chances(
+    layout: Layout, location: np.ndarray, own: Parameters, weights: np.ndarray
+) -> list[np.ndarray]:
+    """Weights times the probability of every value but the last, for a mediator with few."""
+    count = 0 if layout.levels is None else len(layout.levels[0]) - 1
+    return [weights * level_chance(layout.families[0], location, own, j) for j in range(count)]
+
+
 def _over_levels(
-    layout: Layout, t: int, location: np.ndarray, own: Parameters, weights: np.ndarray
+    levels: tuple[np.ndarray, ...], chances: list[np.ndarray], weights: np.ndarray, draws: int
 ) -> np.ndarray:
-    assert layout.levels is not None
-    levels, draws = layout.levels[t], location.shape[1]
-    total = np.zeros((draws, levels[0].shape[1]))
-    for j, level in enumerate(levels):
-        chance = level_chance(layout.families[0], location, own, j)
-        total += _weighted(weights * chance, level, draws)
+    """The last value's rows, and the others' differences from them."""
+    total = _weighted(weights, levels[-1], draws)
+    for level, chance in zip(levels, chances, strict=False):
+        total += _weighted(chance, level - levels[-1], draws)
     return total
 
 

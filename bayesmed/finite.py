@@ -1,13 +1,14 @@
 """Where counterfactual means are infinite: an error that says so, before anything is integrated."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from bayesmed.blocks import over_blocks
 from bayesmed.draws import Draws
-from bayesmed.layout import ARMS, Layout, times
+from bayesmed.layout import ARMS, EQUATIONS, Equation, Layout, times
 
 
 def require_finite(draws: Draws, layout: Layout) -> None:
@@ -23,12 +24,12 @@ def require_finite(draws: Draws, layout: Layout) -> None:
     """
     mediator, outcome = layout.families
     if outcome.finite_mean is not None:
-        share = _share(draws, layout, _no_mean_of_outcome)
+        share = _share(draws, layout, partial(_no_mean, "outcome"))
         _refuse(share, f"the mean of a {outcome.name} outcome is itself infinite there",
                 "Take a restricted mean, a survival probability or log time as the outcome, or an "
                 "outcome family with a lighter tail.")  # fmt: skip
     if outcome.additive and layout.slope is not None and mediator.finite_mean is not None:
-        share = _share(draws, layout, _no_mean_of_mediator)
+        share = _share(draws, layout, partial(_no_mean, "mediator"))
         _refuse(share, f"the mean of the {mediator.name} mediator is itself infinite there",
                 "Use a mediator family with a lighter tail.")  # fmt: skip
     log = outcome.multiplicative or (outcome.kind == "count" and outcome.link == "log")
@@ -53,21 +54,12 @@ def _any_row(values: Any, draws: int) -> np.ndarray:
     return np.broadcast_to(values, np.broadcast_shapes(values.shape, (1, draws))).any(axis=0)
 
 
-def _no_mean_of_outcome(layout: Layout, draws: Draws) -> np.ndarray:
-    finite = layout.families[1].finite_mean
+def _no_mean(equation: Equation, layout: Layout, draws: Draws) -> np.ndarray:
+    finite = layout.families[EQUATIONS.index(equation)].finite_mean
     assert finite is not None
     return np.any([
-        _any_row(~np.asarray(finite(layout.parameters(draws, "outcome", t))), len(draws))
-        for t in ARMS
-    ], axis=0)  # fmt: skip
-
-
-def _no_mean_of_mediator(layout: Layout, draws: Draws) -> np.ndarray:
-    finite = layout.families[0].finite_mean
-    assert finite is not None
-    return np.any([
-        _any_row(~np.asarray(finite(layout.parameters(draws, "mediator", s))), len(draws))
-        for s in ARMS
+        _any_row(~np.asarray(finite(layout.parameters(draws, equation, arm))), len(draws))
+        for arm in ARMS
     ], axis=0)  # fmt: skip
 
 

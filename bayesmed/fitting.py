@@ -4,7 +4,7 @@ import json
 import os
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed import copula
 from bayesmed.closed import ClosedMap
 from bayesmed.convergence import Convergence, check_convergence
-from bayesmed.describe import describe, path_of, versions
+from bayesmed.describe import describe, versions
 from bayesmed.design import Counterfactuals
 from bayesmed.effects import (
     Effects,
@@ -26,18 +25,17 @@ from bayesmed.effects import (
     families_of,
     potential_outcomes,
 )
-from bayesmed.family import Family
-from bayesmed.kept import constant_data, kept_columns, kept_counterfactuals, kept_map
-from bayesmed.model import EQUATIONS, IdentificationWarning, MediationModel
+from bayesmed.family import EQUATIONS, Family
+from bayesmed.kept import constant_data, kept_counterfactuals, kept_map
+from bayesmed.likelihood import row_log_likelihood
+from bayesmed.model import IdentificationWarning, MediationModel
+from bayesmed.paths import coefficient_table
 from bayesmed.potential import Draws
 from bayesmed.priors import Prior
 from bayesmed.sampling import run_sampler, settle_seed, to_dataset
-from bayesmed.summary import rounded, summarise
 
 if TYPE_CHECKING:
     from bayesmed.sensitivity import Sensitivity
-
-_CHUNK = 4_000_000
 
 
 def sample(
@@ -247,8 +245,8 @@ class MediationFit:
             self.draws, self.families, self.counterfactuals(at), self.shape, bootstrap
         )
         result = contrasts(po)
-        every = int(np.diff(po["draw"].to_numpy()[:2]).sum()) or 1
-        result.attrs["bayesmed"] = json.dumps({**effects_about(about, at, average), "every": every})
+        said = {**effects_about(about, at, average), "every": po.attrs["every"]}
+        result.attrs["bayesmed"] = json.dumps(said)
         return Effects(result)
 
     def sensitivity(
@@ -309,24 +307,7 @@ class MediationFit:
             to outcome), c' (treatment to outcome) or their interaction, blank elsewhere.
             On the scale of each linear predictor.
         """
-        about, posterior = self.about, self.posterior
-        rows: dict[str, xr.DataArray] = {}
-        keys: list[tuple[str, str, str]] = []
-        for equation in EQUATIONS:
-            for key, label, values in _equation_rows(posterior, equation, about):
-                path = path_of(equation, label, about) if key == "coef" else ""
-                keys.append((equation, label, path))
-                rows[f"{equation} {key} {label}"] = values
-        if "rho" in posterior:
-            keys.append(("both", "rho", ""))
-            rows["rho"] = posterior["rho"]
-        table = summarise(rows, ci_prob, ci_kind)
-        table = rounded(table) if round_to == "auto" else table
-        table.insert(0, "path", [path for *_, path in keys])
-        table.index = pd.MultiIndex.from_tuples(
-            [(equation, term) for equation, term, _ in keys], names=["equation", "term"]
-        )
-        return table
+        return coefficient_table(self.posterior, self.about, ci_prob, ci_kind, round_to)
 
     def add_log_likelihood(self) -> "MediationFit":
         """Write the ``log_likelihood`` group: ``mediator`` log p(m), ``outcome`` log p(y | m).
@@ -342,48 +323,18 @@ class MediationFit:
         In a closed pair the likelihood does not depend on rho: LOO cannot compare values of
         rho there.
         """
-        draws, families = self.draws, self.families
-        observed = [self.tree["observed_data"][name].to_numpy()[:, None] for name in EQUATIONS]
-        n, count = len(observed[0]), len(draws)
-        size = max(1, _CHUNK // n)
-        out = np.empty((2, count, n))
-        for start in range(0, count, size):
-            part = slice(start, start + size)
-            block = draws.block(part)
-            first, second = (
-                copula.margin(family, y, *self._observed_rows(name, block))
-                for family, y, name in zip(families, observed, EQUATIONS, strict=True)
-            )
-            out[0, part] = copula.log_marginal(first).T
-            rho = None if self.about["independent"] else block.rho
-            out[1, part] = copula.log_conditional(first, second, rho).T
-        arrays = {name: out[i].reshape(*self.shape, n) for i, name in enumerate(EQUATIONS)}
-        group = to_dataset(arrays, {"obs": np.arange(n)}, {name: ("obs",) for name in EQUATIONS})
+        about, data = self.about, self.tree["constant_data"].to_dataset()
+        observed = [self.tree["observed_data"][name].to_numpy() for name in EQUATIONS]
+        regression = self.closed_map if about["independent"] else None
+        out = row_log_likelihood(
+            self.families, self.draws, data, observed, about["independent"], regression
+        )
+        arrays = {str(name): out[i].reshape(*self.shape, -1) for i, name in enumerate(EQUATIONS)}
+        group = to_dataset(
+            arrays, {"obs": np.arange(len(observed[0]))}, {name: ("obs",) for name in EQUATIONS}
+        )
         self.tree["log_likelihood"] = xr.DataTree(group)
         return self
-
-    def _observed_rows(self, equation: str, block: Draws) -> tuple[np.ndarray, dict[str, Any]]:
-        """Linear predictor (obs, S) and parameters of an equation for a block of draws.
-
-        In a closed pair with priors on the regression these are the regression's, at which
-        the likelihood is evaluated.
-        """
-        data = self.tree["constant_data"].to_dataset()
-        coef, own = getattr(block, f"{equation}_coef"), getattr(block, f"{equation}_parameters")
-        if equation == "outcome" and self.about["independent"] and self.closed_map is not None:
-            coef, own = self.closed_map.regression(
-                coef, own, block.mediator_coef, block.mediator_parameters["sigma"], block.rho
-            )
-        eta = data[f"{equation}_design"].to_numpy() @ coef.T
-        if f"{equation}_offset" in data:
-            eta = eta + data[f"{equation}_offset"].to_numpy()[:, None]
-        columns = kept_columns(data, equation, ("trials", "event", "lower", "upper"))
-        parameters = {**own, **{name: value[:, None] for name, value in columns.items()}}
-        scale = getattr(block, f"{equation}_sigma_coef")
-        if scale is not None:
-            design = data[f"{equation}_sigma_design"].to_numpy()
-            parameters["sigma"] = np.exp(design @ scale.T)
-        return eta, parameters
 
     def report(self, sensitivity: "Sensitivity | None" = None) -> str:
         """A methods and results paragraph with this fit's figures.
@@ -420,23 +371,6 @@ class MediationFit:
             *about["notes"],
         ]
         return "\n".join(lines)
-
-
-def _equation_rows(
-    posterior: xr.Dataset, equation: str, about: Mapping[str, Any]
-) -> Iterator[tuple[str, str, xr.DataArray]]:
-    """Coefficients, then parameters of an equation: kind, label and draws."""
-    vectors = [("coef", f"{equation}_term"), ("sigma_coef", f"{equation}_sigma_term"),
-               ("cutpoints", f"{equation}_cutpoint")]  # fmt: skip
-    for key, dim in vectors:
-        if f"{equation}_{key}" in posterior:
-            values = posterior[f"{equation}_{key}"]
-            for label in values[dim].to_numpy():
-                shown = f"log sigma: {label}" if key == "sigma_coef" else str(label)
-                yield key, shown, values.sel({dim: label}, drop=True)
-    for name in about["parameters"][equation]:
-        if f"{equation}_{name}" in posterior and posterior[f"{equation}_{name}"].ndim == 2:
-            yield "parameter", name, posterior[f"{equation}_{name}"]
 
 
 def fit(data: Any, **arguments: Any) -> MediationFit:

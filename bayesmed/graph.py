@@ -14,13 +14,11 @@ from bayesmed import copula
 from bayesmed.closed import ClosedMap
 from bayesmed.coefficients import ClosedInputs, coefficient_variable, column_centre
 from bayesmed.defaults import working_scale
-from bayesmed.family import Family
+from bayesmed.family import EQUATIONS, Family
 from bayesmed.priors import Prior
 
 if TYPE_CHECKING:
     from bayesmed.model import MediationModel
-
-EQUATIONS = ("mediator", "outcome")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import xarray as xr
 
 from bayesmed.closed import ClosedMap
 from bayesmed.design import Counterfactuals
-from bayesmed.model import EQUATIONS, MediationModel
+from bayesmed.family import EQUATIONS
+from bayesmed.model import MediationModel
 
 
 def constant_data(model: MediationModel) -> xr.Dataset:

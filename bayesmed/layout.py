@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -11,12 +11,12 @@ from bayesmed.blocks import over_blocks
 from bayesmed.design import Counterfactuals
 from bayesmed.draws import Draws
 from bayesmed.families import GAUSSIAN
+from bayesmed.family import EQUATIONS as EQUATIONS
+from bayesmed.family import Equation as Equation
 from bayesmed.family import Family
 from bayesmed.functions import MediatorFunctions, mediator_functions
 
 ARMS = (0, 1)
-Equation = Literal["mediator", "outcome"]
-EQUATIONS: tuple[Equation, Equation] = ("mediator", "outcome")
 Arrays = dict[str, np.ndarray]
 # Columns that are one value per category, not per row.
 _BY_CATEGORY = ("scores",)

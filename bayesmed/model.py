@@ -11,31 +11,24 @@ import pandas as pd
 
 from bayesmed.checks import check_roles, separation_note
 from bayesmed.closed import Closedness, closedness
-from bayesmed.defaults import default_priors, default_scale_priors, merge_priors
+from bayesmed.defaults import settle_priors
 from bayesmed.design import (
     Counterfactuals,
     Design,
     NoRows,
-    Parsed,
     arm_frames,
     build_design,
     check_mediator_terms,
     counterfactuals,
-    parse,
-    parse_scale,
 )
 from bayesmed.families import resolve_family
-from bayesmed.family import Family
+from bayesmed.family import EQUATIONS, SCALES, Family
 from bayesmed.family_checks import check_family
-from bayesmed.frame import Contrast, Frame, Level, assign, clean, contrast, to_pandas
+from bayesmed.formula import parse
+from bayesmed.frame import Contrast, Frame, Level, assign, contrast, to_pandas
 from bayesmed.priors import Prior, check_rho
-from bayesmed.responses import (
-    Response,
-    build_response,
-    columns_at,
-    data_variables,
-    offset_of,
-)
+from bayesmed.responses import Response, columns_at, offset_of
+from bayesmed.stated import complete_rows, observed_responses, parse_scales
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -44,8 +37,6 @@ if TYPE_CHECKING:
     from bayesmed.fitting import MediationFit
 
 PriorScale = Literal["regression", "structural"]
-EQUATIONS = ("mediator", "outcome")
-SCALES = ("mediator_sigma", "outcome_sigma")
 
 
 class IdentificationWarning(UserWarning):
@@ -191,9 +182,9 @@ class MediationModel:
             parse(self.outcome, columns, "outcome"),
         )
         check_roles(parsed[0], parsed[1], self.treatment, columns)
-        scales = self._parse_scales(parsed, families, columns)
-        frame = self._clean(given, parsed, scales, families)
-        responses = self._responses(given, frame, parsed, families)
+        scales = parse_scales((self.mediator_sigma, self.outcome_sigma), parsed, families, columns)
+        frame = complete_rows(given, parsed, scales, families, self.stated_data)
+        responses = observed_responses(given, frame, parsed, families, self.stated_data)
         designs = (
             build_design(parsed[0], frame.data, "mediator", families[0].kind == "ordered"),
             build_design(parsed[1], frame.data, "outcome", families[1].kind == "ordered"),
@@ -216,86 +207,17 @@ class MediationModel:
         }
         for name, value in settled.items():
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "priors_in_use", self._merge())
+        object.__setattr__(self, "priors_in_use", settle_priors(self))
         object.__setattr__(self, "identification", self._closed())
         # The clean frame serves from here on; a later change to the caller's data must not.
         object.__setattr__(self, "data", None)
         self._check_prior_scale()
         self._warn()
 
-    def _data(self, equation: str) -> Mapping[str, Any] | None:
-        return self.mediator_data if equation == "mediator" else self.outcome_data
-
-    def _parse_scales(
-        self, parsed: tuple[Parsed, Parsed], families: tuple[Family, Family], columns: list[str]
-    ) -> tuple[Parsed | None, Parsed | None]:
-        """Formulas of log sigma, refused where the family has none or the mediator stands."""
-        both: list[Parsed | None] = []
-        for equation, given, part, family in zip(
-            EQUATIONS, (self.mediator_sigma, self.outcome_sigma), parsed, families, strict=True
-        ):
-            if given is None:
-                both.append(None)
-                continue
-            if family.scale != "sigma":
-                raise ValueError(
-                    f"{equation}_sigma={given!r}: the {family.name} family has no sigma that could "
-                    "have a regression of its own."
-                )
-            own = parse_scale(given, part.response, columns, f"{equation}_sigma")
-            refused = {parsed[0].response, parsed[1].response} & set(own.variables)
-            if refused:
-                raise ValueError(
-                    f"{equation}_sigma={given!r} holds {sorted(refused)}: sigma may depend on the "
-                    "treatment and on covariates, but not on the mediator or the outcome."
-                )
-            both.append(own)
-        return both[0], both[1]
-
-    def _clean(
-        self,
-        given: pd.DataFrame,
-        parsed: tuple[Parsed, Parsed],
-        scales: tuple[Parsed | None, Parsed | None],
-        families: tuple[Family, Family],
-    ) -> Frame:
-        used = [name for part in parsed for name in (part.response, *part.variables)]
-        used += [name for part in scales if part is not None for name in part.variables]
-        extra: list[str] = []
-        for equation, family in zip(EQUATIONS, families, strict=True):
-            extra += data_variables(self._data(equation), equation, family)
-        unknown = [name for name in extra if name not in given.columns]
-        if unknown:
-            raise ValueError(
-                f"{unknown} in mediator_data or outcome_data is not a column of the data; the columns "
-                f"are {list(given.columns)}."
-            )
-        limits = {
-            value
-            for key, value in (self.outcome_data or {}).items()
-            if key in ("lower", "upper") and isinstance(value, str)
-        }
-        constant = set(extra) - set(used)
-        return clean(given, [*used, *extra], constant, limits - set(used))
-
-    def _responses(
-        self,
-        given: pd.DataFrame,
-        frame: Frame,
-        parsed: tuple[Parsed, Parsed],
-        families: tuple[Family, Family],
-    ) -> tuple[Response, Response]:
-        built = []
-        for equation, part, family in zip(EQUATIONS, parsed, families, strict=True):
-            column = given[part.response]
-            declared = (
-                column.cat.categories.tolist()
-                if isinstance(column.dtype, pd.CategoricalDtype)
-                else None
-            )
-            data = self._data(equation)
-            built.append(build_response(frame, part.response, family, data, equation, declared))
-        return built[0], built[1]
+    @property
+    def stated_data(self) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+        """``mediator_data`` and ``outcome_data``."""
+        return self.mediator_data, self.outcome_data
 
     def _closed(self) -> Closedness:
         chosen = self.contrast
@@ -311,45 +233,6 @@ class MediationModel:
                 f"treated={chosen.treated!r}: {error}; choose levels that the data hold."
             ) from None
         return found
-
-    def _merge(self) -> dict[str, dict[str, Prior]]:
-        if not isinstance(self.priors or {}, Mapping):
-            raise TypeError(
-                "priors must be a mapping {'mediator': {...}, 'outcome': {...}}; "
-                f"{self.priors!r} was given."
-            )
-        given = dict(self.priors or {})
-        scales = [n for n, design in zip(SCALES, self.scale_designs, strict=True) if design]
-        names = (*EQUATIONS, *scales)
-        for name, own in given.items():
-            if not isinstance(own, Mapping):
-                kind = TypeError if name in names else ValueError
-                raise kind(
-                    f"priors[{name!r}] must map names of coefficients to priors (the equations are "
-                    "'mediator' and 'outcome'; the prior of rho is the argument rho); "
-                    f"{own!r} was given."
-                )
-        unknown = [name for name in given if name not in names]
-        if unknown:
-            raise ValueError(
-                f"priors has the keys {list(given)}; its keys are {list(names)} (the prior of rho is "
-                "the argument rho, and a regression of sigma is asked for by mediator_sigma= or "
-                "outcome_sigma=)."
-            )
-        merged = {}
-        parts = zip(EQUATIONS, self.designs, self.families, self.scale_designs, strict=True)
-        for name, design, family, scale in parts:
-            _refuse_clash(name, design, family)
-            response = self.responses[EQUATIONS.index(name)]
-            about = (family, response.values, response.offset)
-            without = ("sigma",) if scale is not None else ()
-            defaults = default_priors(design, *about, without)
-            merged[name] = merge_priors(defaults, given.get(name, {}), name, family)
-            if scale is not None:
-                own = default_scale_priors(scale, *about)
-                key = f"{name}_sigma"
-                merged[key] = merge_priors(own, given.get(key, {}), key, family)
-        return merged
 
     def _check_prior_scale(self) -> None:
         if self.priors_on not in (None, "regression", "structural"):
@@ -464,11 +347,11 @@ class MediationModel:
         at = replace(self.frame, data=frame)
         arms = arm_frames(frame, self.contrast)
         found: dict[str, Any] = {}
-        for name, design, response in zip(
-            EQUATIONS, self.scale_designs, self.responses, strict=True
+        for name, design, response, data in zip(
+            EQUATIONS, self.scale_designs, self.responses, self.stated_data, strict=True
         ):
-            found[f"{name}_offset"] = offset_of(at, self._data(name), name)
-            found[f"{name}_columns"] = columns_at(at, response, self._data(name), name)
+            found[f"{name}_offset"] = offset_of(at, data, name)
+            found[f"{name}_columns"] = columns_at(at, response, data, name)
             if design is not None:
                 found[f"{name}_sigma"] = np.stack([design.rows(arm) for arm in arms])
         return found
@@ -599,14 +482,4 @@ class MediationModel:
             sampler=sampler,
             progress=progress,
             options=sampler_options,
-        )
-
-
-def _refuse_clash(equation: str, design: Design, family: Family) -> None:
-    twice = {term for term in design.terms if design.terms.count(term) > 1}
-    clash = (set(design.terms) & set(family.parameters)) | twice
-    if clash:
-        raise ValueError(
-            f"The {equation} equation has a column named like another or like a parameter of the "
-            f"{family.name} family: {sorted(clash)}; rename the column."
         )

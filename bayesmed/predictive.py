@@ -15,8 +15,9 @@ from bayesmed.effects import (
     effects_about,
     potential_outcomes,
 )
+from bayesmed.family import EQUATIONS
 from bayesmed.frame import assign
-from bayesmed.model import EQUATIONS, MediationModel
+from bayesmed.model import MediationModel
 from bayesmed.potential import Draws
 from bayesmed.sampling import settle_seed, to_dataset
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesmed.design import INTERCEPT
+from bayesmed.formula import INTERCEPT
 from bayesmed.priors import Prior
 
 #: Above this the weights are not to be trusted (Vehtari et al. 2024).

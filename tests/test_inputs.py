@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 import bayesmed as bm
@@ -670,7 +671,6 @@ def test_dtype_of_a_factor(small, full, dtype):
     if dtype == "ordered":
         column = small["g"].cat.as_ordered()
     elif dtype == "dictionary":  # what read_parquet(dtype_backend="pyarrow") makes of a category
-        pa = pytest.importorskip("pyarrow")
         column = pd.Series(pd.arrays.ArrowExtensionArray(pa.array(small["g"])))
     else:
         column = text.astype(dtype)

@@ -127,6 +127,7 @@ def test_effective_sample_size(framing_fit):
     assert framing_fit.convergence.problems == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fixture", "arguments"), [("framing", FRAMING), ("jobs", JOBS)])
 def test_rho_prior_in_closed_pairs(request, fixture, arguments):
     """No divergences, ESS as at fixed rho, and the posterior of rho is its prior."""

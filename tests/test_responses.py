@@ -537,3 +537,9 @@ def test_prior_of_cutpoints(rich):
 def test_a_prior_of_a_parameter_of_another_family(rich):
     half = bm.Prior("HalfNormal", sigma=1)
     bad(rich, "'alpha'", "'outcome'", priors={"outcome": {"alpha": half}}, **of("poisson"))
+
+
+def test_prior_of_cutpoints_must_be_unbounded(rich):
+    half = bm.Prior("HalfNormal", sigma=1)
+    bad(rich, "'cutpoints'", "HalfNormal", "unbounded", priors={"outcome": {"cutpoints": half}},
+        **grade("ordered_logit"))  # fmt: skip

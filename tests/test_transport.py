@@ -83,7 +83,7 @@ STRUCTURES = {
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_unconstrain_inverts_constrain(jobs, name):
     model = quiet_model(ordered(jobs), **STRUCTURES[name])
-    start = compiled.log_density(model).start
+    start = compiled.start_point(model)
     points = start + np.random.default_rng(1).uniform(-1.0, 1.0, (2, 3, start.size))
     values = compiled.constrain(model, points)
     np.testing.assert_allclose(compiled.unconstrain(model, values), points, rtol=1e-9, atol=1e-9)
@@ -248,6 +248,7 @@ def test_rho_of_the_fit_need_not_be_zero_nor_fixed(jobs, binary_fit):
     assert_close(found.draws.sel(rho=0.5), at_half.effects().draws)
 
 
+@pytest.mark.slow
 def test_a_fit_with_a_prior_on_rho_is_refitted_once(binary_fit):
     """At the middle of the grid; the other values are carried from there."""
     few = {**SHORT, "draws": 150, "chains": 2}

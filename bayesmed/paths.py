@@ -1,0 +1,71 @@
+"""The table of coefficients, with the mediation paths named."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import pandas as pd
+import xarray as xr
+
+from bayesmed.family import EQUATIONS
+from bayesmed.summary import rounded, summarise
+
+
+def coefficient_table(
+    posterior: xr.Dataset,
+    about: Mapping[str, Any],
+    ci_prob: float,
+    ci_kind: Literal["eti", "hdi"],
+    round_to: Literal["auto"] | None,
+) -> pd.DataFrame:
+    """Summarise the coefficients; see :meth:`bayesmed.MediationFit.coefficients`."""
+    rows: dict[str, xr.DataArray] = {}
+    keys: list[tuple[str, str, str]] = []
+    for equation in EQUATIONS:
+        for key, label, values in _equation_rows(posterior, equation, about):
+            path = path_of(equation, label, about) if key == "coef" else ""
+            keys.append((equation, label, path))
+            rows[f"{equation} {key} {label}"] = values
+    if "rho" in posterior:
+        keys.append(("both", "rho", ""))
+        rows["rho"] = posterior["rho"]
+    table = summarise(rows, ci_prob, ci_kind)
+    table = rounded(table) if round_to == "auto" else table
+    table.insert(0, "path", [path for *_, path in keys])
+    table.index = pd.MultiIndex.from_tuples(
+        [(equation, term) for equation, term, _ in keys], names=["equation", "term"]
+    )
+    return table
+
+
+def _equation_rows(
+    posterior: xr.Dataset, equation: str, about: Mapping[str, Any]
+) -> Iterator[tuple[str, str, xr.DataArray]]:
+    """Coefficients, then parameters of an equation: kind, label and draws."""
+    vectors = (("coef", "term"), ("sigma_coef", "sigma_term"), ("cutpoints", "cutpoint"))
+    for key, dim in vectors:
+        if f"{equation}_{key}" in posterior:
+            values = posterior[f"{equation}_{key}"]
+            for label in values[f"{equation}_{dim}"].to_numpy():
+                shown = f"log sigma: {label}" if key == "sigma_coef" else str(label)
+                yield key, shown, values.sel({f"{equation}_{dim}": label}, drop=True)
+    for name in about["parameters"][equation]:
+        if f"{equation}_{name}" in posterior and posterior[f"{equation}_{name}"].ndim == 2:
+            yield "parameter", name, posterior[f"{equation}_{name}"]
+
+
+def path_of(equation: str, term: str, about: Mapping[str, Any]) -> str:
+    """Which mediation path a coefficient is: a, b, c' or b x c', or none."""
+
+    def holds(factor: str, variable: str) -> bool:
+        forms = (variable, f"C({variable})", f"log({variable})", f"np.log({variable})")
+        return factor.split("[")[0] in forms
+
+    roles = []
+    for factor in term.split(":"):
+        found = [role for role in ("treatment", "mediator") if holds(factor, about[role])]
+        roles.append(found[0] if found else "")
+    if equation == "mediator":
+        return "a" if roles == ["treatment"] else ""
+    if sorted(roles) == ["mediator", "treatment"]:
+        return "b x c'"
+    return {"mediator": "b", "treatment": "c'"}.get(roles[0], "") if len(roles) == 1 else ""

@@ -1,0 +1,90 @@
+"""What a user states beside the two formulas: regressions of sigma, and data columns."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from bayesmed.family import EQUATIONS, SCALES, Family
+from bayesmed.formula import Parsed, parse_scale
+from bayesmed.frame import Frame, clean
+from bayesmed.responses import Response, build_response, data_variables
+
+#: Of the mediator and of the outcome.
+Formulas = tuple[Parsed, Parsed]
+Scales = tuple[Parsed | None, Parsed | None]
+Families = tuple[Family, Family]
+Stated = tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]
+
+
+def parse_scales(
+    given: tuple[str | None, str | None], parsed: Formulas, families: Families, columns: list[str]
+) -> Scales:
+    """Read the formulas of log sigma.
+
+    Raises
+    ------
+    ValueError
+        If a family has no sigma, or a formula holds the mediator or the outcome.
+    """
+    both: list[Parsed | None] = []
+    for name, text, part, family in zip(SCALES, given, parsed, families, strict=True):
+        if text is None:
+            both.append(None)
+            continue
+        if family.scale != "sigma":
+            raise ValueError(
+                f"{name}={text!r}: the {family.name} family has no sigma that could have a regression "
+                "of its own."
+            )
+        own = parse_scale(text, part.response, columns, name)
+        refused = {parsed[0].response, parsed[1].response} & set(own.variables)
+        if refused:
+            raise ValueError(
+                f"{name}={text!r} holds {sorted(refused)}: sigma may depend on the treatment and on "
+                "covariates, but not on the mediator or the outcome."
+            )
+        both.append(own)
+    return both[0], both[1]
+
+
+def complete_rows(
+    given: pd.DataFrame, parsed: Formulas, scales: Scales, families: Families, stated: Stated
+) -> Frame:
+    """Keep the rows that are complete in every variable of the formulas and data mappings.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a data mapping cannot be used or names an unknown column.
+    """
+    used = [name for part in parsed for name in (part.response, *part.variables)]
+    used += [name for part in scales if part is not None for name in part.variables]
+    extra: list[str] = []
+    for equation, family, data in zip(EQUATIONS, families, stated, strict=True):
+        extra += data_variables(data, equation, family)
+    unknown = [name for name in extra if name not in given.columns]
+    if unknown:
+        raise ValueError(
+            f"{unknown} in mediator_data or outcome_data is not a column of the data; the columns are "
+            f"{list(given.columns)}."
+        )
+    limits = {
+        value
+        for key, value in (stated[1] or {}).items()
+        if key in ("lower", "upper") and isinstance(value, str)
+    }
+    return clean(given, [*used, *extra], set(extra) - set(used), limits - set(used))
+
+
+def observed_responses(
+    given: pd.DataFrame, frame: Frame, parsed: Formulas, families: Families, stated: Stated
+) -> tuple[Response, Response]:
+    """Check and code both responses; see :func:`bayesmed.responses.build_response`."""
+    built = []
+    for equation, part, family, data in zip(EQUATIONS, parsed, families, stated, strict=True):
+        column = given[part.response]
+        categorical = isinstance(column.dtype, pd.CategoricalDtype)
+        declared = column.cat.categories.tolist() if categorical else None
+        built.append(build_response(frame, part.response, family, data, equation, declared))
+    return built[0], built[1]
