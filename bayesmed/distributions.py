@@ -20,6 +20,7 @@ _LARGEST, _SMALLEST = 500.0, -25.0
 #: SciPy's quantiles of Student's t and of the beta distribution fail further out, at odds of
 #: 1e-89, and stay there; those of Poisson counts lose digits further out.
 _REACH, _POISSON_REACH = 20.0, 4.0
+_MOST_HALVINGS = 64
 
 # --- normal scores and densities ------------------------------------------------------------
 
@@ -75,7 +76,10 @@ def student_t_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
 
 
 def student_t_value(e: Any, eta: Any, parameters: Parameters) -> Any:
-    tail = sp.stdtrit(parameters["nu"], sp.ndtr(-np.minimum(np.abs(e), _REACH)))
+    nu, near = parameters["nu"], np.minimum(np.abs(e), _REACH)
+    # Further out than SciPy inverts, the power law of the tail.
+    further = np.exp((sp.log_ndtr(-near) - sp.log_ndtr(-np.abs(e))) / nu)
+    tail = sp.stdtrit(nu, sp.ndtr(-near)) * further
     return eta + parameters["sigma"] * np.where(e < 0.0, tail, -tail)
 
 
@@ -215,14 +219,16 @@ def poisson_value(e: Any, eta: Any, parameters: Parameters) -> Any:
     far = e > _POISSON_REACH
     if not far.any():
         return value
-    # SciPy takes upper quantiles from 1 - q. P(Y <= y) is a chi-squared tail.
-    e, rate = e[far], rate[far]
-    y = np.maximum(np.ceil(0.5 * sp.chdtriv(sp.ndtr(-e), 2.0 * rate) - 1.0), 0.0)
-    while (high := poisson_score(y - 1.0, np.log(rate), parameters) >= e).any():
-        y = y - high
-    while (low := poisson_score(y, np.log(rate), parameters) < e).any():
-        y = y + low
-    value[far] = y
+    # SciPy takes upper quantiles from 1 - q. Bisect between its last one and Bernstein's bound.
+    e, rate, low = e[far], rate[far], value[far] - 1.0
+    high = np.ceil(rate + (e + 1.0) * np.sqrt(rate) + (e + 1.0) ** 2)
+    for _ in range(_MOST_HALVINGS):
+        if not (high - low > 1.0).any():
+            break
+        middle = np.floor(0.5 * (low + high))
+        enough = poisson_score(middle, np.log(rate), parameters) >= e
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    value[far] = high
     return value
 
 

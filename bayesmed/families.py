@@ -126,7 +126,7 @@ LOGLOGISTIC = Family(
     takes=("event",),
     multiplicative=True,
     scale="sigma",
-    finite_mean=lambda parameters: parameters["sigma"] < 1.0,
+    tail=lambda parameters: parameters["sigma"],
     outcome_only=True,
 )
 

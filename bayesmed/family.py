@@ -86,8 +86,10 @@ class Family:
         ``exponential_moment(slope, eta, parameters)``: where :math:`E[\exp(slope\,M)]` is
         finite for a mediator of this family. None says that it always is, which nothing
         checks: a heavy-tailed family must give it.
-    finite_mean : callable or None
-        ``finite_mean(parameters)``: where the mean is finite. None where it always is.
+    tail : callable or None
+        ``tail(parameters)``: s where :math:`\log Q(\Phi(e))` grows as :math:`s e^2/2`. The mean is
+        finite where s < 1, and at rho > 0 a heavy tail of the mediator leaves less room. None
+        for a slower growth.
     scale : str or None
         The parameter that may have a regression of its own (log link).
     outcome_only : bool
@@ -119,7 +121,7 @@ class Family:
     multiplicative: bool = False
     conditional: Callable[[Any, Any, Any, Parameters], Any] | None = None
     exponential_moment: Callable[[Any, Any, Parameters], Any] | None = None
-    finite_mean: Callable[[Parameters], Any] | None = None
+    tail: Callable[[Parameters], Any] | None = None
     scale: str | None = None
     outcome_only: bool = False
 

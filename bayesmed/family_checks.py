@@ -209,7 +209,7 @@ def _each_score(family: Any, y: np.ndarray, eta: np.ndarray, parameters: Values)
 
 def _check_mean(family: Any, parameters: Values) -> None:
     told = np.broadcast_to(family.mean(_ETA, parameters), _ETA.shape)
-    if family.finite_mean is not None and not np.all(family.finite_mean(parameters)):
+    if family.tail is not None and not np.all(family.tail(parameters) < 1.0):
         return
     for eta, mean in zip(_ETA, told, strict=True):
         found, spread = _mean_of(family, float(eta), parameters)

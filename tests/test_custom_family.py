@@ -332,6 +332,6 @@ def test_a_parameter_that_may_be_negative(own_data):
 
 def test_a_mean_that_does_not_exist_is_not_checked():
     wrong = {"name": "own", "mean": lambda eta, parameters: eta}
-    check_family(replace(GUMBEL, **wrong, finite_mean=lambda parameters: parameters["sigma"] < 0.0))
-    here = replace(GUMBEL, **wrong, finite_mean=lambda parameters: parameters["sigma"] > 0.0)
+    check_family(replace(GUMBEL, **wrong, tail=lambda parameters: 1.0 + parameters["sigma"]))
+    here = replace(GUMBEL, **wrong, tail=lambda parameters: 0.0 * parameters["sigma"])
     refused(lambda: check_family(here), "mean(eta) is")

@@ -288,7 +288,7 @@ def test_extreme_values_are_still_responses(name, e):
 def test_mean_is_that_of_the_distribution(name, values):
     family, p = example(name, values)
     if name == "loglogistic" and p["sigma"] > 1.0:
-        return  # see test_finite_mean_is_where_the_integral_converges
+        return  # see test_tail_is_that_of_the_quantile_and_says_where_the_integral_converges
     truth = distribution(name, ETA, p) if family.kind != "ordered" else None
     if truth is None:
         chances = np.array([distribution(name, eta, p).pmf(support(family, p)) for eta in ETA])
@@ -374,12 +374,14 @@ def test_exponential_moment_is_where_the_integral_converges(name):
 @pytest.mark.parametrize(
     ("sigma", "converges"), [(0.2, True), (0.97, True), (1.03, False), (3.0, False)]
 )
-def test_finite_mean_is_where_the_integral_converges(sigma, converges):
+def test_tail_is_that_of_the_quantile_and_says_where_the_integral_converges(sigma, converges):
     family, p = FAMILIES["loglogistic"], {"sigma": sigma}
     log_integrand = lambda e: np.log(family.value(e, 0.0, p)) - 0.5 * e * e
     assert (log_integrand(20.0) < log_integrand(15.0)) == converges
-    assert bool(family.finite_mean(p)) == converges
-    assert [n for n, f in FAMILIES.items() if f.finite_mean is not None] == ["loglogistic"]
+    assert bool(family.tail(p) < 1.0) == converges
+    growth = np.log(family.value(30.0, 0.0, p)) / (0.5 * 30.0**2)
+    assert family.tail(p) == pytest.approx(growth, rel=0.02)
+    assert [n for n, f in FAMILIES.items() if f.tail is not None] == ["loglogistic"]
 
 
 OUTSIDE = {

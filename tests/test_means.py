@@ -491,6 +491,38 @@ def test_an_outcome_without_a_mean_is_an_error():
         cells_of(("gaussian", "loglogistic"), rows, draws)
 
 
+@pytest.mark.parametrize(("mediator", "rate"), [("gamma", 1.0), ("negative_binomial", 1.0)])
+def test_two_tails_that_act_together_make_an_infinite_mean(mediator, rate):
+    """u = 0.5 and s = 0.7 at rho = 0.8: (1 - k^2 u)(1 - k^2 s) = 0.613 < rho^2, though both < 1."""
+    rows, draws = rows_and_draws((mediator, "loglogistic"), 0.8, size=2)
+    draws.mediator_coef[:] = 0.0  # a mean of one
+    name, value = {"gamma": ("shape", rate), "negative_binomial": ("alpha", np.expm1(rate))}[
+        mediator
+    ]
+    draws.mediator_parameters[name][:] = value
+    draws.outcome_parameters["sigma"][:] = 0.7
+    draws.outcome_coef[:, 3:] = [0.5, 0.0]
+    with pytest.raises(ArithmeticError, match=r"infinite in 100.0% of the draws"):
+        cells_of((mediator, "loglogistic"), rows, draws)
+    draws.outcome_coef[:, 3] = 0.2  # u = 0.2: 0.694 > 0.64
+    assert np.isfinite(cells_of((mediator, "loglogistic"), rows, draws)).all()
+
+
+@pytest.mark.parametrize(("nu", "power"), [(2.5, 3), (3.5, 4)])
+def test_a_moment_that_a_student_t_mediator_lacks_is_an_error(nu, power):
+    pair = ("student_t", "gaussian")
+    rows, draws = rows_and_draws(pair, 0.0, size=2)
+    draws.mediator_parameters["nu"][:] = nu
+    at_zero, slope = rows.base, rows.slope
+
+    def rows_at(arm, m, part=slice(None)):
+        return at_zero[arm][part][:, None, :] + m[:, None] ** power * slope[arm][part][:, None, :]
+
+    functions = Counterfactuals(rows.mediator, None, None, rows_at)
+    with pytest.raises(ArithmeticError, match="infinite"):
+        cells_of(pair, functions, draws)
+
+
 @pytest.mark.parametrize("outcome", ["gaussian", "gamma"])
 def test_a_function_with_too_heavy_a_tail_is_an_error(outcome):
     pair = ("student_t", outcome)
@@ -509,7 +541,7 @@ def test_a_family_of_a_users_own_needs_no_flags():
     bare = {
         name: replace(
             FAMILIES[name], name=f"my {name}", additive=False, multiplicative=False, latent=None,
-            conditional=None, exponential_moment=None, finite_mean=None,
+            conditional=None, exponential_moment=None, tail=None,
         )
         for name in ("gaussian", "gamma", "probit", "poisson")
     }  # fmt: skip
