@@ -5,6 +5,7 @@ from bayesmed.effects import Effects
 from bayesmed.families import FAMILIES
 from bayesmed.family import Family
 from bayesmed.fitting import MediationFit, fit
+from bayesmed.functionals import Functional, probability, quantile, restricted_mean, survival
 from bayesmed.model import IdentificationWarning, MediationModel
 from bayesmed.priors import Prior
 from bayesmed.sensitivity import Sensitivity
@@ -17,6 +18,7 @@ __all__ = [
     "FAMILIES",
     "Effects",
     "Family",
+    "Functional",
     "IdentificationWarning",
     "MediationFit",
     "MediationModel",
@@ -25,5 +27,9 @@ __all__ = [
     "fit",
     "load",
     "load_data",
+    "probability",
+    "quantile",
+    "restricted_mean",
     "simulate",
+    "survival",
 ]

@@ -18,6 +18,7 @@ def over_blocks[R](
     rows: int,
     held: int,
     bootstrap: int | None,
+    weights: np.ndarray | None = None,
 ) -> list[R]:
     """Apply a function to blocks of draws.
 
@@ -32,6 +33,8 @@ def over_blocks[R](
         Numbers that the function holds for each draw, beside some for each row.
     bootstrap : int or None
         Seed of the Bayesian bootstrap.
+    weights : numpy.ndarray, optional
+        Of the rows, summing to one, shape (obs,); equal where None.
 
     Returns
     -------
@@ -43,12 +46,14 @@ def over_blocks[R](
 
     def run(start: int, first: R | None) -> R:
         block = draws.block(slice(start, start + size))
-        weights = 1.0 / rows
+        own: np.ndarray | float = 1.0 / rows if weights is None else weights[:, None]
+        if bootstrap is not None:
+            share = dirichlet(bootstrap, start, len(block), rows)
+            own = share if weights is None else share * weights[:, None]
+            own = own / np.sum(own, axis=0)
         # Overflow and 0/0 are looked for in the results.
         with np.errstate(all="ignore"):
-            if bootstrap is None:
-                return function(block, weights, first)
-            return function(block, dirichlet(bootstrap, start, len(block), rows), first)
+            return function(block, own, first)
 
     first = run(0, None)
     if len(starts) == 1:

@@ -34,6 +34,11 @@ def describe(model: MediationModel) -> dict[str, Any]:
         "outcome": model.designs[1].parsed.response,
         "treatment": model.treatment,
         "contrast": str(model.contrast),
+        "categories": {
+            e: list(response.levels)
+            for e, response in zip(EQUATIONS, model.responses, strict=True)
+            if response.levels
+        },
         "levels": [str(model.contrast.control), str(model.contrast.treated)],
         "families": [family.name for family in model.families],
         "own_families": [f.name for f in model.families if f is not FAMILIES.get(f.name)],

@@ -6,7 +6,8 @@ call only; one that was read from a file is never evaluated.
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -133,6 +134,8 @@ class Counterfactuals:
     mediator_columns, outcome_columns : dict of str to numpy.ndarray
         Data that the families need: ``trials`` of shape (obs,), ``scores`` of shape
         (category,).
+    weights : numpy.ndarray or None
+        Of the rows in every average, summing to one, shape (obs,); equal where None.
     """
 
     mediator: np.ndarray
@@ -148,6 +151,42 @@ class Counterfactuals:
     outcome_sigma: np.ndarray | None = None
     mediator_columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     outcome_columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    weights: np.ndarray | None = None
+
+    def take(self, index: np.ndarray) -> "Counterfactuals":
+        """Some of the rows, by position; weights are scaled to sum to one."""
+        by_row = {"mediator": 1, "base": 1, "slope": 1, "by_level": 2, "mediator_offset": 0,
+                  "outcome_offset": 0, "mediator_sigma": 1, "outcome_sigma": 1, "weights": 0}  # fmt: skip
+        found: dict[str, Any] = {}
+        for name, axis in by_row.items():
+            values = getattr(self, name)
+            found[name] = None if values is None else np.take(values, index, axis=axis)
+        if self.weights is not None:
+            found["weights"] = found["weights"] / found["weights"].sum()
+        for name in ("mediator_columns", "outcome_columns"):
+            columns = getattr(self, name)
+            found[name] = {
+                key: value if key == "scores" else value[index] for key, value in columns.items()
+            }
+        if self.rows_at is not None:
+            found["rows_at"] = partial(_rows_of, self.rows_at, index)
+        return replace(self, **found)
+
+    def mean(self, values: np.ndarray) -> np.ndarray:
+        """Weighted mean over rows, along axis 0; a single row stands for all."""
+        if self.weights is None or len(values) == 1:
+            return values.mean(axis=0)
+        return np.tensordot(self.weights, values, axes=1)
+
+
+def _rows_of(
+    rows_at: Callable[..., np.ndarray],
+    index: np.ndarray,
+    arm: int,
+    m: np.ndarray,
+    part: slice = slice(None),
+) -> np.ndarray:
+    return rows_at(arm, m, index[part])
 
 
 def build_design(

@@ -1,5 +1,6 @@
 """Causal effects: contrasts of counterfactual means, draw by draw, and their summary."""
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,17 +11,18 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.design import Counterfactuals
+from bayesmed.estimands import ARMS, Estimand, null_value
+from bayesmed.estimands import contrasts as contrasts
 from bayesmed.families import FAMILIES
 from bayesmed.family import Family
-from bayesmed.potential import Draws, cell_means
+from bayesmed.functionals import MEAN, Target, target_of
+from bayesmed.potential import Draws
 from bayesmed.summary import rounded, summarise
-from bayesmed.thinning import thinning
+from bayesmed.views import Asked, View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ARMS = ("control", "treated")
-ARMS_AND_AVERAGE = (*ARMS, "average")
 #: Between these values of P(total > 0) the sign of the total is called uncertain.
 UNCERTAIN = (0.025, 0.975)
 
@@ -68,6 +70,8 @@ def potential_outcomes(
     rows: Counterfactuals,
     shape: tuple[int, int],
     bootstrap: int | None = None,
+    target: Target | None = None,
+    m: float | None = None,
 ) -> xr.DataArray:
     """Counterfactual means with labels.
 
@@ -76,102 +80,60 @@ def potential_outcomes(
     draws : Draws
     families : tuple of Family
     rows : Counterfactuals
+        With the weights of the average, where there are any.
     shape : tuple of int
         Numbers of chains and draws.
     bootstrap : int, optional
         Seed of the Bayesian bootstrap of the rows.
+    target : Target, optional
+        What of the outcome is averaged (:func:`bayesmed.functionals.target_of`); its mean where
+        None.
+    m : float, optional
+        A value at which the mediator is set as well.
 
     Returns
     -------
     xarray.DataArray
-        E[Y(t, M(t'))] with dims (arm, mediator_arm, chain, draw), on the scale of the
-        response. Where integrals within integrals would take more than some minutes, every
-        k-th draw of each chain; k is the attribute ``every``.
+        E[g(Y(t, M(t')))] with dims (arm, mediator_arm, chain, draw), on the scale of the
+        response; with m a third mediator arm, "fixed". Where integrals within integrals would
+        take more than some minutes, every k-th draw of each chain; k is the attribute ``every``.
     """
-    every = thinning(families, rows, draws)
+    view = View(families, rows, target or target_of(MEAN, families[1]), m)
+    return means_of(Asked((view,), {}, "difference", 1.0, {}), draws, shape, bootstrap)
+
+
+def means_of(
+    asked: Asked, draws: Draws, shape: tuple[int, int], bootstrap: int | None = None
+) -> xr.DataArray:
+    """Counterfactual means of all views of a question; see :func:`potential_outcomes`."""
+    every = max(view.every(draws) for view in asked.views)
     kept = np.arange(len(draws)).reshape(shape)[:, ::every]
     used = draws if every == 1 else draws.block(kept.ravel())
-    values = cell_means(used, families, rows, bootstrap)
-    po = label_cells(values.reshape(2, 2, *kept.shape))
+    po = asked.label(asked.cells(used, bootstrap), (kept.shape[0], kept.shape[1]))
     return po.assign_coords(draw=kept[0]).assign_attrs(every=every)
-
-
-def label_cells(values: np.ndarray, **leading: Any) -> xr.DataArray:
-    """Name the axes of counterfactual means, (..., arm, mediator_arm, chain, draw)."""
-    dims = (*leading, "arm", "mediator_arm", "chain", "draw")
-    coords = {
-        **leading,
-        "arm": list(ARMS),
-        "mediator_arm": list(ARMS),
-        "chain": np.arange(values.shape[-2]),
-        "draw": np.arange(values.shape[-1]),
-    }
-    return xr.DataArray(values, dims=dims, coords=coords, name="po")
-
-
-def contrasts(po: xr.DataArray) -> xr.Dataset:
-    r"""Mediation effects as contrasts of counterfactual means.
-
-    .. math::
-
-        ACME(t) &= \mu(t, 1) - \mu(t, 0) \\
-        ADE(t) &= \mu(1, t) - \mu(0, t) \\
-        total &= \mu(1, 1) - \mu(0, 0)
-
-    The average is the mean of the two arms; the proportion mediated is ACME / total, draw
-    by draw.
-
-    Parameters
-    ----------
-    po : xarray.DataArray
-        Dims (..., arm, mediator_arm, chain, draw).
-
-    Returns
-    -------
-    xarray.Dataset
-        ``acme(arm)``, ``ade(arm)``, ``total`` and ``prop_mediated(arm)``, with arm one of
-        control, treated, average.
-
-    References
-    ----------
-    Imai, K., Keele, L., & Tingley, D. (2010). Psychological Methods, 15(4), 309-334,
-    equations 2 to 5.
-    """
-    acme = po.sel(mediator_arm="treated", drop=True) - po.sel(mediator_arm="control", drop=True)
-    ade = (po.sel(arm="treated", drop=True) - po.sel(arm="control", drop=True)).rename(
-        mediator_arm="arm"
-    )
-    total = po.sel(arm="treated", mediator_arm="treated", drop=True) - po.sel(
-        arm="control", mediator_arm="control", drop=True
-    )
-    acme, ade = _with_average(acme), _with_average(ade)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = acme / total
-    return xr.Dataset({"acme": acme, "ade": ade, "total": total, "prop_mediated": share})
-
-
-def _with_average(effect: xr.DataArray) -> xr.DataArray:
-    average = effect.mean("arm").expand_dims(arm=["average"])
-    order = effect.dims
-    return xr.concat([effect, average], dim="arm").transpose(*order)
 
 
 @dataclass(frozen=True)
 class Effects:
-    """Draws of the effects of one contrast, and their summary.
+    """Draws of the effects of one or more contrasts, and their summary.
 
     Attributes
     ----------
     draws : xarray.Dataset
         ``acme(arm, chain, draw)``, ``ade(arm, chain, draw)``, ``total(chain, draw)`` and
-        ``prop_mediated(arm, chain, draw)``; the attribute ``bayesmed`` holds, as one JSON
-        string, what a table or report says about them.
+        ``prop_mediated(arm, chain, draw)``; with ``m=`` also ``cde``, ``int_ref``, ``int_med``,
+        ``pnie`` and the ``share_`` of each. Leading dimensions ``contrast``, ``by``,
+        ``category`` and ``m`` where several were asked for. The attribute ``bayesmed`` holds,
+        as one JSON string, what a table or report says about them.
     tree : xarray.DataTree or None
         Only of prior predictive effects: the groups ``prior`` and ``prior_predictive``.
+    po : xarray.DataArray or None
+        The counterfactual means, dims (..., arm, mediator_arm, chain, draw).
     """
 
     draws: xr.Dataset
     tree: xr.DataTree | None = None
+    po: xr.DataArray | None = None
 
     @property
     def about(self) -> dict[str, Any]:
@@ -201,9 +163,10 @@ class Effects:
         Returns
         -------
         pandas.DataFrame
-            Rows in the order of R's table; columns median, interval ends, ``P(>0)``, mcse
-            (of the median), ess_bulk, ess_tail, r_hat. Effects on the scale of the
-            response; the proportion mediated is a ratio.
+            Rows in the order of R's table, under one index level for each leading dimension;
+            columns median, interval ends, ``P(>0)`` (of ratios ``P(>1)``), mcse (of the
+            median), ess_bulk, ess_tail, r_hat. Effects on the scale of the response; the
+            proportion mediated is a ratio.
         """
         return summary_table(self.draws, ci_prob, ci_kind, names, round_to)
 
@@ -216,13 +179,116 @@ class Effects:
         """ACME(treated) - ACME(control), with its probability of being positive.
 
         It is also ADE(treated) - ADE(control); R's ``test.TMint`` asks the same. Draws are
-        paired.
+        paired. Of ratios it is their quotient.
         """
-        acme = self.draws["acme"]
-        gap = acme.sel(arm="treated", drop=True) - acme.sel(arm="control", drop=True)
-        rows = {"ACME (treated) - ACME (control)": gap}
+        acme, ratio = self.draws["acme"], self._null == 1.0
+        ends = [acme.sel(arm=arm, drop=True) for arm in ("treated", "control")]
+        sign = "/" if ratio else "-"
+        gap = ends[0] / ends[1] if ratio else ends[0] - ends[1]
+        rows = _by_label({f"ACME (treated) {sign} ACME (control)": gap})
+        table = summarise(rows, ci_prob, ci_kind, self._null)
+        return rounded(table) if round_to == "auto" else table
+
+    def four_way(
+        self,
+        ci_prob: float = 0.95,
+        ci_kind: Literal["eti", "hdi"] = "eti",
+        round_to: Literal["auto"] | None = "auto",
+    ) -> pd.DataFrame:
+        """Table of the four components of the total effect and of the share of each.
+
+        Raises
+        ------
+        ValueError
+            If no value of the mediator was given (``m=``), or the effects are odds ratios.
+
+        References
+        ----------
+        VanderWeele, T. J. (2014). A unification of mediation and interaction. Epidemiology,
+        25(5), 749-761.
+        """
+        if "int_ref" not in self.draws:
+            raise ValueError(
+                "The four-way decomposition needs a value of the mediator at which the controlled "
+                "direct effect is taken, and differences or ratios: fit.effects(m=...)."
+            )
+        cde = "excess_cde" if "excess_cde" in self.draws else "cde"
+        parts = {n: self.draws[n] for n in (cde, "int_ref", "int_med", "pnie")}
+        parts["total"] = sum(parts.values())  # type: ignore[assignment]
+        rows = _by_label({_FOUR_WAY[name]: values for name, values in parts.items()})
+        shares = {f"Share of {_FOUR_WAY[n]}": self.draws[f"share_{n}"] for n in _PARTS}
+        table = summarise({**rows, **_by_label(shares)}, ci_prob, ci_kind)
+        return rounded(table) if round_to == "auto" else table
+
+    def differences(self, dim: str | None = None) -> "Effects":
+        """All paired differences of effects between the labels of a dimension.
+
+        Parameters
+        ----------
+        dim : {"by", "contrast", "category", "m"}, optional
+            May be left out where there is one. The first of each pair is subtracted from the
+            second; of ratios it is their quotient.
+
+        Returns
+        -------
+        Effects
+            With labels such as "old - young" along the dimension, and no proportion mediated.
+
+        Raises
+        ------
+        ValueError
+            If the effects have no such dimension.
+        """
+        own = [d for d in self.draws["total"].dims if d not in ("rho", "chain", "draw")]
+        if dim is None and len(own) == 1:
+            dim = str(own[0])
+        if dim not in own:
+            raise ValueError(f"dim={dim!r}; these effects have the dimensions {own}.")
+        ratio, sign = self._null == 1.0, "/" if self._null == 1.0 else "-"
+        kept = self.draws[[n for n in ("acme", "ade", "total", "cde") if n in self.draws]]
+        parts, labels = [], []
+        for first, second in itertools.combinations(kept[dim].to_numpy().tolist(), 2):
+            a, b = kept.sel({dim: second}, drop=True), kept.sel({dim: first}, drop=True)
+            parts.append(a / b if ratio else a - b)
+            labels.append(f"{second} {sign} {first}")
+        gap = xr.concat(parts, dim=pd.Index(labels, name=dim))
+        gap.attrs["bayesmed"] = json.dumps({**self.about, "difference": True})
+        return Effects(gap)
+
+    def custom(
+        self,
+        ci_prob: float = 0.95,
+        ci_kind: Literal["eti", "hdi"] = "eti",
+        round_to: Literal["auto"] | None = "auto",
+        **estimands: Estimand,
+    ) -> pd.DataFrame:
+        """Table of contrasts of one's own.
+
+        Parameters
+        ----------
+        ci_prob, ci_kind, round_to
+            As in :meth:`summary`.
+        **estimands : callable
+            By row name: functions of the counterfactual means :attr:`po`, of dims
+            (..., arm, mediator_arm, chain, draw), to draws of dims (..., chain, draw).
+
+        Raises
+        ------
+        ValueError
+            If these effects are differences of others and so have no counterfactual means.
+        """
+        if self.po is None:
+            raise ValueError(
+                "Differences of effects keep no counterfactual means; call custom() on effects "
+                "that come straight from a fit."
+            )
+        rows = _by_label({name: own(self.po) for name, own in estimands.items()})
         table = summarise(rows, ci_prob, ci_kind)
         return rounded(table) if round_to == "auto" else table
+
+    @property
+    def _null(self) -> float:
+        return null_value(self.about.get("scale", "difference"))
 
     def plot(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
         """Forest plot with 50% and 95% intervals; see :func:`bayesmed.plots.plot_effects`."""
@@ -238,7 +304,8 @@ class Effects:
         Raises
         ------
         ValueError
-            If the two do not come from the same fit, whose draws pair.
+            If the two do not come from the same fit, whose draws pair, or are ratios or
+            functionals of different kinds.
         """
         if not isinstance(other, Effects):
             return NotImplemented
@@ -248,7 +315,16 @@ class Effects:
                 "Effects can be subtracted only where their draws are paired; these come from "
                 "two fits."
             )
-        gap = self.draws.drop_vars("prop_mediated") - other.draws.drop_vars("prop_mediated")
+        scales = [about.get("scale", "difference") for about in (mine, theirs)]
+        if scales[0] != scales[1] or mine.get("of") != theirs.get("of"):
+            raise ValueError(
+                "Only effects of the same functional on the same scale can be subtracted; these are "
+                f"{mine.get('of')!r} ({scales[0]}) and {theirs.get('of')!r} ({scales[1]})."
+            )
+        if self._null == 1.0:
+            raise ValueError("Ratios are not subtracted; ask for scale='difference'.")
+        names = [n for n in ("acme", "ade", "total", "cde") if n in self.draws and n in other.draws]
+        gap = self.draws[names] - other.draws[names]
         about = {**mine, "at": f"{_setting(mine)} minus {_setting(theirs)}", "difference": True}
         gap.attrs["bayesmed"] = json.dumps(about)
         return Effects(gap)
@@ -262,12 +338,19 @@ class Effects:
 
     def _flags(self) -> list[str]:
         """A word of caution where the proportion mediated divides by a total near zero."""
-        positive = float((self.draws["total"] > 0).mean())
-        if "prop_mediated" not in self.draws or not UNCERTAIN[0] < positive < UNCERTAIN[1]:
+        if "prop_mediated" not in self.draws:
             return []
+        positive = (self.draws["total"] > self._null).mean(("chain", "draw"))
+        unsure = [float(p) for p in np.ravel(positive) if UNCERTAIN[0] < p < UNCERTAIN[1]]
+        if not unsure:
+            return []
+        sign = f"> {self._null:g}"
+        shown = f"P(total {sign}) = {unsure[0]:.3f}" + (
+            f", and {len(unsure) - 1} more" if len(unsure) > 1 else ""
+        )
         return [
-            f"The sign of the total effect is uncertain (P(total > 0) = {positive:.3f}): the "
-            "proportion mediated is hard to interpret."
+            f"The sign of the total effect is uncertain ({shown}): the proportion mediated is hard "
+            "to interpret."
         ]
 
 
@@ -276,25 +359,49 @@ def _setting(about: Mapping[str, Any]) -> str:
 
 
 def effects_about(
-    about: Mapping[str, Any], at: Mapping[str, Any] | None, average: str
+    about: Mapping[str, Any],
+    at: Mapping[str, Any] | None,
+    average: str,
+    said: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Attributes of an effects Dataset."""
+    own = dict(said or {})
     setting = ", ".join(f"{name} = {value}" for name, value in (at or {}).items())
     averaged = {
         "sample": "averaged over the observed rows",
         "population": "averaged over a Bayesian bootstrap of the rows",
     }[average]
-    return {**about, "at": setting, "averaged": averaged, "difference": False}
+    if own.get("on"):
+        averaged += f" {own['on']}"
+    if own.get("weights"):
+        averaged += f", weighted by {own['weights']}"
+    if own.get("by"):
+        averaged += f", for each {own['by']}"
+    return {**about, **own, "at": setting, "averaged": averaged, "difference": False}
+
+
+_SCALE_WORDS = {
+    "ratio": "; as ratios", "odds_ratio": "; as odds ratios",
+    "standardised": "; in standard deviations of the outcome",
+}  # fmt: skip
 
 
 def headline(about: Mapping[str, Any]) -> str:
     """One line that says what a table of effects is of."""
     kind = "Differences of mediation effects" if about.get("difference") else "Mediation effects"
     where = f", at {about['at']}" if about["at"] else ""
+    plain = about.get("functional", "mean") == "mean"
+    of = about["outcome"] if plain else f"the {about['of']}"
+    fixed = (
+        f"; controlled direct effect at {about['mediator']} = {about['m']}"
+        if about.get("m")
+        else ""
+    )
     return (
-        f"{kind} of {about['contrast']} on {about['outcome']} through {about['mediator']}; "
+        f"{kind} of {about['contrast']} on {of} through {about['mediator']}; "
         f"{about['families'][0]} mediator, {about['families'][1]} outcome; rho {about['rho']}; "
-        f"{about['averaged']}{where}{_thinned(about)}."
+        f"{about['averaged']}{where}{_SCALE_WORDS.get(about.get('scale', ''), '')}{fixed}"
+        f"{_thinned(about)}."
     )
 
 
@@ -303,6 +410,11 @@ def _thinned(about: Mapping[str, Any]) -> str:
     return f"; computed at one draw in {every}, since all would take too long" if every > 1 else ""
 
 
+_PARTS = ("cde", "int_ref", "int_med", "pnie")
+_FOUR_WAY = {
+    "cde": "CDE(m)", "excess_cde": "CDE(m)", "int_ref": "INTref(m)", "int_med": "INTmed",
+    "pnie": "PNIE", "total": "Sum",
+}  # fmt: skip
 _R_NAMES = {"acme": "ACME", "ade": "ADE", "prop_mediated": "Prop. mediated"}
 _EPI_NAMES = {
     ("acme", "control"): "PNIE",
@@ -312,8 +424,10 @@ _EPI_NAMES = {
 }
 
 
-def effect_rows(draws: xr.Dataset, names: Literal["r", "epi"] = "r") -> dict[str, xr.DataArray]:
+def effect_rows(draws: xr.Dataset, names: Literal["r", "epi"] = "r") -> dict[Any, xr.DataArray]:
     """Each effect by its row name, in the order R users know.
+
+    With leading dimensions the keys are tuples of their labels and the row name.
 
     Raises
     ------
@@ -339,7 +453,23 @@ def effect_rows(draws: xr.Dataset, names: Literal["r", "epi"] = "r") -> dict[str
         add("prop_mediated", arm)
     for variable in ("acme", "ade", "prop_mediated"):
         add(variable, "average")
-    return rows
+    if "cde" in draws:
+        rows["CDE (m)"] = draws["cde"]
+    return _by_label(rows)
+
+
+def _by_label(rows: Mapping[str, xr.DataArray]) -> dict[Any, xr.DataArray]:
+    """Rows with leading dimensions taken apart, label by label."""
+    first = next(iter(rows.values()))
+    leading = [str(d) for d in first.dims if d not in ("chain", "draw")]
+    if not leading:
+        return dict(rows)
+    labels = [first[d].to_numpy().tolist() for d in leading]
+    return {
+        (*at, name): values.sel(dict(zip(leading, at, strict=True)), drop=True)
+        for at in itertools.product(*labels)
+        for name, values in rows.items()
+    }
 
 
 def summary_table(
@@ -350,8 +480,11 @@ def summary_table(
     round_to: Literal["auto"] | None,
 ) -> pd.DataFrame:
     """Summarise the effects of one Dataset; see :meth:`Effects.summary`."""
-    table = summarise(effect_rows(draws, names), ci_prob, ci_kind)
-    table.index.name = json.loads(draws.attrs["bayesmed"])["contrast"]
+    about = json.loads(draws.attrs["bayesmed"])
+    null = null_value(about.get("scale", "difference"))
+    table = summarise(effect_rows(draws, names), ci_prob, ci_kind, null)
+    leading = [str(d) for d in draws["total"].dims if d not in ("chain", "draw")]
+    table.index.names = [*leading, about["contrast"]]
     return rounded(table) if round_to == "auto" else table
 
 

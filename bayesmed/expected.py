@@ -53,7 +53,7 @@ def expected_rows(
     if layout.base is not None and layout.families[0].additive and bootstrap is None:
         return _by_moments(draws, layout)
     held = _TABLE if layout.functions is not None else 1
-    parts = over_blocks(partial(_block, layout), draws, layout.size, held, bootstrap)
+    parts = over_blocks(partial(_block, layout), draws, layout.size, held, bootstrap, rows.weights)
     return np.concatenate(parts, axis=2)
 
 
@@ -61,20 +61,27 @@ def _by_moments(draws: Draws, layout: Layout) -> np.ndarray:
     """Affine design, mean of M linear in its coefficients: cross moments suffice."""
     assert layout.base is not None and layout.slope is not None
     beta, offset = draws.mediator_coef, layout.offsets.get("mediator", np.zeros((1, 1)))
+    mean, weights = layout.rows.mean, layout.rows.weights
     return np.stack([
         np.stack([
-            base.mean(axis=0) + beta @ _cross(mediator, slope) + _cross(offset, slope)
+            mean(base) + beta @ _cross(mediator, slope, weights) + _cross(offset, slope, weights)
             for mediator in layout.mediator
         ])
         for base, slope in zip(layout.base, layout.slope, strict=True)
     ])  # fmt: skip
 
 
-def _cross(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Mean over rows of the products of columns; one row stands for all."""
+def _cross(left: np.ndarray, right: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Weighted mean over rows of the products of columns; one row stands for all."""
     if len(left) == len(right):
-        return left.T @ right / len(left)
-    return np.outer(left.mean(axis=0), right.mean(axis=0))
+        if weights is None or len(left) == 1:
+            return left.T @ right / len(left)
+        return left.T @ (weights[:, None] * right)
+    one, other = (
+        values.mean(axis=0) if weights is None or len(values) == 1 else weights @ values
+        for values in (left, right)
+    )
+    return np.outer(one, other)
 
 
 def _block(layout: Layout, draws: Draws, weights: Any, first: Any) -> np.ndarray:

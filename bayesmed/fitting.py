@@ -23,8 +23,9 @@ from bayesmed.effects import (
     draws_of,
     effects_about,
     families_of,
-    potential_outcomes,
+    means_of,
 )
+from bayesmed.estimands import Scale
 from bayesmed.family import EQUATIONS, Family
 from bayesmed.kept import constant_data, kept_counterfactuals, kept_map
 from bayesmed.likelihood import row_log_likelihood
@@ -33,6 +34,7 @@ from bayesmed.paths import coefficient_table
 from bayesmed.potential import Draws
 from bayesmed.priors import Prior
 from bayesmed.sampling import run_sampler, settle_seed, to_dataset
+from bayesmed.views import ask
 
 if TYPE_CHECKING:
     from bayesmed.sensitivity import Sensitivity
@@ -208,8 +210,18 @@ class MediationFit:
         self,
         at: Mapping[str, Any] | None = None,
         average: Literal["sample", "population"] = "sample",
+        *,
+        by: str | None = None,
+        on: Literal["all", "treated", "untreated"] = "all",
+        weights: str | None = None,
+        contrast: Any = None,
+        of: Any = "mean",
+        m: Any = None,
+        scale: Scale = "difference",
+        rho: Any = None,
+        random_seed: int | None = None,
     ) -> Effects:
-        """Posterior of the mediation effects.
+        r"""Posterior of the mediation effects.
 
         Parameters
         ----------
@@ -219,38 +231,121 @@ class MediationFit:
         average : {"sample", "population"}
             Over the observed rows, or over a Bayesian bootstrap of them, which adds the
             uncertainty about the population's covariates.
+        by : str, optional
+            A column, in the formulas or not: effects averaged over the rows of each of its
+            values, along the dimension ``by``. :meth:`Effects.differences` compares them.
+        on : {"all", "treated", "untreated"}
+            Whom to average over: those observed under the treated, or the control value.
+        weights : str, optional
+            A column of weights of the rows in the average, such as survey weights.
+        contrast : tuple, list of tuples or "pairwise", optional
+            (control, treated) instead of the model's own; several along the dimension
+            ``contrast``; all pairs of the treatment's values.
+        of : str or Functional
+            What of the outcome is averaged: "mean"; "categories" of an ordered one;
+            "log_time"; "observed" of a tobit one; :func:`bayesmed.probability`,
+            :func:`bayesmed.survival`, :func:`bayesmed.restricted_mean`,
+            :func:`bayesmed.quantile`.
+        m : number, level or list, optional
+            A value of the mediator, or several along the dimension ``m``: adds the controlled
+            direct effect and the four-way decomposition (:meth:`Effects.four_way`).
+        scale : {"difference", "ratio", "odds_ratio", "standardised"}
+            "standardised" divides by the outcome's sample standard deviation; where a numeric
+            treatment has more than two values, effects are those of one standard deviation of
+            it.
+        rho : float, Prior or RhoBenchmark, optional
+            In closed pairs with priors on the regression, the effects at another residual
+            correlation, or under a prior on it, from the draws at hand: the posterior of rho is
+            its prior.
+        random_seed : int, optional
+            Of the draws of rho; the fit's own by default.
 
         Returns
         -------
         Effects
-            On the scale of the response. Where the means need integrals within integrals for many
-            rows, at every k-th draw, as its headline says.
+            On the scale of the functional. Where the means need integrals within integrals for
+            many rows, at every k-th draw, as its headline says.
 
         Raises
         ------
-        ValueError
-            For a variable or level in ``at`` that does not exist, or an unknown average.
+        ValueError, TypeError
+            For a variable, level, group, functional or scale that does not exist or does not go
+            with the model; the message says what does.
 
         References
         ----------
         Imai, K., Keele, L., & Tingley, D. (2010). Psychological Methods, 15(4), 309-334.
 
         Rubin, D. B. (1981). The Bayesian bootstrap. Annals of Statistics, 9(1), 130-134.
+
+        VanderWeele, T. J. (2014). A unification of mediation and interaction. Epidemiology,
+        25(5), 749-761.
         """
         if average not in ("sample", "population"):
             raise ValueError(f"average={average!r}; choose 'sample' or 'population'.")
         about = self.about
         bootstrap = about["settings"]["random_seed"] if average == "population" else None
-        po = potential_outcomes(
-            self.draws, self.families, self.counterfactuals(at), self.shape, bootstrap
+        asked = ask(
+            self, at=at, by=by, on=on, weights=weights, contrast=contrast, of=of, m=m, scale=scale
         )
-        result = contrasts(po)
-        said = {**effects_about(about, at, average), "every": po.attrs["every"]}
+        draws = self.draws
+        if rho is not None:
+            from bayesmed.sweep import draws_under
+
+            draws, about["rho"] = draws_under(self, rho, random_seed)
+        po = means_of(asked, draws, self.shape, bootstrap)
+        result = contrasts(po, asked.scale, asked.unit)
+        said = {**effects_about(about, at, average, asked.said), "every": po.attrs["every"]}
         result.attrs["bayesmed"] = json.dumps(said)
-        return Effects(result)
+        return Effects(result, po=po)
+
+    def dose_response(self, values: Any = None, control: Any = None, **options: Any) -> Effects:
+        """Effects of moving a numeric treatment from one value to each of several.
+
+        Parameters
+        ----------
+        values : array-like of float, optional
+            Treated values; nine quantiles of the observed treatment by default.
+        control : float, optional
+            The value they are compared with; the model's own control by default.
+        **options
+            As in :meth:`effects`.
+
+        Returns
+        -------
+        Effects
+            Along the dimension ``dose``.
+
+        Raises
+        ------
+        ValueError
+            If the treatment is categorical, or a value lies outside the data.
+        """
+        model = self.require_model("A dose-response curve")
+        column = model.frame.data[model.treatment]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            raise ValueError(
+                f"{model.treatment!r} is categorical, without doses; use contrast='pairwise'."
+            )
+        start = model.contrast.control if control is None else control
+        if values is None:
+            values = np.quantile(column, np.linspace(0.05, 0.95, 9))
+        doses = [float(v) for v in np.unique(np.asarray(values, dtype=float)) if v != start]
+        found = self.effects(contrast=[(start, dose) for dose in doses], **options)
+        named = {"contrast": "dose"}
+        draws = found.draws.rename(named).assign_coords(dose=doses)
+        draws.attrs["bayesmed"] = json.dumps(
+            {**found.about, "contrast": f"{model.treatment}: {start} -> dose"}
+        )
+        assert found.po is not None
+        return Effects(draws, po=found.po.rename(named).assign_coords(dose=doses))
 
     def sensitivity(
-        self, rho: Any = None, progress: bool = True, at: Mapping[str, Any] | None = None
+        self,
+        rho: Any = None,
+        progress: bool = True,
+        at: Mapping[str, Any] | None = None,
+        **asked: Any,
     ) -> "Sensitivity":
         """Posterior of every effect as a function of the residual correlation.
 
@@ -262,6 +357,9 @@ class MediationFit:
             Show how far the curve is, where each value has to be computed apart.
         at : mapping, optional
             Covariates and the value every row gets, as in :meth:`effects`.
+        **asked
+            ``by``, ``on``, ``weights``, ``contrast``, ``of``, ``m`` and ``scale``, as in
+            :meth:`effects`.
 
         Returns
         -------
@@ -285,7 +383,7 @@ class MediationFit:
         """
         from bayesmed.sweep import sweep
 
-        return sweep(self, rho, progress, at)
+        return sweep(self, rho, progress, at, ask(self, at=at, **asked))
 
     def coefficients(
         self,
@@ -405,7 +503,7 @@ def fit(data: Any, **arguments: Any) -> MediationFit:
     own = {
         "mediator", "outcome", "treatment", "control", "treated", "mediator_family",
         "outcome_family", "rho", "priors", "priors_on", "mediator_data", "outcome_data",
-        "mediator_sigma", "outcome_sigma",
+        "mediator_sigma", "outcome_sigma", "weights",
     }  # fmt: skip
     model = MediationModel(data, **{k: v for k, v in arguments.items() if k in own})
     return model.fit(**{k: v for k, v in arguments.items() if k not in own})

@@ -1,7 +1,7 @@
 """The data as a user has them become one clean pandas frame and a treatment contrast."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import narwhals as nw
@@ -39,6 +39,8 @@ class Frame:
         What was done to the data that a user should know.
     kept : numpy.ndarray
         Positions of the rows in the data as given, counted from 0.
+    others : pandas.DataFrame
+        The complete rows of the columns that the model does not use, as given.
     """
 
     data: pd.DataFrame
@@ -46,6 +48,29 @@ class Frame:
     missing: dict[str, int]
     notes: tuple[str, ...]
     kept: np.ndarray
+    others: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+
+    def column(self, name: str, purpose: str) -> pd.Series:
+        """A column of the data, whether the model uses it or not.
+
+        Raises
+        ------
+        ValueError
+            If there is none, or it has missing values in the complete rows.
+        """
+        if name in self.data.columns:
+            return self.data[name]
+        if name not in self.others.columns:
+            known = [*self.data.columns, *self.others.columns]
+            raise ValueError(f"{purpose}={name!r} is not a column of the data; they are {known}.")
+        found = _normalise(self.others[name])
+        missing = int(found.isna().sum())
+        if missing:
+            raise ValueError(
+                f"{purpose}={name!r} has {missing} missing value(s) in the {len(found)} complete "
+                "rows; fill them in, or drop these rows before the fit."
+            )
+        return found
 
 
 def to_pandas(data: Any) -> pd.DataFrame:
@@ -126,7 +151,8 @@ def clean(
     free, unlimited = set(constant), set(infinite)
     for name in names:
         _refuse_infinite_or_constant(complete[name], name in free, name in unlimited)
-    return Frame(complete, len(frame), missing, tuple(notes), kept)
+    others = data.drop(columns=names).iloc[kept].reset_index(drop=True)
+    return Frame(complete, len(frame), missing, tuple(notes), kept, others)
 
 
 def _normalise(column: pd.Series) -> pd.Series:

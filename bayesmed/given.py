@@ -312,6 +312,8 @@ def given_interval(
         return lambda eta, low, high: np.exp(
             eta + half + log_ndtr_difference(low - shift, high - shift)
         )
+    if family.conditional is not None and not family.additive:
+        return lambda eta, low, high: _conditional_within(family, eta, low, high, rho, parameters)
     if family.multiplicative:
         zero = np.zeros((1, len(rho)))
         unit = outcome_rule(family, zero, rho, parameters)
@@ -334,16 +336,30 @@ def _rectangles(
     return total
 
 
+def _conditional_within(
+    family: Family, eta: Any, low: Any, high: Any, rho: np.ndarray, parameters: Parameters
+) -> np.ndarray:
+    """The integral of C over the interval, where C has a closed form."""
+    assert family.conditional is not None
+    given, k = family.conditional, spread(rho)
+    return _within(lambda e: given(e, eta, rho, parameters), low, high, k)
+
+
+def _within(given: Callable[[Any], np.ndarray], low: Any, high: Any, k: np.ndarray) -> np.ndarray:
+    """The integral of a function of the score against the normal density, over an interval."""
+    low, high = np.clip(low, -REACH, REACH), np.clip(high, -REACH, REACH)
+    panels = int(np.ceil((high - low).max() / (2.0 * k.min())))
+    total = np.zeros(1)
+    for node, weight in zip(*composite(np.linspace(0.0, 1.0, max(panels, 1) + 1), 8), strict=True):
+        e = low + node * (high - low)
+        total = total + weight * (high - low) * np.exp(-0.5 * e * e) / _SQRT_2PI * given(e)
+    return total
+
+
 def _count_within(
     family: Family, eta: Any, low: Any, high: Any, rho: np.ndarray, parameters: Parameters
 ) -> np.ndarray:
     """The integral of C over the interval: a count's rectangles, all of its thresholds at once."""
     k = spread(rho)
-    low, high = np.clip(low, -REACH, REACH), np.clip(high, -REACH, REACH)
-    panels = int(np.ceil((high - low).max() / (2.0 * k.min())))
-    ladder, total = step_ladder(family, eta, parameters, k), np.zeros(1)
-    for node, weight in zip(*composite(np.linspace(0.0, 1.0, max(panels, 1) + 1), 8), strict=True):
-        e = low + node * (high - low)
-        density = np.exp(-0.5 * e * e) / _SQRT_2PI
-        total = total + weight * (high - low) * density * ladder.mean(e, rho, k)
-    return total
+    ladder = step_ladder(family, eta, parameters, k)
+    return _within(lambda e: ladder.mean(e, rho, k), low, high, k)

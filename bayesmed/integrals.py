@@ -12,12 +12,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
 
 from bayesmed.counts import count_mean
 from bayesmed.family import Family, Parameters
 from bayesmed.functions import MediatorFunctions
-from bayesmed.given import given_interval, spread, steps
+from bayesmed.given import given_interval, spread
 from bayesmed.quadrature import Integrand, Rule, broken_rule, score_mean, score_rule
 from bayesmed.tables import given_score
 
@@ -155,8 +154,7 @@ def has_closed(pair: Pair) -> bool:
     """Whether the mediator is Gaussian and the outcome one of its linear latent family."""
     first, second = pair.mediator, pair.outcome
     gaussian = first.latent == "free" and first.additive and pair.functions is None
-    lognormal = second.latent == "free" and second.multiplicative
-    return gaussian and (lognormal or second.latent == "unit")
+    return gaussian and second.latent is not None
 
 
 def closed(pair: Pair, at: Coordinates) -> np.ndarray:
@@ -164,12 +162,23 @@ def closed(pair: Pair, at: Coordinates) -> np.ndarray:
     mediator, outcome = pair.parameters(at)
     step = at["slope"] * mediator["sigma"]
     eta = at["base"] + at["slope"] * at["location"]
-    if pair.outcome.latent == "free":
-        sigma = outcome["sigma"]
-        return np.exp(eta + 0.5 * (step * step + 2.0 * step * pair.rho * sigma + sigma * sigma))
-    spread = np.sqrt(1.0 + step * step + 2.0 * step * pair.rho)
-    lowest, found = steps(pair.outcome, eta, outcome)
-    return lowest + sum(rise * ndtr(-threshold / spread) for rise, threshold in found)
+    sigma = outcome["sigma"] if pair.outcome.latent == "free" else 1.0
+    spread = np.sqrt(sigma * sigma + step * step + 2.0 * step * pair.rho * sigma)
+    return latent_mean(pair.outcome, eta, spread, outcome)
+
+
+def latent_mean(family: Family, eta: Any, spread: Any, parameters: Parameters) -> np.ndarray:
+    """Mean of a family of the linear latent kind whose latent variable is N(eta, spread^2).
+
+    That is the family itself, at another residual scale where it has one; elsewhere all is
+    measured in units of the spread.
+    """
+    if family.latent == "free":
+        return np.asarray(family.mean(eta, {**parameters, "sigma": spread}))
+    own = dict(parameters)
+    if "cutpoints" in own:
+        own["cutpoints"] = own["cutpoints"][:, None] / spread
+    return np.asarray(family.mean(eta / spread, own))
 
 
 def _names(pair: Pair) -> str:

@@ -95,6 +95,8 @@ class MediationModel:
         :math:`\rho = 0` or the structural ones at the model's :math:`\rho`. The default is
         ``"regression"`` in closed pairs, where the data say nothing about :math:`\rho`,
         and ``"structural"`` elsewhere, where there is no other choice.
+    weights : None
+        Refused: a weighted likelihood has no posterior. Effects take ``weights=``.
 
     Attributes
     ----------
@@ -156,6 +158,7 @@ class MediationModel:
     outcome_data: Mapping[str, Any] | None = field(default=None, kw_only=True)
     mediator_sigma: str | None = field(default=None, kw_only=True)
     outcome_sigma: str | None = field(default=None, kw_only=True)
+    weights: None = field(default=None, kw_only=True, repr=False)
 
     families: tuple[Family, Family] = field(init=False, repr=False)
     frame: Frame = field(init=False, repr=False)
@@ -168,6 +171,12 @@ class MediationModel:
     notes: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if self.weights is not None:
+            raise ValueError(
+                "A weighted likelihood has no posterior: survey weights are not numbers of "
+                "observations, and intervals from them would be wrong. Put what the weights depend on "
+                "into both formulas, and average the effects with fit.effects(weights='column')."
+            )
         check_rho(self.rho)
         families = (
             resolve_family(self.mediator_family, "mediator"),
@@ -362,6 +371,21 @@ class MediationModel:
             warnings.simplefilter("ignore")  # this model has said it all
             again = replace(self, data=self.frame.data, rho=rho)
         # The count of dropped rows is the first frame's.
+        object.__setattr__(again, "frame", self.frame)
+        object.__setattr__(again, "notes", self.notes)
+        return again
+
+    def with_contrast(self, control: Level, treated: Level) -> "MediationModel":
+        """The same model with another pair of treatment values; its posterior is the same.
+
+        Raises
+        ------
+        ValueError
+            If a value does not exist or lies outside the data, or both are the same.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # this model has said it all
+            again = replace(self, data=self.frame.data, control=control, treated=treated)
         object.__setattr__(again, "frame", self.frame)
         object.__setattr__(again, "notes", self.notes)
         return again

@@ -67,24 +67,96 @@ def cell_means(
     if families[1].additive:
         expected = expected_rows(draws, families, rows, bootstrap)
         cells = np.einsum("abst,st->abs", expected, draws.outcome_coef)
-        return cells + _mean_offset(draws, layout, bootstrap)
+        cells += _mean_shift(draws, layout, bootstrap)[:, None]
+        return cells + mean_offset(draws, rows, bootstrap)
     layout = with_functions(layout, draws)
     run = partial(_block_means, layout)
-    found = over_blocks(run, draws, layout.size, _held(draws, layout), bootstrap)
+    found = over_blocks(run, draws, layout.size, _held(draws, layout), bootstrap, rows.weights)
     cells = np.concatenate([block.cells for block in found], axis=-1)
     return _finite(cells)
 
 
-def _mean_offset(draws: Draws, layout: Layout, bootstrap: int | None) -> Any:
-    """Weighted mean of the outcome's offset, per draw where there are weights."""
-    offset = layout.offsets.get("outcome")
-    if offset is None or bootstrap is None or len(offset) == 1:
-        return 0.0 if offset is None else offset.mean()
+def mean_offset(draws: Draws, rows: Counterfactuals, bootstrap: int | None = None) -> Any:
+    """Weighted mean of the outcome's offset, per draw where the weights are drawn."""
+    offset = rows.outcome_offset
+    if offset is None or bootstrap is None or np.all(offset == offset[0]):
+        return 0.0 if offset is None else rows.mean(offset)
 
     def mean(block: Draws, weights: Any, first: Any) -> np.ndarray:
-        return (weights * offset).sum(axis=0)
+        return (weights * offset[:, None]).sum(axis=0)
 
-    return np.concatenate(over_blocks(mean, draws, layout.size, 1, bootstrap))
+    return np.concatenate(over_blocks(mean, draws, len(offset), 1, bootstrap, rows.weights))
+
+
+def _mean_shift(draws: Draws, layout: Layout, bootstrap: int | None) -> np.ndarray:
+    """Mean of an additive outcome at a linear predictor of zero, by arm: shape (2, S)."""
+    family, zero = layout.families[1], np.zeros((1, 1))
+
+    def mean(block: Draws, weights: Any, first: Any) -> np.ndarray:
+        found = []
+        for arm in ARMS:
+            value = family.mean(zero, layout.parameters(block, "outcome", arm))
+            if len(value) == 1:
+                found.append(np.broadcast_to(value[0], (len(block),)))
+            else:
+                found.append((weights * value).sum(axis=0))
+        return np.stack(found)
+
+    rows = layout.rows
+    parts = over_blocks(mean, draws, layout.size, 1, bootstrap, rows.weights)
+    return np.concatenate(parts, axis=-1)
+
+
+def fixed_means(
+    draws: Draws,
+    families: tuple[Family, Family],
+    rows: Counterfactuals,
+    m: float,
+    bootstrap: int | None = None,
+) -> np.ndarray:
+    r"""Means of Y(t, m) over the rows, the mediator set to one value, per draw.
+
+    .. math:: \mu(t, m) = \frac1n \sum_i E[Y_i(t, m) \mid x_i]
+
+    Parameters
+    ----------
+    draws : Draws
+    families : tuple of Family
+        Of the mediator and of the outcome.
+    rows : Counterfactuals
+    m : float
+        For an ordered mediator the position of its category.
+    bootstrap : int, optional
+        As in :func:`cell_means`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (2, S): arm t, draw.
+    """
+    layout, designs = lay_out(families, rows), [design_at(rows, t, m) for t in ARMS]
+
+    def means(block: Draws, weights: Any, first: Any) -> np.ndarray:
+        found = []
+        for t in ARMS:
+            eta = layout.outcome(block, designs[t])
+            value = families[1].mean(eta, layout.parameters(block, "outcome", t))
+            value = np.broadcast_to(value, (layout.size, len(block)))
+            found.append((weights * value).sum(axis=0))
+        return np.stack(found)
+
+    parts = over_blocks(means, draws, layout.size, 1, bootstrap, rows.weights)
+    return _finite(np.concatenate(parts, axis=-1)[None])[0]
+
+
+def design_at(rows: Counterfactuals, arm: int, m: float) -> np.ndarray:
+    """The outcome's design with the mediator set to a value, shape (obs, outcome_term)."""
+    if rows.by_level is not None:
+        return rows.by_level[arm, int(m)]
+    if rows.base is not None and rows.slope is not None:
+        return rows.base[arm] + (np.log(m) if rows.log_mediator else m) * rows.slope[arm]
+    assert rows.rows_at is not None
+    return rows.rows_at(arm, np.array([float(m)]))[:, 0]
 
 
 def _held(draws: Draws, layout: Layout) -> int:
@@ -222,7 +294,7 @@ def mediator_effect(
             families[0].mean(layout.location(block, s), layout.parameters(block, "mediator", s))
             for s in ARMS
         )
-        return (treated - control).mean(axis=0)
+        return rows.mean(np.atleast_2d(treated - control))
 
     return np.concatenate(over_blocks(effect, draws, layout.size, 1, None))
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.effects import ARMS_AND_AVERAGE, Effects, headline
+from bayesmed.effects import Effects, headline
+from bayesmed.estimands import ARMS_AND_AVERAGE
 from bayesmed.summary import readable_roots, rounded, summarise
 
 if TYPE_CHECKING:
@@ -38,10 +39,13 @@ class Sensitivity:
         mediator), on the grid elsewhere. Draws of different posteriors are paired by rank,
         so that P(rho* <= r) = P(ACME(r) / a <= 0), a the effect on the mediator, for a
         monotone curve.
+    po : xarray.DataArray or None
+        The counterfactual means, dims (rho, ..., arm, mediator_arm, chain, draw).
     """
 
     draws: xr.Dataset
     rho_zero: xr.Dataset
+    po: xr.DataArray | None = None
 
     @property
     def about(self) -> dict[str, Any]:
@@ -60,13 +64,13 @@ class Sensitivity:
         found = np.flatnonzero(np.isclose(grid, rho, atol=1e-9))
         if not found.size:
             raise ValueError(f"rho={rho!r} is not on the grid {np.round(grid, 4).tolist()}.")
-        names = ["acme", "ade", "total", "prop_mediated"]
-        chosen = self.draws[names].isel(rho=int(found[0]), drop=True)
+        chosen = self.draws.drop_vars(["pareto_k", "how"]).isel(rho=int(found[0]), drop=True)
+        po = None if self.po is None else self.po.isel(rho=int(found[0]), drop=True)
         about = {**self.about, "rho": f"set to {grid[found[0]]:g}"}
         if str(self.draws["how"].to_numpy()[found[0]]) not in (EXACT, FITTED):
             about["fit"] += f" at rho {grid[found[0]]:g}"  # these draws pair with no others
         chosen.attrs["bayesmed"] = json.dumps(about)
-        return Effects(chosen)
+        return Effects(chosen, po=po)
 
     def summary(
         self,

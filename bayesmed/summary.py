@@ -11,7 +11,10 @@ CiKind = Literal["eti", "hdi"]
 
 
 def summarise(
-    rows: Mapping[str, xr.DataArray], ci_prob: float = 0.95, ci_kind: CiKind = "eti"
+    rows: Mapping[Any, xr.DataArray],
+    ci_prob: float = 0.95,
+    ci_kind: CiKind = "eti",
+    null: float = 0.0,
 ) -> pd.DataFrame:
     """Median, interval, P(> 0) and the Monte Carlo diagnostics of named quantities.
 
@@ -23,6 +26,8 @@ def summarise(
         Mass of the interval, in (0, 1).
     ci_kind : {"eti", "hdi"}
         Equal-tailed or highest-density.
+    null : float
+        The probability of being above it is given.
 
     Returns
     -------
@@ -42,7 +47,7 @@ def summarise(
         raise ValueError(f"ci_kind={ci_kind!r}; choose 'eti' or 'hdi'.")
     names = list(rows)
     stacked = np.stack([rows[n].transpose("chain", "draw").to_numpy() for n in names], axis=-1)
-    data = xr.DataArray(stacked, dims=("chain", "draw", "row"), coords={"row": names}, name="x")
+    data = xr.DataArray(stacked, dims=("chain", "draw", "row"), name="x")
     interval = az.eti if ci_kind == "eti" else az.hdi
     bounds = interval(data, prob=ci_prob).to_numpy()
     label = f"{ci_kind}{round(100 * ci_prob, 6):g}"
@@ -51,13 +56,20 @@ def summarise(
             "median": np.median(stacked, axis=(0, 1)),
             f"{label}_low": bounds[..., 0],
             f"{label}_high": bounds[..., 1],
-            "P(>0)": (stacked > 0).mean(axis=(0, 1)),
+            f"P(>{null:g})": (stacked > null).mean(axis=(0, 1)),
             "mcse": az.mcse(data, method="median").to_numpy(),
             "ess_bulk": az.ess(data, method="bulk").to_numpy(),
             "ess_tail": az.ess(data, method="tail").to_numpy(),
             "r_hat": az.rhat(data).to_numpy(),
         }
-    return pd.DataFrame(columns, index=pd.Index(names))
+    return pd.DataFrame(columns, index=_index(names))
+
+
+def _index(names: list[Any]) -> pd.Index:
+    """Names, or tuples of names, which become levels."""
+    if names and isinstance(names[0], tuple):
+        return pd.MultiIndex.from_tuples(names)
+    return pd.Index(names)
 
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:
@@ -75,7 +87,8 @@ def rounded(table: pd.DataFrame) -> pd.DataFrame:
         values = [round(float(v), d) + 0.0 for v, d in zip(table[name], digits, strict=True)]
         shown[name] = pd.Series(values, index=table.index, dtype=object)
     shown["mcse"] = pd.Series([float(f"{e:.1g}") for e in errors], index=table.index, dtype=object)
-    shown["P(>0)"] = table["P(>0)"].round(3)
+    for name in [n for n in table.columns if n.startswith("P(")]:
+        shown[name] = table[name].round(3)
     shown["r_hat"] = table["r_hat"].round(3)
     for name in ("ess_bulk", "ess_tail"):
         shown[name] = table[name].round(0)

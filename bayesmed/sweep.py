@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from bayesmed.curve import Regression, curve_cells
-from bayesmed.design import Counterfactuals
-from bayesmed.effects import ARMS_AND_AVERAGE, contrasts, draws_of, effects_about, label_cells
+from bayesmed.curve import Regression
+from bayesmed.draws import Draws
+from bayesmed.effects import draws_of, effects_about
+from bayesmed.estimands import ARMS_AND_AVERAGE, contrasts
 from bayesmed.model import IdentificationWarning
-from bayesmed.potential import cell_means, mediator_effect
-from bayesmed.priors import Prior
+from bayesmed.priors import Prior, check_rho
 from bayesmed.reweight import LARGEST_PARETO_K, outcome_log_prior, smooth_and_resample
 from bayesmed.sensitivity import (
     EXACT,
@@ -30,6 +30,7 @@ from bayesmed.sensitivity import (
 )
 from bayesmed.tipping import roots_on_grid, tipping_points
 from bayesmed.transport import Laplace, Transport, prepare
+from bayesmed.views import Asked, View
 
 if TYPE_CHECKING:
     from bayesmed.fitting import MediationFit
@@ -97,70 +98,104 @@ class Run:
 
 
 def sweep(
-    fit: "MediationFit", rho: Any, progress: bool, at: Mapping[str, Any] | None = None
+    fit: "MediationFit",
+    rho: Any,
+    progress: bool,
+    at: Mapping[str, Any] | None,
+    asked: Asked,
 ) -> Sensitivity:
     """Effects at each rho; see :meth:`bayesmed.MediationFit.sensitivity`."""
     grid, about = check_grid(rho), fit.about
-    rows, families = fit.counterfactuals(at), fit.families
     regression = regression_draws(fit)
     if regression is None:
         warnings.warn(
             identification_note(about), IdentificationWarning, skip_file_prefixes=_OWN_FILES
         )
     if regression is not None and about["priors_on"] == "regression":
-        cells = curve_cells(regression, families, rows, grid)
+        cells = asked.curve(regression, grid)
         how, pareto_k = [EXACT] * len(grid), np.full(len(grid), np.nan)
         for i in np.flatnonzero(grid == about["rho_fixed"]):
-            cells[i], how[i] = fitted_point(fit, rows).cells, FITTED
-        shift = mediator_effect(fit.draws, families, rows)[None]
+            cells[i], how[i] = asked.cells(fit.draws), FITTED
+        shift = asked.shift(fit.draws)[None]
     else:
-        done = _by_points(fit, rows, regression, grid, progress)
+        done = _by_points(fit, asked, regression, grid, progress)
         grid, points = np.array(sorted(done)), [done[value] for value in sorted(done)]
         cells, shift = (
             np.stack(part) for part in zip(*[(p.cells, p.shift) for p in points], strict=True)
         )
         how, pareto_k = [p.how for p in points], np.array([p.pareto_k for p in points])
-    shaped = cells.reshape(len(grid), 2, 2, *fit.shape)
-    draws = contrasts(label_cells(shaped, rho=grid)).transpose("rho", "arm", "chain", "draw")
+    po = asked.label(cells, fit.shape, grid)
+    draws = contrasts(po, asked.scale, asked.unit)
+    draws = draws.transpose("rho", *asked.dims, "arm", "chain", "draw")
     draws = draws.assign(pareto_k=("rho", pareto_k), how=("rho", how))
-    draws.attrs["bayesmed"] = json.dumps(effects_about(about, at, "sample"))
-    return Sensitivity(draws, _rho_zero(fit, regression, rows, draws, shift))
+    draws.attrs["bayesmed"] = json.dumps(effects_about(about, at, "sample", asked.said))
+    return Sensitivity(draws, _rho_zero(fit, regression, asked, draws, cells, shift), po)
+
+
+def draws_under(fit: "MediationFit", rho: Any, random_seed: int | None) -> tuple[Draws, str]:
+    """Draws of a closed pair at another rho, or under a prior on it, and what to say of it.
+
+    Raises
+    ------
+    ValueError
+        If the pair is not closed, or its priors are structural, so that its posterior differs
+        with rho.
+    """
+    regression = regression_draws(fit)
+    if regression is None or fit.about["priors_on"] != "regression":
+        raise ValueError(
+            "effects(rho=...) carries one posterior to another rho, which needs a closed pair with "
+            "priors on the regression. Here the posterior itself depends on rho: use "
+            "fit.sensitivity([rho]).at(rho), or fit model.with_rho(...)."
+        )
+    check_rho(rho)
+    if not isinstance(rho, Prior):
+        return regression.at(float(rho)), f"set to {float(rho):g}"
+    import pymc as pm
+
+    seed = fit.about["settings"]["random_seed"] + 1 if random_seed is None else random_seed
+    drawn = np.asarray(pm.draw(rho.dist(), draws=len(regression.draws), random_seed=seed))
+    if np.abs(drawn).max() >= 1.0:
+        raise ValueError(
+            f"The prior {rho!r} gave a rho of {np.abs(drawn).max():g}; bound it in (-1, 1)."
+        )
+    return regression.at(drawn), f"~ {rho!r} (the data say nothing about it)"
 
 
 def _by_points(
     fit: "MediationFit",
-    rows: Counterfactuals,
+    asked: Asked,
     regression: Regression | None,
     grid: np.ndarray,
     progress: bool,
 ) -> dict[float, RhoPoint]:
     """Where each rho has a posterior of its own."""
     if regression is None or "cutpoints" in regression.parameters0:
-        return _by_transport(fit, rows, grid, progress)
+        return _by_transport(fit, asked, grid, progress)
     if fit.about["rho_fixed"] is None:
-        return _by_refits(fit, rows, grid, progress)
-    return _by_weights(fit, rows, regression, grid)
+        return _by_refits(fit, asked, grid, progress)
+    return _by_weights(fit, asked, regression, grid)
 
 
 def _by_refits(
-    fit: "MediationFit", rows: Counterfactuals, grid: np.ndarray, progress: bool
+    fit: "MediationFit", asked: Asked, grid: np.ndarray, progress: bool
 ) -> dict[float, RhoPoint]:
     """Refit at each rho."""
     fit.require_model("refitting at each rho")
     run = Run()
-    run.each(_refits(fit, rows, grid, run), "Refitting at each rho", progress)
+    run.each(_refits(fit, asked, grid, run), "Refitting at each rho", progress)
     run.warn_of_failed()
     return run.points
 
 
 def _refits(
-    fit: "MediationFit", rows: Counterfactuals, grid: Iterable[float], run: Run
+    fit: "MediationFit", asked: Asked, grid: Iterable[float], run: Run
 ) -> list[tuple[float, Callable[[], RhoPoint]]]:
-    return [(float(rho), partial(refit_point, fit, rows, float(rho), run.failed)) for rho in grid]
+    return [(float(rho), partial(refit_point, fit, asked, float(rho), run.failed)) for rho in grid]
 
 
 def _by_transport(
-    fit: "MediationFit", rows: Counterfactuals, grid: np.ndarray, progress: bool
+    fit: "MediationFit", asked: Asked, grid: np.ndarray, progress: bool
 ) -> dict[float, RhoPoint]:
     """Carry the draws to each rho, nearest first; refit where the weights are unreliable."""
     fit.require_model("carrying draws along rho")
@@ -168,14 +203,14 @@ def _by_transport(
     if fit.about["rho_fixed"] is None:  # one fit at the middle of the grid serves the others
         middle = float(grid[len(grid) // 2])
         base = refit(fit, middle, run.failed)
-        run.points[middle] = fitted_point(base, rows, REFIT)
+        run.points[middle] = fitted_point(base, asked, REFIT)
     elif fit.about["rho_fixed"] in grid:
-        run.points[fit.about["rho_fixed"]] = fitted_point(fit, rows)
+        run.points[fit.about["rho_fixed"]] = fitted_point(fit, asked)
     todo = [float(rho) for rho in grid if rho not in run.points]
     if todo:
-        poor = _carry(base, rows, todo, run, progress)
+        poor = _carry(base, asked, todo, run, progress)
         if poor:
-            run.each(_refits(fit, rows, poor, run), "Refitting where transport fails", progress)
+            run.each(_refits(fit, asked, poor, run), "Refitting where transport fails", progress)
         for rho in set(poor) & set(run.points):
             run.points[rho] = replace(run.points[rho], pareto_k=poor[rho])
     run.warn_of_failed()
@@ -183,21 +218,23 @@ def _by_transport(
 
 
 def _carry(
-    base: "MediationFit", rows: Counterfactuals, todo: list[float], run: Run, progress: bool
+    base: "MediationFit", asked: Asked, todo: list[float], run: Run, progress: bool
 ) -> dict[float, float]:
     """Points by transport; return k-hat, or NaN, of the values that need a refit."""
     transport = prepare(base, np.array(todo))
     modes = transport.modes(np.array(todo))
     order = sorted(modes, key=lambda rho: abs(rho - transport.rho))
     poor = {rho: float("nan") for rho in todo if rho not in modes}
-    steps = [(rho, partial(carried_point, transport, rows, rho, modes[rho], poor)) for rho in order]
+    steps = [
+        (rho, partial(carried_point, transport, asked, rho, modes[rho], poor)) for rho in order
+    ]
     whole = run.each(steps, "Carrying the draws along rho", progress)
     return {rho: poor[rho] for rho in sorted(poor)} if whole else {}
 
 
 def carried_point(
     transport: Transport,
-    rows: Counterfactuals,
+    asked: Asked,
     rho: float,
     target: Laplace,
     poor: dict[float, float],
@@ -208,25 +245,20 @@ def carried_point(
     if not carried.pareto_k <= LARGEST_PARETO_K:
         poor[rho] = carried.pareto_k
         return None
-    families = fit.families
     draws = draws_of(transport.posterior(carried), rho, fit.about["parameters"])
-    cells = cell_means(draws, families, rows)[..., carried.index]
-    shift = mediator_effect(draws, families, rows)[carried.index]
+    cells = asked.cells(draws)[..., carried.index]
+    shift = asked.shift(draws)[..., carried.index]
     return RhoPoint(cells, shift, TRANSPORT, carried.pareto_k)
 
 
-def fitted_point(fit: "MediationFit", rows: Counterfactuals, how: str = FITTED) -> RhoPoint:
+def fitted_point(fit: "MediationFit", asked: Asked, how: str = FITTED) -> RhoPoint:
     """Counterfactual means of a fit at its own rho."""
-    families = fit.families
-    cells = cell_means(fit.draws, families, rows)
-    return RhoPoint(cells, mediator_effect(fit.draws, families, rows), how)
+    return RhoPoint(asked.cells(fit.draws), asked.shift(fit.draws), how)
 
 
-def refit_point(
-    fit: "MediationFit", rows: Counterfactuals, rho: float, failed: list[str]
-) -> RhoPoint:
+def refit_point(fit: "MediationFit", asked: Asked, rho: float, failed: list[str]) -> RhoPoint:
     """Counterfactual means of a refit at a fixed rho."""
-    return fitted_point(refit(fit, rho, failed), rows, REFIT)
+    return fitted_point(refit(fit, rho, failed), asked, REFIT)
 
 
 def refit(fit: "MediationFit", rho: float, failed: list[str]) -> "MediationFit":
@@ -246,10 +278,10 @@ def refit(fit: "MediationFit", rho: float, failed: list[str]) -> "MediationFit":
 
 
 def _by_weights(
-    fit: "MediationFit", rows: Counterfactuals, regression: Regression, grid: np.ndarray
+    fit: "MediationFit", asked: Asked, regression: Regression, grid: np.ndarray
 ) -> dict[float, RhoPoint]:
     """Structural priors in a closed pair: the map, weighted by prior(mapped) / prior(drawn)."""
-    about, families = fit.about, fit.families
+    about = fit.about
     priors = {name: Prior(kind, **own) for name, (kind, own) in about["priors"]["outcome"].items()}
     design = fit.tree["constant_data"]["outcome_design"]
     log_prior = outcome_log_prior(
@@ -257,24 +289,24 @@ def _by_weights(
     )
     drawn = fit.draws
     before = log_prior(drawn.outcome_coef, drawn.outcome_parameters.get("sigma"))
-    shift = mediator_effect(drawn, families, rows)
+    shift = asked.shift(drawn)
     run = Run()
     bad: list[str] = []
     for value in grid:
         if value == about["rho_fixed"]:
-            run.points[float(value)] = fitted_point(fit, rows)
+            run.points[float(value)] = fitted_point(fit, asked)
             continue
         mapped = regression.at(float(value))
         after = log_prior(mapped.outcome_coef, mapped.outcome_parameters.get("sigma"))
         index, k = smooth_and_resample(after - before, fit.shape, about["settings"]["random_seed"])
         if k > LARGEST_PARETO_K and fit.model is not None:
-            again = refit_point(fit, rows, float(value), run.failed)
+            again = refit_point(fit, asked, float(value), run.failed)
             run.points[float(value)] = replace(again, pareto_k=k)
             continue
         if k > LARGEST_PARETO_K:
             bad.append(f"{value:g}")
-        cells = cell_means(mapped, families, rows)[..., index]
-        run.points[float(value)] = RhoPoint(cells, shift[index], WEIGHTED, k)
+        cells = asked.cells(mapped)[..., index]
+        run.points[float(value)] = RhoPoint(cells, shift[..., index], WEIGHTED, k)
     if bad:
         warnings.warn(
             f"Weights are unreliable (Pareto k above {LARGEST_PARETO_K}) at rho = {', '.join(bad)}; "
@@ -306,37 +338,58 @@ def regression_draws(fit: "MediationFit") -> Regression | None:
 def _rho_zero(
     fit: "MediationFit",
     regression: Regression | None,
-    rows: Counterfactuals,
+    asked: Asked,
     draws: xr.Dataset,
+    cells: np.ndarray,
     shift: np.ndarray,
 ) -> xr.Dataset:
+    """Where the difference of the ACME's two means is zero, for every view."""
     grid = draws["rho"].to_numpy()
-    acme = draws["acme"].transpose("arm", "rho", "chain", "draw").to_numpy()
-    flat = acme.reshape(*acme.shape[:2], -1)
-    searched = [float(grid[0]), float(grid[-1])]
-    families = fit.families
-    smooth = families[1].additive or rows.base is not None
-    if regression is not None and fit.about["priors_on"] == "regression":
-        if smooth:
-            values, roots = tipping_points(regression, families, rows)
-            searched = [-1.0, 1.0]
-        else:  # functions of the mediator: the draws' own curves, between grid values
-            values, roots = roots_on_grid(grid, flat)
-    else:
-        values, roots = _roots_by_rank(grid, flat / shift)
-    dims = ("arm", "chain", "draw")
+    found = [
+        _roots_of(fit, regression, view, grid, cells[:, i], shift[:, i])
+        for i, view in enumerate(asked.views)
+    ]
+    values, roots, searched = zip(*found, strict=True)
     coords = {
+        **asked.dims,
         "arm": list(ARMS_AND_AVERAGE),
         "chain": draws["chain"],
         "draw": draws["draw"],
     }
-    shape = (3, *fit.shape)
+    dims = (*asked.dims, "arm", "chain", "draw")
+    shape = (*(len(labels) for labels in asked.dims.values()), 3, *fit.shape)
     result = xr.Dataset(
-        {"rho_zero": (dims, values.reshape(shape)), "roots": (dims, roots.reshape(shape))}, coords
+        {
+            "rho_zero": (dims, np.stack(values).reshape(shape)),
+            "roots": (dims, np.stack(roots).reshape(shape)),
+        },
+        coords,
     )
     result.attrs["bayesmed"] = draws.attrs["bayesmed"]
-    result.attrs["searched"] = searched
+    result.attrs["searched"] = searched[0]
     return result
+
+
+def _roots_of(
+    fit: "MediationFit",
+    regression: Regression | None,
+    view: View,
+    grid: np.ndarray,
+    cells: np.ndarray,
+    shift: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, list[float]]:
+    """Roots of one view, how many, and where they were searched for."""
+    by_arm = [cells[:, t, 1] - cells[:, t, 0] for t in (0, 1)]
+    flat = np.stack([*by_arm, 0.5 * (by_arm[0] + by_arm[1])])
+    on_grid = [float(grid[0]), float(grid[-1])]
+    if regression is None or fit.about["priors_on"] != "regression":
+        return *_roots_by_rank(grid, flat / shift), on_grid
+    additive = view.target.family.additive
+    smooth = additive or view.rows.base is not None
+    if not smooth or view.target.functional.kind == "quantile":
+        # Functions of the mediator, or quantiles: the draws' own curves, between grid values.
+        return *roots_on_grid(grid, flat), on_grid
+    return *tipping_points(regression, view.families, view.rows, view.target), [-1.0, 1.0]
 
 
 def _roots_by_rank(grid: np.ndarray, ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

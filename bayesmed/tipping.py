@@ -1,36 +1,43 @@
 """The tipping point: the rho at which an ACME is zero, one value per draw."""
 
 import numpy as np
+from scipy.optimize import elementwise
 
 from bayesmed.curve import (
     Cells,
     Regression,
     curve_cells,
     draw_blocks,
-    is_probit_curve,
-    mean_ndtr,
-    probit_cells,
+    is_latent_curve,
+    latent_cells,
+    latent_mean_at,
+    with_cutpoints,
 )
 from bayesmed.design import Counterfactuals
 from bayesmed.family import Family
+from bayesmed.functionals import MEAN, Target, target_of
 from bayesmed.potential import ARMS, expected_rows
 
 #: Brackets for roots that have no closed form, dense near |rho| = 1.
 _BRACKETS = np.tanh(np.linspace(-3.8, 3.8, 61))
 _BISECTIONS = 40
+_TOLERANCES = {"xatol": 1e-12, "xrtol": 1e-12, "fatol": 0.0, "frtol": 0.0}
 
 
 def tipping_points(
-    regression: Regression, families: tuple[Family, Family], rows: Counterfactuals
+    regression: Regression,
+    families: tuple[Family, Family],
+    rows: Counterfactuals,
+    target: Target | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Roots of the ACME in rho for a closed pair.
 
     With :math:`x = \rho^* / \sqrt{1 - \rho^{*2}}`: a slope in m that is the same for all
     rows gives :math:`x = g_0 \sigma_m / s` (s = 1 for probit); a Gaussian outcome in general
     :math:`x = \sigma_m ACME_0 / (s\, mean_i a_i)`, a_i the effect on the mediator's mean. Other
-    cases, and further roots where the a_i differ in sign, are bracketed and bisected
-    (interpolated for ordered and log-normal outcomes). The outcome must be affine in the
-    mediator, or its logarithm where that is Gaussian.
+    cases, and further roots where the a_i differ in sign, are bracketed and bisected.
+    The outcome must be affine in the mediator, or its logarithm where that is Gaussian. Where
+    all slopes and signs agree, the root is the same for every functional of the outcome.
 
     Returns
     -------
@@ -40,35 +47,81 @@ def tipping_points(
     roots : numpy.ndarray
         How many roots were found, shape (3, S).
     """
+    target = target or target_of(MEAN, families[1])
+    own = (families[0], target.family)
     slopes, mixed = _common_slopes(regression, rows), _mixed_signs(regression, rows)
     sigma = regression.draws.mediator_parameters["sigma"]
-    gaussian = families[1].additive
     scale = regression.parameters0.get("sigma", np.ones(len(sigma)))
-    same = slopes is not None and np.allclose(slopes[0], slopes[1], rtol=1e-12)
-    if slopes is not None and (gaussian or (same and not mixed.any())):
-        x = np.stack([*slopes, 0.5 * (slopes[0] + slopes[1])]) * sigma / scale
-        return _from_odds(x)
-    if gaussian:
-        expected = expected_rows(regression.draws, families, rows)
+    if own[1].additive and slopes is None:
+        expected = expected_rows(regression.draws, own, rows)
         acme = np.einsum("ast,st->as", expected[:, 1] - expected[:, 0], regression.coef0)
-        beta = regression.draws.mediator_coef
-        shift = beta @ (rows.mediator[1] - rows.mediator[0]).mean(axis=0)
-        x = np.stack([*acme, acme.mean(axis=0)]) * sigma / (scale * shift)
-        return _from_odds(x)
-    if is_probit_curve(families, rows):
-        rho_zero, roots = _probit_roots(regression, families, rows)
+        shift = regression.draws.mediator_coef @ rows.mean(rows.mediator[1] - rows.mediator[0])
+        return _from_odds(np.stack([*acme, acme.mean(axis=0)]) * sigma / (scale * shift))
+    if slopes is None:
+        return _bracketed(regression, families, rows, target)
+    ends = np.stack(slopes) * sigma / scale
+    same = np.allclose(slopes[0], slopes[1], rtol=1e-12)
+    if own[1].additive or same:
+        average = ends.mean(axis=0)
     else:
-        acme = _acme(curve_cells(regression, families, rows, _BRACKETS))
-        rho_zero, roots = roots_on_grid(_BRACKETS, acme)
-    if slopes is not None:
-        x = np.stack([*slopes, 0.5 * (slopes[0] + slopes[1])]) * sigma / scale
-        exact, one = _from_odds(x)
-        arms = slice(0, 3 if same else 2)
+        average = _between(regression, own, rows, target, ends)
+    rho_zero, roots = _from_odds(np.stack([*ends, average]))
+    if mixed.any() and not own[1].additive:
         # Where rows differ in the sign of the effect on M there can be further roots.
-        nearer = ~(np.abs(rho_zero[arms]) < np.abs(exact[arms]))
-        rho_zero[arms] = np.where(mixed & ~nearer, rho_zero[arms], exact[arms])
-        roots[arms] = np.where(mixed, np.maximum(roots[arms], 1), one[arms])
+        part = np.flatnonzero(mixed)
+        found, count = _bracketed(regression.block(part), families, rows, target)
+        arms = slice(0, 3 if same else 2)
+        nearer = np.abs(found[arms]) < np.abs(rho_zero[arms, part])
+        found[arms] = np.where(nearer, found[arms], rho_zero[arms, part])
+        rho_zero[:, part], roots[:, part] = found, np.maximum(count, np.isfinite(found))
     return rho_zero, roots
+
+
+def _bracketed(
+    regression: Regression,
+    families: tuple[Family, Family],
+    rows: Counterfactuals,
+    target: Target,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Roots by brackets over (-1, 1), then halved where the curve is quick to evaluate."""
+    own = (families[0], target.family)
+    acme = _acme(curve_cells(regression, families, rows, _BRACKETS, target))
+    rho_zero, roots = roots_on_grid(_BRACKETS, acme)
+    if is_latent_curve(own, rows):
+        added = with_cutpoints(regression, target)
+        rho_zero = _bisected(added, own, target.rows(rows), acme, rho_zero)
+    return rho_zero, roots
+
+
+def _between(
+    regression: Regression,
+    families: tuple[Family, Family],
+    rows: Counterfactuals,
+    target: Target,
+    ends: np.ndarray,
+) -> np.ndarray:
+    """Root of the averaged ACME, in rho / sqrt(1 - rho^2), from those of the arms: (2, S) to (S,).
+
+    Where all rows agree in the sign of the effect on M, both arms' ACMEs have one sign beyond
+    both roots, so their mean vanishes between them.
+    """
+    regression, rows = with_cutpoints(regression, target), target.rows(rows)
+    low, high = ends.min(axis=0), ends.max(axis=0)
+    out = np.empty(len(low))
+    for part in draw_blocks(regression, rows):
+        cells = latent_cells(regression, families[1], rows, part)
+
+        def average(s: np.ndarray, index: np.ndarray, cells: Cells = cells) -> np.ndarray:
+            some = {key: cell.block(index.astype(int)) for key, cell in cells.items()}
+            at = [[latent_mean_at(families[1], rows, some[t, j], s) for j in ARMS] for t in ARMS]
+            return sum(treated - control for control, treated in at)
+
+        index = np.arange(len(out[part]), dtype=float)
+        found = elementwise.find_root(
+            average, (low[part], high[part]), args=(index,), tolerances=_TOLERANCES
+        )
+        out[part] = found.x
+    return out
 
 
 def _mixed_signs(regression: Regression, rows: Counterfactuals) -> np.ndarray:
@@ -130,29 +183,35 @@ def _nearest(where: np.ndarray) -> np.ndarray:
     return np.take_along_axis(where, best[:, None], axis=1)[:, 0]
 
 
-def _probit_roots(
-    regression: Regression, families: tuple[Family, Family], rows: Counterfactuals
-) -> tuple[np.ndarray, np.ndarray]:
-    acme = _acme(curve_cells(regression, families, rows, _BRACKETS))
-    start, roots = roots_on_grid(_BRACKETS, acme)
+def _bisected(
+    regression: Regression,
+    families: tuple[Family, Family],
+    rows: Counterfactuals,
+    acme: np.ndarray,
+    start: np.ndarray,
+) -> np.ndarray:
+    """Roots between brackets, halved until they are exact."""
     position = np.clip(np.searchsorted(_BRACKETS, start) - 1, 0, len(_BRACKETS) - 2)
     low, high = _BRACKETS[position], _BRACKETS[position + 1]
-    found = np.isfinite(start)
+    found, start = np.isfinite(start), start.copy()
     at_low = np.take_along_axis(acme, position[:, None], axis=1)[:, 0]
     for part in draw_blocks(regression, rows):
-        cells = probit_cells(regression, rows, part)
+        cells = latent_cells(regression, families[1], rows, part)
         for arm in range(3):
             a, b, sign = low[arm, part].copy(), high[arm, part].copy(), np.sign(at_low[arm, part])
             for _ in range(_BISECTIONS):
                 middle = 0.5 * (a + b)
-                same = np.sign(_acme_at(cells, arm, middle)) == sign
+                same = np.sign(_acme_at(families[1], rows, cells, arm, middle)) == sign
                 a, b = np.where(same, middle, a), np.where(same, b, middle)
             start[arm, part] = np.where(found[arm, part], 0.5 * (a + b), np.nan)
-    return start, roots
+    return start
 
 
-def _acme_at(cells: Cells, arm: int, rho: np.ndarray) -> np.ndarray:
+def _acme_at(
+    family: Family, rows: Counterfactuals, cells: Cells, arm: int, rho: np.ndarray
+) -> np.ndarray:
     """ACME of an arm (2: average) at one rho per draw."""
     s = rho / np.sqrt((1.0 - rho) * (1.0 + rho))
     arms = ARMS if arm == 2 else (arm,)
-    return np.mean([mean_ndtr(*cells[t, 1], s) - mean_ndtr(*cells[t, 0], s) for t in arms], axis=0)
+    at = [[latent_mean_at(family, rows, cells[t, j], s) for j in ARMS] for t in arms]
+    return np.mean([treated - control for control, treated in at], axis=0)
