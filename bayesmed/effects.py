@@ -106,11 +106,10 @@ def means_of(
     asked: Asked, draws: Draws, shape: tuple[int, int], bootstrap: int | None = None
 ) -> xr.DataArray:
     """Counterfactual means of all views of a question; see :func:`potential_outcomes`."""
-    every = max(view.every(draws) for view in asked.views)
-    kept = np.arange(len(draws)).reshape(shape)[:, ::every]
-    used = draws if every == 1 else draws.block(kept.ravel())
-    po = asked.label(asked.cells(used, bootstrap), (kept.shape[0], kept.shape[1]))
-    return po.assign_coords(draw=kept[0]).assign_attrs(every=every)
+    asked = asked.thinned(draws)
+    kept = asked.kept(shape)
+    used = draws if asked.every == 1 else draws.block(kept.ravel())
+    return asked.label(asked.cells(used, bootstrap), kept).assign_attrs(every=asked.every)
 
 
 @dataclass(frozen=True)

@@ -118,17 +118,21 @@ def sweep(
             cells[i], how[i] = asked.cells(fit.draws), FITTED
         shift = asked.shift(fit.draws)[None]
     else:
+        asked = asked.thinned(fit.draws, len(grid))
         done = _by_points(fit, asked, regression, grid, progress)
         grid, points = np.array(sorted(done)), [done[value] for value in sorted(done)]
         cells, shift = (
             np.stack(part) for part in zip(*[(p.cells, p.shift) for p in points], strict=True)
         )
         how, pareto_k = [p.how for p in points], np.array([p.pareto_k for p in points])
-    po = asked.label(cells, fit.shape, grid)
+    kept = asked.kept(fit.shape)
+    po = asked.label(cells, kept, grid)
     draws = contrasts(po, asked.scale, asked.unit)
     draws = draws.transpose("rho", *asked.dims, "arm", "chain", "draw")
     draws = draws.assign(pareto_k=("rho", pareto_k), how=("rho", how))
-    draws.attrs["bayesmed"] = json.dumps(effects_about(about, at, "sample", asked.said))
+    draws.attrs["bayesmed"] = json.dumps(
+        {**effects_about(about, at, "sample", asked.said), "every": asked.every}
+    )
     return Sensitivity(draws, _rho_zero(fit, regression, asked, draws, cells, shift), po)
 
 
@@ -246,14 +250,14 @@ def carried_point(
         poor[rho] = carried.pareto_k
         return None
     draws = draws_of(transport.posterior(carried), rho, fit.about["parameters"])
-    cells = asked.cells(draws)[..., carried.index]
-    shift = asked.shift(draws)[..., carried.index]
-    return RhoPoint(cells, shift, TRANSPORT, carried.pareto_k)
+    used = draws.block(carried.index[asked.kept(fit.shape).ravel()])
+    return RhoPoint(asked.cells(used), asked.shift(used), TRANSPORT, carried.pareto_k)
 
 
 def fitted_point(fit: "MediationFit", asked: Asked, how: str = FITTED) -> RhoPoint:
     """Counterfactual means of a fit at its own rho."""
-    return RhoPoint(asked.cells(fit.draws), asked.shift(fit.draws), how)
+    used = fit.draws.block(asked.kept(fit.shape).ravel())
+    return RhoPoint(asked.cells(used), asked.shift(used), how)
 
 
 def refit_point(fit: "MediationFit", asked: Asked, rho: float, failed: list[str]) -> RhoPoint:
@@ -289,7 +293,7 @@ def _by_weights(
     )
     drawn = fit.draws
     before = log_prior(drawn.outcome_coef, drawn.outcome_parameters.get("sigma"))
-    shift = asked.shift(drawn)
+    kept = asked.kept(fit.shape).ravel()
     run = Run()
     bad: list[str] = []
     for value in grid:
@@ -305,8 +309,8 @@ def _by_weights(
             continue
         if k > LARGEST_PARETO_K:
             bad.append(f"{value:g}")
-        cells = asked.cells(mapped)[..., index]
-        run.points[float(value)] = RhoPoint(cells, shift[..., index], WEIGHTED, k)
+        used = mapped.block(index[kept])
+        run.points[float(value)] = RhoPoint(asked.cells(used), asked.shift(used), WEIGHTED, k)
     if bad:
         warnings.warn(
             f"Weights are unreliable (Pareto k above {LARGEST_PARETO_K}) at rho = {', '.join(bad)}; "
@@ -357,7 +361,8 @@ def _rho_zero(
         "draw": draws["draw"],
     }
     dims = (*asked.dims, "arm", "chain", "draw")
-    shape = (*(len(labels) for labels in asked.dims.values()), 3, *fit.shape)
+    sizes = (len(labels) for labels in asked.dims.values())
+    shape = (*sizes, 3, *asked.kept(fit.shape).shape)
     result = xr.Dataset(
         {
             "rho_zero": (dims, np.stack(values).reshape(shape)),

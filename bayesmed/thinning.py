@@ -29,7 +29,9 @@ _AXIS, _RULE, _TABLE, _INNER = 24, 100, 96, 150
 _TERMS = 500.0
 
 
-def thinning(families: tuple[Family, Family], rows: Counterfactuals, draws: Draws) -> int:
+def thinning(
+    families: tuple[Family, Family], rows: Counterfactuals, draws: Draws, points: int = 1
+) -> int:
     """Every how many draws to use so that counterfactual means take some minutes at most.
 
     Parameters
@@ -38,6 +40,8 @@ def thinning(families: tuple[Family, Family], rows: Counterfactuals, draws: Draw
         Of the mediator and of the outcome.
     rows : Counterfactuals
     draws : Draws
+    points : int
+        How many times the means will be taken, along a curve.
 
     Returns
     -------
@@ -45,7 +49,7 @@ def thinning(families: tuple[Family, Family], rows: Counterfactuals, draws: Draw
         One where all can be used. The estimate is good to a factor of about three, and is the
         same on every machine with as many processors, up to four.
     """
-    seconds = len(draws) * seconds_per_draw(families, rows, draws)
+    seconds = points * len(draws) * seconds_per_draw(families, rows, draws)
     processors = min(os.cpu_count() or 1, _PROCESSORS)
     return max(1, int(np.ceil(seconds / (60.0 * _MINUTES * processors))))
 

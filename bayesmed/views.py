@@ -82,10 +82,10 @@ class View:
         """Mean effect of the treatment on the mediator, shape (S,)."""
         return mediator_effect(draws, self.families, self.rows)
 
-    def every(self, draws: Draws) -> int:
+    def every(self, draws: Draws, points: int = 1) -> int:
         """Every how many draws to use, so that it takes some minutes at most."""
         families, rows = (self.families[0], self.target.family), self.target.rows(self.rows)
-        return thinning(families, rows, self.target.draws(draws))
+        return thinning(families, rows, self.target.draws(draws), points)
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,8 @@ class Asked:
         Standard deviations that standardise.
     said : dict
         What a table says of it.
+    every : int
+        Only every k-th draw of each chain is used.
     """
 
     views: tuple[View, ...]
@@ -109,6 +111,16 @@ class Asked:
     scale: Scale
     unit: Any
     said: dict[str, Any]
+    every: int = 1
+
+    def thinned(self, draws: Draws, points: int = 1) -> "Asked":
+        """The same of as many draws as some minutes allow, where the means are dear."""
+        points *= len(self.views)
+        return replace(self, every=max(view.every(draws, points) for view in self.views))
+
+    def kept(self, shape: tuple[int, int]) -> np.ndarray:
+        """Which draws are used, shape (chain, draw)."""
+        return np.arange(shape[0] * shape[1]).reshape(shape)[:, :: self.every]
 
     @property
     def mediator_arms(self) -> list[str]:
@@ -128,19 +140,19 @@ class Asked:
         return np.stack([view.shift(draws) for view in self.views])
 
     def label(
-        self, cells: np.ndarray, shape: tuple[int, int], rho: np.ndarray | None = None
+        self, cells: np.ndarray, kept: np.ndarray, rho: np.ndarray | None = None
     ) -> xr.DataArray:
         """Name the axes of means, (..., view, 2, 2 or 3, S): dims (rho, ..., arm, mediator_arm, ...)."""
         sizes = [len(labels) for labels in self.dims.values()]
         leading = {} if rho is None else {"rho": rho}
-        full = (*(len(v) for v in leading.values()), *sizes, *cells.shape[-3:-1], *shape)
+        full = (*(len(v) for v in leading.values()), *sizes, *cells.shape[-3:-1], *kept.shape)
         coords = {
             **leading,
             **self.dims,
             "arm": list(ARMS),
             "mediator_arm": self.mediator_arms,
-            "chain": np.arange(shape[0]),
-            "draw": np.arange(shape[1]),
+            "chain": np.arange(kept.shape[0]),
+            "draw": kept[0],
         }
         dims = (*leading, *self.dims, "arm", "mediator_arm", "chain", "draw")
         return xr.DataArray(cells.reshape(full), dims=dims, coords=coords, name="po")
