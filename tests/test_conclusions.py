@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-from scipy import integrate
+from scipy import integrate, optimize
 from scipy.special import ndtr, ndtri
 
 import bayesmed as bm
@@ -210,12 +210,25 @@ def test_probability_is_that_of_a_refit_at_its_rho(jobs_fit):
     assert 0.02 < np.mean(choose_effect(effects, "acme") > 0) < 0.98, "a test of something"
 
 
-def test_interpolation_meets_a_fine_grid(framing_fit):
-    """The radius by the default spacing and by a fine grid of the same probit curve."""
-    coarse = framing_fit.sensitivity(np.linspace(0.0, 0.6, 13)).holds(0.95)
-    near = coarse.high + np.linspace(-0.005, 0.005, 5)
-    fine = framing_fit.sensitivity([0.0, *near]).holds(0.95)
-    assert coarse.high == pytest.approx(fine.high, abs=1e-3)
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
+def test_interpolation_on_the_default_grid(level):
+    """A curve that is no line in x, and whose spread changes: the root of Phi(m / s) = level."""
+    grid = np.round(np.linspace(-0.9, 0.9, 37), 10)
+
+    def curve(rho):
+        return 0.2 - 0.5 * rho - 0.9 * rho**2, 0.05 * (1 + rho**2)
+
+    rng, draws = np.random.default_rng(1), curves(grid)
+    bent = np.array([normal_draws(*curve(rho), rng) for rho in grid])
+    found = extent(draws.assign(total=(("rho", "chain", "draw"), bent)), Claim("total"), level)
+    for end, side in ((found.low, (-0.9, -0.4)), (found.high, (0.0, 0.9))):
+
+        def gap(rho):
+            mean, sd = curve(rho)
+            return mean / sd - ndtri(level)
+
+        # The error of a line over a step of 0.05, here, and half a draw.
+        assert end == pytest.approx(optimize.brentq(gap, *side), abs=2e-3)
 
 
 def test_table_of_conclusions():
