@@ -236,6 +236,18 @@ class Sensitivity:
 
         return plot_sensitivity(self.draws, self.rho_zero, ax=ax, **options)
 
+    def plot_probability(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
+        """Probability of a claim against rho; see :func:`bayesmed.plots_rho.plot_probability`."""
+        from bayesmed.plots_rho import plot_probability
+
+        return plot_probability(self.draws, ax=ax, **options)
+
+    def plot_tipping_point(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
+        """Density of rho*; see :func:`bayesmed.plots_rho.plot_rho_zero`."""
+        from bayesmed.plots_rho import plot_rho_zero
+
+        return plot_rho_zero(self.rho_zero, ax=ax, **options)
+
     def __repr__(self) -> str:
         note = identification_note(self.about)
         return (
