@@ -143,7 +143,7 @@ def by_hand(posterior, about, matrices, key, coef, name):
     terms, law = list(matrices[key].columns), scipy_law(about["priors"][key][name])
     values = posterior[coef].transpose("chain", "draw", ...).to_numpy()
     if name == "Intercept":
-        means = matrices[key].mean().to_numpy()
+        means = matrices[key].mean().to_numpy().copy()
         means[terms.index("Intercept")] = 1.0
         return law.logpdf(values @ means)
     return law.logpdf(values[..., terms.index(name)])
