@@ -16,8 +16,11 @@ Rope = tuple[float, float]
 NULLS = {"difference": 0.0, "standardised": 0.0, "ratio": 1.0, "odds_ratio": 1.0}
 _NAMES = {
     "acme": "ACME", "ade": "ADE", "total": "Total effect", "prop_mediated": "Prop. mediated",
-    "cde": "CDE", "int_ref": "INTref", "int_med": "INTmed", "pnie": "PNIE",
+    "cde": "CDE", "excess_cde": "Excess CDE", "int_ref": "INTref", "int_med": "INTmed",
+    "pnie": "PNIE",
 }  # fmt: skip
+#: Parts that sum to the (excess) total, and shares of it: none is 0, on the scale of a ratio too.
+_PARTS = ("int_ref", "int_med", "pnie", "excess_cde")
 _FIRST = ("acme", "ade", "total", "prop_mediated")
 _OWN = ("rho", "chain", "draw")
 
@@ -113,21 +116,26 @@ def check_rope(rope: Any) -> None:
 def null_value(draws: xr.Dataset, effect: str) -> float:
     """The value of no effect: 1 on the scale of a ratio, else 0.
 
-    The scale is that of the Dataset, unless the variable has its own attribute ``scale``. A
-    proportion mediated has 0 on every scale.
+    The scale is that of the Dataset, unless the variable has its own attribute ``scale``. Shares of
+    the total, and parts that sum to its excess (interactions, PNIE), have 0 on every scale.
 
     Raises
     ------
     ValueError
         For a scale that is not known.
     """
-    if effect == "prop_mediated":
+    if is_share(effect) or effect in _PARTS:
         return 0.0
     about = json.loads(draws.attrs["bayesmed"])
     scale = draws[effect].attrs.get("scale", about.get("scale", "difference"))
     if scale not in NULLS:
         raise ValueError(f"{effect!r} is on the scale {scale!r}; known are {list(NULLS)}.")
     return NULLS[scale]
+
+
+def is_share(effect: str) -> bool:
+    """Whether an effect is divided by the total, and so has long tails."""
+    return effect == "prop_mediated" or effect.startswith("share_")
 
 
 def effect_names(draws: xr.Dataset) -> list[str]:

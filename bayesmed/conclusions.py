@@ -320,7 +320,7 @@ def conclusions_table(
         found, (probability, mcse) = extent(draws, claim, level), probability_at(ladder, rho)
         ends = [(found.r, found.mcse_r), (found.low, found.mcse_low), (found.high, found.mcse_high)]
         if round_to == "auto":
-            probability, mcse = round(probability, 3), float(f"{mcse:.1g}")
+            probability, mcse = float(np.round(probability, 3)), float(f"{mcse:.1g}")
             ends = [(math.copysign(float(_down(abs(e), s)), e), s) for e, s in ends]
         sign = "> " if claim.direction == "positive" else "< "
         rows[effect_label(draws, effect, arm, chosen)] = {
@@ -337,7 +337,7 @@ def _shown(probability: float) -> str:
     """A probability to three digits; never a bare 0 or 1, which no number of draws can show."""
     if probability > 0.9995:
         return "above 0.999"
-    return "below 0.001" if probability < 0.0005 else f"{probability:.3f}"
+    return "below 0.001" if probability < 0.0005 else f"{np.round(probability, 3):.3f}"
 
 
 def _down(r: float, mcse: float) -> str:

@@ -18,11 +18,6 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#4D4D4D"
 RHO = "Residual correlation ρ"
 _INNER, _OUTER = 0.5, 0.95
 _WIDTH_MM = 120.0
-_SCALES = {
-    "identity": "on the scale of {outcome}",
-    "probit": "on P({outcome} = 1)",
-    "logit": "on P({outcome} = 1)",
-}
 
 
 def new_axes(ax: "Axes | None", height_mm: float) -> "Axes":
@@ -45,9 +40,8 @@ def _quantiles(values: xr.DataArray, mass: float) -> tuple[np.ndarray, np.ndarra
 
 
 def _effect_label(about: dict[str, Any]) -> str:
-    from bayesmed.effects import families_of
-
-    return "Effect " + _SCALES[families_of(about)[1].link].format(outcome=about["outcome"])
+    outcome, binary = about["outcome"], about["families"][1] in ("probit", "logit")
+    return f"Effect on P({outcome} = 1)" if binary else f"Effect on the scale of {outcome}"
 
 
 def plot_effects(

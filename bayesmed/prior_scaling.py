@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.claims import choose_effect, effect_label, every_effect
+from bayesmed.claims import choose_effect, effect_label, every_effect, is_share
 from bayesmed.effects import Effects
 from bayesmed.family import EQUATIONS
 from bayesmed.formula import INTERCEPT
@@ -91,7 +91,7 @@ def prior_sensitivity(
     rows = {
         effect_label(effects.draws, *row): choose_effect(effects.draws, *row)
         for row in every_effect(effects.draws, where)
-        if row[1] in ("", arm) and row[0] != "prop_mediated"
+        if row[1] in ("", arm) and not is_share(row[0])
     }
     if not rows:
         raise ValueError(f"arm={arm!r}; choose one of {effects.draws['arm'].to_numpy().tolist()}.")

@@ -41,10 +41,11 @@ def rho_draws(fit: "MediationFit", draws: int = 20_000) -> xr.Dataset:
     from pytensor.compile.mode import Mode
 
     about = fit.about
-    prior = pm.draw(
-        prior_of_rho(about).dist(), draws=draws, random_seed=about["settings"]["random_seed"],
-        mode=Mode(linker="py", optimizer=None),
+    prior = prior_of_rho(about)
+    values = pm.draw(
+        prior.constructor.dist(**prior.parameters, size=draws),
+        random_seed=about["settings"]["random_seed"], mode=Mode(linker="py", optimizer=None),
     )  # fmt: skip
-    found = fit.posterior[["rho"]].assign(rho_prior=("prior_draw", np.asarray(prior)))
+    found = fit.posterior[["rho"]].assign(rho_prior=("prior_draw", np.asarray(values)))
     found.attrs["bayesmed"] = json.dumps(about)
     return found

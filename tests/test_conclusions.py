@@ -98,7 +98,10 @@ def test_a_ratio_has_its_null_at_one():
     # A component of an excess ratio says so itself.
     draws["acme"].attrs["scale"] = "difference"
     assert null_value(draws, "acme") == 0.0
-    assert null_value(draws.assign(prop_mediated=draws["acme"]), "prop_mediated") == 0.0
+    # Shares, and parts of the excess, are none at 0 whatever the scale.
+    for part in ("prop_mediated", "share_pnie", "int_ref", "int_med", "pnie", "excess_cde"):
+        assert null_value(draws.assign({part: draws["ade"]}), part) == 0.0
+    assert null_value(draws.assign(cde=draws["ade"]), "cde") == 1.0
     with pytest.raises(ValueError, match="scale 'furlong'"):
         null_value(curves(scale="furlong"), "ade")
 

@@ -1,5 +1,6 @@
 """What the figures about rho show, read from their artists."""
 
+import json
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -9,8 +10,9 @@ import pytest
 import bayesmed as bm
 from bayesmed.claims import Claim
 from bayesmed.conclusions import extent, probability_curve
+from bayesmed.plots import plot_effects
 from bayesmed.plots_rho import plot_probability, plot_rho, plot_rho_zero
-from tests.test_images import GRID, curve, even, rho, tipping
+from tests.test_images import GRID, curve, effects, even, rho, tipping
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +73,16 @@ def test_densities_of_rho_integrate_to_one_and_say_what_the_data_do():
     structural = plot_rho(rho(np.tanh(even(0.2, 0.3)), priors_on="structural"))
     assert "not by the data" in structural.get_xlabel()
     assert "no evidence" in plot_rho(rho(np.tanh(even(0.2, 0.3)), closed=None)).get_xlabel()
+
+
+@pytest.mark.parametrize("family", [*bm.FAMILIES, "gumbel"])
+def test_effects_on_every_outcome_are_drawn_and_named(family):
+    """Also on a log link, and on a family of one's own that only the model knows."""
+    draws = effects()
+    about = {**json.loads(draws.attrs["bayesmed"]), "families": ["gaussian", family]}
+    draws.attrs["bayesmed"] = json.dumps(about)
+    label = plot_effects(draws).get_xlabel()
+    assert ("P(cong_mesg = 1)" in label) == (family in ("probit", "logit"))
 
 
 def test_figures_know_no_model():
