@@ -79,6 +79,9 @@ def prior_sensitivity(
             "effects= come from another fit, whose draws do not pair with these priors; pass "
             "fit.effects(...) of this fit."
         )
+    arms = effects.draws["arm"].to_numpy().tolist()
+    if arm not in arms:
+        raise ValueError(f"arm={arm!r}; choose one of {arms}.")
     kept = {"draw": effects.draws["draw"].to_numpy()}
     log_prior = log_priors(fit.posterior, fit.about, fit.tree["constant_data"].to_dataset())
     components: Components = {str(name): [str(name)] for name in log_prior}
@@ -93,8 +96,6 @@ def prior_sensitivity(
         for row in every_effect(effects.draws, where)
         if row[1] in ("", arm) and not is_share(row[0])
     }
-    if not rows:
-        raise ValueError(f"arm={arm!r}; choose one of {effects.draws['arm'].to_numpy().tolist()}.")
     return power_scaling(
         xr.Dataset(rows), log_prior.sel(kept), log_likelihood, components, fit.about, threshold
     )
@@ -125,7 +126,7 @@ def power_scaling(
     Returns
     -------
     pandas.DataFrame
-        Indexed by ``effect`` and ``prior``; ``prior`` and ``likelihood`` sensitivity, and
+        Indexed by ``effect`` and ``component``; ``prior`` and ``likelihood`` sensitivity, and
         ``diagnosis``.
     """
     import arviz as az

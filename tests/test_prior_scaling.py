@@ -271,6 +271,8 @@ def test_errors_of_prior_sensitivity(wrong_fit, jobs_fit):
         wrong_fit.prior_sensitivity(jobs_fit.effects())
     with pytest.raises(ValueError, match="'equation' or 'coefficient'"):
         wrong_fit.prior_sensitivity(by="prior")
+    with pytest.raises(ValueError, match="arm='both'; choose one of"):
+        wrong_fit.prior_sensitivity(arm="both")
     with pytest.raises(ValueError, match="rho was fixed at 0"):
         wrong_fit.rho_draws()
     both = wrong_fit.prior_sensitivity(wrong_fit.effects(at={"age": 30}), arm="treated")
