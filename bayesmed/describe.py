@@ -69,6 +69,9 @@ def describe(model: MediationModel) -> dict[str, Any]:
             equation: sorted((model.priors or {}).get(equation, {})) for equation in EQUATIONS
         },
         "priors_on": model.prior_scale,
+        "rho_stated": [model.rho.distribution, model.rho.parameters]
+        if isinstance(model.rho, Prior)
+        else None,
         "rho_prior": repr(model.rho) if isinstance(model.rho, Prior) else None,
         "rho_fixed": None if isinstance(model.rho, Prior) else float(model.rho),
         "rho": f"~ {model.rho!r}" if isinstance(model.rho, Prior) else f"fixed at {model.rho:g}",

@@ -37,6 +37,8 @@ from bayesmed.sampling import run_sampler, settle_seed, to_dataset
 from bayesmed.views import ask
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from bayesmed.sensitivity import Sensitivity
 
 
@@ -406,6 +408,40 @@ class MediationFit:
             On the scale of each linear predictor.
         """
         return coefficient_table(self.posterior, self.about, ci_prob, ci_kind, round_to)
+
+    def prior_sensitivity(
+        self,
+        effects: Effects | None = None,
+        by: Literal["equation", "coefficient"] = "equation",
+        arm: str = "average",
+        where: Mapping[str, Any] | None = None,
+        threshold: float = 0.05,
+    ) -> pd.DataFrame:
+        """How each effect moves with each prior, by power-scaling, and what that means.
+
+        A table; see :func:`bayesmed.prior_scaling.prior_sensitivity` for it and the arguments.
+        """
+        from bayesmed.prior_scaling import prior_sensitivity
+
+        return prior_sensitivity(self, effects, by, arm, where, threshold)
+
+    def rho_draws(self) -> xr.Dataset:
+        """``rho(chain, draw)`` of the posterior and ``rho_prior(prior_draw)`` of its prior.
+
+        Raises
+        ------
+        ValueError
+            If rho was fixed.
+        """
+        from bayesmed.rho_prior import rho_draws
+
+        return rho_draws(self)
+
+    def plot_rho(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
+        """Prior and posterior density of rho; see :func:`bayesmed.plots_rho.plot_rho`."""
+        from bayesmed.plots_rho import plot_rho
+
+        return plot_rho(self.rho_draws(), ax=ax, **options)
 
     def add_log_likelihood(self) -> "MediationFit":
         """Write the ``log_likelihood`` group: ``mediator`` log p(m), ``outcome`` log p(y | m).

@@ -15,16 +15,13 @@ if TYPE_CHECKING:
 
 #: Okabe & Ito's blue and vermilion: told apart by all, also in grey.
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#4D4D4D"
+RHO = "Residual correlation ρ"
 _INNER, _OUTER = 0.5, 0.95
 _WIDTH_MM = 120.0
-_SCALES = {
-    "identity": "on the scale of {outcome}",
-    "probit": "on P({outcome} = 1)",
-    "logit": "on P({outcome} = 1)",
-}
 
 
-def _axes(ax: "Axes | None", height_mm: float) -> "Axes":
+def new_axes(ax: "Axes | None", height_mm: float) -> "Axes":
+    """The axes given, or those of a new figure of 120 mm width."""
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
@@ -43,9 +40,8 @@ def _quantiles(values: xr.DataArray, mass: float) -> tuple[np.ndarray, np.ndarra
 
 
 def _effect_label(about: dict[str, Any]) -> str:
-    from bayesmed.effects import families_of
-
-    return "Effect " + _SCALES[families_of(about)[1].link].format(outcome=about["outcome"])
+    outcome, binary = about["outcome"], about["families"][1] in ("probit", "logit")
+    return f"Effect on P({outcome} = 1)" if binary else f"Effect on the scale of {outcome}"
 
 
 def plot_effects(
@@ -76,7 +72,7 @@ def plot_effects(
     about = json.loads(draws.attrs["bayesmed"])
     rows = {k: v for k, v in effect_rows(draws, names).items() if not k.startswith("Prop.")}
     order = sorted(rows, key=lambda name: (name.startswith("Total"),))
-    ax = _axes(ax, 16.0 + 8.0 * len(order))
+    ax = new_axes(ax, 16.0 + 8.0 * len(order))
     ax.axvline(0.0, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
     for place, name in enumerate(order):
         values = rows[name]
@@ -90,15 +86,23 @@ def plot_effects(
     ax.set_ylim(len(order) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel(
-        f"{_effect_label(about)}\n(median, 50% and 95% interval; {about['contrast'].replace('->', '→')})"
+        f"{_effect_label(about)}\nmedian, 50% and 95% interval\n{about['contrast'].replace('->', '→')}",
+        fontsize="small",
     )
-    _open_frame(ax)
+    open_frame(ax)
     return ax
 
 
-def _open_frame(ax: "Axes") -> None:
+def open_frame(ax: "Axes") -> None:
+    """Leave out the upper and the right line of the frame."""
     for side in ("top", "right"):
         ax.spines[side].set_visible(False)
+
+
+def legend_above(ax: "Axes", columns: int) -> None:
+    """A legend that no line can run through."""
+    ax.legend(frameon=False, fontsize="small", ncols=columns, loc="lower center",
+              bbox_to_anchor=(0.5, 1.0), columnspacing=1.0, handlelength=1.6)  # fmt: skip
 
 
 def plot_sensitivity(
@@ -129,7 +133,7 @@ def plot_sensitivity(
     """
     about = json.loads(draws.attrs["bayesmed"])
     values, grid = select_effect(draws, effect, arm), draws["rho"].to_numpy()
-    ax = _axes(ax, 80.0)
+    ax = new_axes(ax, 80.0)
     for mass, opacity in ((_OUTER, 0.18), (_INNER, 0.38)):
         low, high = _quantiles(values, mass)
         ax.fill_between(grid, low, high, color=color, alpha=opacity, linewidth=0,
@@ -142,11 +146,11 @@ def plot_sensitivity(
         _draw_tipping(ax, readable_roots(rho_zero, arm))
     name = {"acme": "ACME", "ade": "ADE", "total": "Total effect"}[effect]
     shown = name if effect == "total" else f"{name} ({arm})"
-    ax.set_xlabel("Residual correlation ρ of mediator and outcome")
+    ax.set_xlabel(RHO)
     ax.set_ylabel(f"{shown},\n{_effect_label(about).removeprefix('Effect ')}")
     ax.set_xlim(grid[0], grid[-1])
-    ax.legend(frameon=False, fontsize="small", loc="best")
-    _open_frame(ax)
+    legend_above(ax, 2)
+    open_frame(ax)
     return ax
 
 
@@ -160,4 +164,4 @@ def _draw_tipping(ax: "Axes", values: xr.DataArray) -> None:
         ax.plot([low, high], [0.0, 0.0], color=ORANGE, linewidth=width, zorder=4,
                 solid_capstyle="butt", clip_on=True)  # fmt: skip
     ax.plot(np.median(roots), 0.0, "o", color="white", markeredgecolor=ORANGE, markersize=5.5,
-            markeredgewidth=1.4, zorder=5, label="ρ*, where the effect is zero")  # fmt: skip
+            markeredgewidth=1.4, zorder=5, label="ρ*: effect is zero")  # fmt: skip

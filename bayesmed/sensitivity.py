@@ -9,6 +9,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmed.claims import Claim, Direction, Rope
+from bayesmed.conclusions import (
+    Extent,
+    Within,
+    conclusions_table,
+    extent,
+    probability_curve,
+    probability_within,
+)
 from bayesmed.effects import Effects, headline
 from bayesmed.estimands import ARMS_AND_AVERAGE
 from bayesmed.summary import readable_roots, rounded, summarise
@@ -142,11 +151,106 @@ class Sensitivity:
         table["no_root"], table["several"] = zip(*shares, strict=True)
         return table
 
+    def probability(
+        self,
+        effect: str = "acme",
+        arm: str = "average",
+        direction: Direction = "positive",
+        rope: Rope | None = None,
+        where: Mapping[str, Any] | None = None,
+    ) -> xr.Dataset:
+        """Probability of a claim about an effect, at each rho.
+
+        Parameters
+        ----------
+        effect : str
+            ``"acme"``, ``"ade"``, ``"total"``, ``"prop_mediated"``, or another variable of
+            :attr:`draws` that has draws.
+        arm : {"control", "treated", "average"}
+            Not used where the effect has none.
+        direction : {"positive", "negative", "outside", "inside"}
+            Above or below the value of no effect (0, or 1 on the scale of a ratio), or outside
+            or inside the ROPE.
+        rope : tuple of float, optional
+            Region of practical equivalence (low, high), on the scale of the effect.
+        where : mapping, optional
+            One coordinate of each further dimension, such as ``{"by": "female"}``.
+
+        Returns
+        -------
+        xarray.Dataset
+            ``probability(rho)`` and ``mcse(rho)``, its Monte Carlo standard error.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there is no such effect, arm or direction, or the ROPE is missing, superfluous,
+            or not two numbers (low, high) around the value of no effect.
+        """
+        return probability_curve(self.draws, Claim(effect, arm, direction, rope, where))
+
+    def probability_within(self, r: float, **claim: Any) -> Within:
+        """Average and worst probability of a claim over all rho with abs(rho) <= r.
+
+        Parameters
+        ----------
+        r : float
+            In [0, 1), not beyond the grid.
+        **claim
+            ``effect``, ``arm``, ``direction``, ``rope`` and ``where`` of :meth:`probability`.
+
+        Returns
+        -------
+        bayesmed.conclusions.Within
+        """
+        return probability_within(self.draws, Claim(**claim), r)
+
+    def holds(self, level: float = 0.95, **claim: Any) -> Extent:
+        """How far from rho = 0 a claim holds: for all abs(rho) <= r its probability is enough.
+
+        Parameters
+        ----------
+        level : float
+            The probability that is enough, in (0, 1).
+        **claim
+            ``effect``, ``arm``, ``direction``, ``rope`` and ``where`` of :meth:`probability`.
+
+        Returns
+        -------
+        bayesmed.conclusions.Extent
+            Printed, a sentence; ``r``, and for each sign of rho ``low`` and ``high``.
+        """
+        return extent(self.draws, Claim(**claim), level)
+
+    def conclusions(
+        self,
+        level: float = 0.95,
+        where: Mapping[str, Any] | None = None,
+        round_to: Literal["auto"] | None = "auto",
+    ) -> pd.DataFrame:
+        """For each effect its sign, how probable that is, and how far along rho it holds.
+
+        See :func:`bayesmed.conclusions.conclusions_table`.
+        """
+        return conclusions_table(self.draws, level, where, round_to)
+
     def plot(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
         """Median and bands against rho; see :func:`bayesmed.plots.plot_sensitivity`."""
         from bayesmed.plots import plot_sensitivity
 
         return plot_sensitivity(self.draws, self.rho_zero, ax=ax, **options)
+
+    def plot_probability(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
+        """Probability of a claim against rho; see :func:`bayesmed.plots_rho.plot_probability`."""
+        from bayesmed.plots_rho import plot_probability
+
+        return plot_probability(self.draws, ax=ax, **options)
+
+    def plot_tipping_point(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
+        """Density of rho*; see :func:`bayesmed.plots_rho.plot_rho_zero`."""
+        from bayesmed.plots_rho import plot_rho_zero
+
+        return plot_rho_zero(self.rho_zero, ax=ax, **options)
 
     def __repr__(self) -> str:
         note = identification_note(self.about)
