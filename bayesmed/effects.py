@@ -294,8 +294,12 @@ def headline(about: Mapping[str, Any]) -> str:
     return (
         f"{kind} of {about['contrast']} on {about['outcome']} through {about['mediator']}; "
         f"{about['families'][0]} mediator, {about['families'][1]} outcome; rho {about['rho']}; "
-        f"{about['averaged']}{where}{_thinned(about)}."
+        f"{about['averaged']}{where}{_assumed(about)}{_thinned(about)}."
     )
+
+
+def _assumed(about: Mapping[str, Any]) -> str:
+    return f"; {about['assumed']}" if about.get("assumed") else ""
 
 
 def _thinned(about: Mapping[str, Any]) -> str:
