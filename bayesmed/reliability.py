@@ -234,7 +234,7 @@ def effects_with_error(
     shares = fixed_or_drawn(reliability, size, rng)
     rhos = rho_draws(fit, observed.regression, rho, rng)
     found = observed.map(shares, rhos)
-    impossible = 1.0 - found.possible.mean()
+    impossible = float(np.mean(~found.possible))
     if impossible > MOST_IMPOSSIBLE:
         raise ValueError(_impossible(observed, stated(reliability), impossible))
     cells = _cells(fit, observed, found, rhos, fit.counterfactuals(at))
@@ -290,7 +290,7 @@ def _cells(
 
 
 def _impossible(observed: _Observed, given: str, share: float) -> str:
-    least = np.quantile(observed.least(), 1.0 - MOST_IMPOSSIBLE)
+    least = np.quantile(observed.least(), 1.0 - MOST_IMPOSSIBLE, method="higher")
     return (
         f"With the reliability {given}, {share:.1%} of the posterior draws have no solution: the "
         "error would vary more than the observed mediator does given treatment, covariates and "
@@ -325,7 +325,7 @@ def curve_draws(
     impossible = np.empty(len(grid))
     for i, value in enumerate(grid):
         found = observed.map(np.full(len(rhos), value), rhos)
-        impossible[i] = 1.0 - found.possible.mean()
+        impossible[i] = np.mean(~found.possible)
         if impossible[i] <= MOST_IMPOSSIBLE:
             cells[i] = _cells(fit, observed, found, rhos, rows)
     if np.all(impossible > MOST_IMPOSSIBLE):

@@ -73,7 +73,9 @@ def point_fit(model, size=8):
         arrays["outcome_coef"], arrays["outcome_sigma"] = least_squares(
             outcome, model.values("outcome")
         )
-    return hand_fit(model, **{k: np.repeat(np.asarray(v)[None], size, 0) for k, v in arrays.items()})
+    return hand_fit(
+        model, **{k: np.repeat(np.asarray(v)[None], size, 0) for k, v in arrays.items()}
+    )
 
 
 def value(draws, name, arm="average"):
