@@ -144,11 +144,11 @@ def _about(
     impossible: float,
 ) -> dict[str, Any]:
     tm, ty, my = map(stated, correlations)
-    said = f"rho_tm {tm}, rho_ty {ty}"
+    said = f"rho_tm {tm}, rho_ty {ty}, rho_my {my}"
     if impossible:
         said += f" ({impossible:.1%} of the triples drawn had no positive definite matrix)"
     about = effects_about(fit.about, at, "sample")
-    return {**about, "rho": f"(rho_my) {my}", "assumed": said, "impossible": impossible}
+    return {**about, "rho": my, "assumed": said, "impossible": impossible}
 
 
 def _check_correlations(correlations: Correlations) -> None:

@@ -11,10 +11,7 @@ from bayesmed.design import Counterfactuals, Design
 if TYPE_CHECKING:
     from bayesmed.model import MediationModel
 
-#: Prior sd of a coefficient, in residual sds per sd of its column.
-_WIDE = 100.0
-#: Shape of the inverse gamma prior of the residual variance.
-_SHAPE = 1e-3
+#: Relative size below which a column, or what is left of the treatment, is rounding.
 _RANK = 1e-9
 
 
@@ -37,23 +34,23 @@ class TreatmentEquation:
 def treatment_equation(
     treatment: np.ndarray, covariates: np.ndarray, size: int, rng: np.random.Generator
 ) -> TreatmentEquation:
-    r"""Exact draws of a conjugate posterior.
+    r"""Exact draws of the posterior under the reference prior.
 
     .. math::
 
-        T = W \alpha + e, \quad e \sim N(0, \sigma_t^2), \quad
-        \alpha_j \mid \sigma_t \sim N(0, (100\, \sigma_t / s_j)^2), \quad
-        \sigma_t^2 \sim \text{InvGamma}(10^{-3}, 10^{-3} s_T^2)
+        T = W \alpha + e, \quad e \sim N(0, \sigma_t^2), \qquad
+        p(\alpha, \sigma_t^2) \propto \sigma_t^{-2},
 
-    with the columns and the treatment centred, :math:`s_j` and :math:`s_T` their sds, and a flat
-    prior of the mean.
+    the limit of the conjugate normal-inverse-gamma prior, so that :math:`\sigma_t^2` is the
+    residual sum of squares over a chi-square of n minus the number of columns, and
+    :math:`\alpha` normal around least squares given :math:`\sigma_t`.
 
     Parameters
     ----------
     treatment : numpy.ndarray
         Shape (obs,).
     covariates : numpy.ndarray
-        W, the constant first, of full rank; shape (obs, column).
+        W with a constant, of full rank; shape (obs, column).
     size : int
         Number of draws.
     rng : numpy.random.Generator
@@ -67,24 +64,18 @@ def treatment_equation(
     ----------
     Gelman, A., et al. (2013). Bayesian data analysis (3rd ed.). CRC Press. Section 14.2.
     """
-    n, centre, mean = len(treatment), covariates[:, 1:].mean(axis=0), treatment.mean()
-    scale = covariates[:, 1:].std(axis=0)
-    z, t = (covariates[:, 1:] - centre) / scale, treatment - mean
-    precision = z.T @ z + np.eye(z.shape[1]) / _WIDE**2
-    middle = np.linalg.solve(precision, z.T @ t)
-    left = float(t @ t - middle @ precision @ middle)
-    if left <= _RANK * float(t @ t):
+    n, width = covariates.shape
+    orthogonal, triangle = linalg.qr(covariates, mode="economic")
+    middle = orthogonal.T @ treatment
+    left = float(np.sum((treatment - orthogonal @ middle) ** 2))
+    if n <= width or left <= _RANK * n * treatment.var():
         raise ValueError(
             "The covariates determine the treatment: nothing is left of it that could be as good as "
-            "random, or confounded. Leave out the covariate that repeats it."
+            "random, or confounded. Leave out the covariates that repeat it, or use fewer of them."
         )
-    shape, rate = _SHAPE + 0.5 * (n - 1), _SHAPE * treatment.var() + 0.5 * left
-    sigma = np.sqrt(rate / rng.gamma(shape, size=size))
-    noise = rng.standard_normal((size, z.shape[1]))
-    root = linalg.cholesky(precision)  # upper: precision = root' root
-    slope = (middle + sigma[:, None] * linalg.solve_triangular(root, noise.T).T) / scale
-    level = mean + sigma / np.sqrt(n) * rng.standard_normal(size) - slope @ centre
-    return TreatmentEquation(np.column_stack([level, slope]), sigma)
+    sigma = np.sqrt(left / rng.chisquare(n - width, size))
+    rotated = middle[:, None] + sigma * rng.standard_normal((width, size))
+    return TreatmentEquation(linalg.solve_triangular(triangle, rotated).T, sigma)
 
 
 @dataclass(frozen=True)
