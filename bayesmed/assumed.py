@@ -59,7 +59,7 @@ def fixed_or_drawn(value: float | Prior, size: int, rng: np.random.Generator) ->
 
 def stated(value: float | Prior) -> str:
     """A fixed number or a prior, in words."""
-    return f"~ {value!r}" if isinstance(value, Prior) else f"set to {value:g}"
+    return f"~ {value!r}" if isinstance(value, Prior) else f"set to {value + 0.0:g}"
 
 
 def keep_systematically(possible: np.ndarray) -> np.ndarray:
