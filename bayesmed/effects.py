@@ -249,7 +249,8 @@ class Effects:
                 "two fits."
             )
         gap = self.draws.drop_vars("prop_mediated") - other.draws.drop_vars("prop_mediated")
-        about = {**mine, "at": f"{_setting(mine)} minus {_setting(theirs)}", "difference": True}
+        at = f"{_setting(mine)} minus {_setting(theirs)}"
+        about = {**mine, "at": at, "assumed": "", "difference": True}
         gap.attrs["bayesmed"] = json.dumps(about)
         return Effects(gap)
 
@@ -272,7 +273,8 @@ class Effects:
 
 
 def _setting(about: Mapping[str, Any]) -> str:
-    return str(about["at"]) if about["at"] else "as observed"
+    said = [about["at"] or "as observed", about.get("assumed")]
+    return ", ".join(str(part) for part in said if part)
 
 
 def effects_about(

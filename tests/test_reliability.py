@@ -402,6 +402,13 @@ def test_priors_with_mass_outside_are_refused(data, prior):
         made(build(data)).effects_with_error(prior)
 
 
+def test_differences_of_paired_draws_say_what_they_are(data):
+    fit = made(build(data))
+    gap = fit.effects_with_error(0.9) - fit.effects()
+    assert "at as observed, reliability of m set to 0.9 minus as observed." in repr(gap)
+    np.testing.assert_allclose(gap.draws["total"], 0.0, atol=1e-12)
+
+
 def test_a_prior_below_what_the_data_allow_is_refused(data):
     prior = bm.Prior("Uniform", lower=0.01, upper=0.3)
     with pytest.raises(ValueError, match="have no solution"):
