@@ -2,6 +2,7 @@
 
 from bayesmed.datasets import load_data
 from bayesmed.effects import Effects
+from bayesmed.error_curve import ReliabilityCurve
 from bayesmed.families import FAMILIES
 from bayesmed.family import Family
 from bayesmed.fitting import MediationFit, fit
@@ -23,6 +24,7 @@ __all__ = [
     "MediationFit",
     "MediationModel",
     "Prior",
+    "ReliabilityCurve",
     "Sensitivity",
     "fit",
     "load",

@@ -324,7 +324,8 @@ class Effects:
             raise ValueError("Ratios are not subtracted; ask for scale='difference'.")
         names = [n for n in ("acme", "ade", "total", "cde") if n in self.draws and n in other.draws]
         gap = self.draws[names] - other.draws[names]
-        about = {**mine, "at": f"{_setting(mine)} minus {_setting(theirs)}", "difference": True}
+        at = f"{_setting(mine)} minus {_setting(theirs)}"
+        about = {**mine, "at": at, "assumed": "", "difference": True}
         gap.attrs["bayesmed"] = json.dumps(about)
         return Effects(gap)
 
@@ -354,7 +355,8 @@ class Effects:
 
 
 def _setting(about: Mapping[str, Any]) -> str:
-    return str(about["at"]) if about["at"] else "as observed"
+    said = [about["at"] or "as observed", about.get("assumed")]
+    return ", ".join(str(part) for part in said if part)
 
 
 def effects_about(
@@ -400,8 +402,12 @@ def headline(about: Mapping[str, Any]) -> str:
         f"{kind} of {about['contrast']} on {of} through {about['mediator']}; "
         f"{about['families'][0]} mediator, {about['families'][1]} outcome; rho {about['rho']}; "
         f"{about['averaged']}{where}{_SCALE_WORDS.get(about.get('scale', ''), '')}{fixed}"
-        f"{_thinned(about)}."
+        f"{_assumed(about)}{_thinned(about)}."
     )
+
+
+def _assumed(about: Mapping[str, Any]) -> str:
+    return f"; {about['assumed']}" if about.get("assumed") else ""
 
 
 def _thinned(about: Mapping[str, Any]) -> str:

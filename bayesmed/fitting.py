@@ -39,6 +39,7 @@ from bayesmed.views import ask
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from bayesmed.error_curve import ReliabilityCurve
     from bayesmed.sensitivity import Sensitivity
 
 
@@ -386,6 +387,131 @@ class MediationFit:
         from bayesmed.sweep import sweep
 
         return sweep(self, rho, progress, at, ask(self, at=at, **asked))
+
+    def effects_with_error(
+        self,
+        reliability: float | Prior,
+        rho: float | Prior | None = None,
+        *,
+        at: Mapping[str, Any] | None = None,
+        random_seed: int | None = None,
+    ) -> Effects:
+        r"""Effects of the true mediator, where the observed one is measured with error.
+
+        Parameters
+        ----------
+        reliability : float or Prior
+            :math:`\lambda = Var(M) / Var(M^*)`, the share of the variance of the observed
+            mediator that is not error, in (0, 1]. The error is normal, additive and independent
+            of everything.
+        rho : float or Prior, optional
+            Correlation of the structural residuals of the true mediator and the outcome; by
+            default the fit's own.
+        at : mapping, optional
+            Covariates and the value every row gets, as in :meth:`effects`.
+        random_seed : int, optional
+            Of the draws of priors; by default the fit's.
+
+        Returns
+        -------
+        Effects
+            On the scale of the response. The data say nothing about the reliability beyond a
+            least value; draws below it are left out, and the table says how many.
+
+        Raises
+        ------
+        ValueError
+            If the mediator is not Gaussian or does not enter the outcome as a plain column, the
+            pair is not closed, the reliability is outside of (0, 1], or more than 5% of the draws
+            have no solution.
+
+        Notes
+        -----
+        See :mod:`bayesmed.reliability` for the exact map. At a reliability of one this is
+        :meth:`effects`; the total effect does not depend on the reliability.
+
+        References
+        ----------
+        Fuller, W. A. (1987). Measurement error models. Wiley. Section 1.1.
+        """
+        from bayesmed.reliability import effects_with_error
+
+        return effects_with_error(self, reliability, rho, at, random_seed)
+
+    def reliability_curve(
+        self,
+        reliability: Any = None,
+        rho: float | Prior | None = None,
+        *,
+        at: Mapping[str, Any] | None = None,
+        random_seed: int | None = None,
+    ) -> "ReliabilityCurve":
+        """Effects along the reliability of the observed mediator.
+
+        Parameters
+        ----------
+        reliability : array-like of float, optional
+            Values in (0, 1]; by default 21 from 0.5 to 1.
+        rho, at, random_seed
+            As :meth:`effects_with_error`.
+
+        Returns
+        -------
+        ReliabilityCurve
+
+        Raises
+        ------
+        ValueError
+            As :meth:`effects_with_error`, where no value of the grid is possible.
+        """
+        from bayesmed.error_curve import ReliabilityCurve, check_reliabilities
+        from bayesmed.reliability import curve_draws
+
+        grid = check_reliabilities(reliability)
+        return ReliabilityCurve(curve_draws(self, grid, rho, at, random_seed))
+
+    def effects_with_treatment_confounding(
+        self,
+        rho_tm: float | Prior = 0.0,
+        rho_ty: float | Prior = 0.0,
+        rho_my: float | Prior = 0.0,
+        *,
+        at: Mapping[str, Any] | None = None,
+        random_seed: int | None = None,
+    ) -> Effects:
+        """Effects where unmeasured variables also move a numeric treatment.
+
+        Parameters
+        ----------
+        rho_tm, rho_ty, rho_my : float or Prior
+            Correlations of the structural residuals of treatment and mediator, treatment and
+            outcome, mediator and outcome; the three must form a positive definite matrix. A
+            prior is not updated by the data.
+        at : mapping, optional
+            Covariates and the value every row gets, as in :meth:`effects`.
+        random_seed : int, optional
+            Of the treatment equation's posterior and the priors; by default the fit's.
+
+        Returns
+        -------
+        Effects
+            On the scale of the response.
+
+        Raises
+        ------
+        ValueError
+            If the treatment is not numeric with more than two values, the mediator not Gaussian,
+            the outcome neither Gaussian nor probit, the pair not closed, or the correlations
+            impossible.
+
+        Notes
+        -----
+        See :mod:`bayesmed.treatment_confounding` for the treatment equation and the exact map.
+        With ``rho_tm = rho_ty = 0`` this is the curve of :meth:`sensitivity` at ``rho_my``.
+        """
+        from bayesmed.treatment_confounding import effects_with_treatment_confounding
+
+        return effects_with_treatment_confounding(self, (rho_tm, rho_ty, rho_my), at, random_seed)
 
     def coefficients(
         self,

@@ -105,6 +105,54 @@ def legend_above(ax: "Axes", columns: int) -> None:
               bbox_to_anchor=(0.5, 1.0), columnspacing=1.0, handlelength=1.6)  # fmt: skip
 
 
+def plot_reliability(
+    draws: xr.Dataset,
+    ax: "Axes | None" = None,
+    effect: Literal["acme", "ade", "total"] = "acme",
+    arm: Literal["control", "treated", "average"] = "average",
+    color: str = BLUE,
+) -> "Axes":
+    """An effect against the reliability of the mediator: median, 50% and 95% bands.
+
+    Parameters
+    ----------
+    draws : xarray.Dataset
+        Of :class:`bayesmed.ReliabilityCurve`. Where it holds NaN nothing is drawn.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure of 120 mm otherwise.
+    effect, arm : str
+        Which effect, on the scale of the outcome.
+    color : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there is no such effect or arm.
+    """
+    about = json.loads(draws.attrs["bayesmed"])
+    values, grid = select_effect(draws, effect, arm), draws["reliability"].to_numpy()
+    ax = new_axes(ax, 80.0)
+    for mass, opacity in ((_OUTER, 0.18), (_INNER, 0.38)):
+        low, high = _quantiles(values, mass)
+        ax.fill_between(grid, low, high, color=color, alpha=opacity, linewidth=0,
+                        label=f"{mass:.0%} interval")  # fmt: skip
+    middle = values.median(["chain", "draw"], skipna=False)
+    ax.plot(grid, middle, color=color, linewidth=1.6, label="median")
+    ax.axhline(0.0, color=GREY, linewidth=0.8)
+    name = {"acme": "ACME", "ade": "ADE", "total": "Total effect"}[effect]
+    shown = name if effect == "total" else f"{name} ({arm})"
+    ax.set_xlabel(f"Reliability of {about['mediator']}")
+    ax.set_ylabel(f"{shown},\n{_effect_label(about).removeprefix('Effect ')}")
+    ax.set_xlim(grid[0], grid[-1])
+    legend_above(ax, 3)
+    open_frame(ax)
+    return ax
+
+
 def plot_sensitivity(
     draws: xr.Dataset,
     rho_zero: xr.Dataset | None = None,

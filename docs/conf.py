@@ -40,6 +40,7 @@ html_theme_options = {
 }
 # Only the API reference has pages below it to navigate.
 _flat = ["index", "estimands", "model", "sensitivity", "differences", "data", "files",
-         "families", "calibration", "conclusions", "prior_sensitivity"]  # fmt: skip
+         "families", "calibration", "conclusions", "prior_sensitivity", "measurement_error",
+         "treatment_confounding", "r_mediation"]  # fmt: skip
 html_sidebars = {**{page: [] for page in _flat}, "genindex": [], "search": []}
 html_show_sourcelink = False

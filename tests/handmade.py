@@ -1,0 +1,84 @@
+"""Fits made by hand: a model, and whatever draws a test wants its posterior to be."""
+
+import json
+
+import numpy as np
+import xarray as xr
+from scipy import optimize, stats
+
+import bayesmed as bm
+from bayesmed.describe import describe
+from bayesmed.kept import constant_data
+
+CHAINS = 2
+
+
+def hand_fit(model, **arrays):
+    """A fit whose posterior is the arrays, of shape (S, ...), cut into two chains."""
+    data = constant_data(model)
+    dims = {
+        "mediator_coef": ("mediator_term",), "outcome_coef": ("outcome_term",),
+        "outcome_cutpoints": ("outcome_cut",),
+    }  # fmt: skip
+    posterior = xr.Dataset(
+        {
+            name: (
+                ("chain", "draw", *dims.get(name, ())),
+                np.reshape(values, (CHAINS, -1, *np.shape(values)[1:])),
+            )
+            for name, values in arrays.items()
+        }
+    )
+    observed = {name: ("obs", model.values(name)) for name in ("mediator", "outcome")}
+    tree = xr.DataTree.from_dict({
+        "posterior": posterior, "sample_stats": xr.Dataset(),
+        "observed_data": xr.Dataset(observed), "constant_data": data,
+    })  # fmt: skip
+    about = describe(model)
+    about.update(
+        sampler="hand", settings={"random_seed": 3}, interrupted=False, fit="hand", versions={}
+    )
+    tree.attrs["bayesmed"] = json.dumps(about)
+    return bm.MediationFit(tree, model)
+
+
+def least_squares(matrix, y):
+    """Coefficients and residual sd (divisor n)."""
+    coef = np.linalg.lstsq(matrix, y)[0]
+    return coef, np.sqrt(np.mean((y - matrix @ coef) ** 2))
+
+
+def probit_mle(matrix, y):
+    """Coefficients of a probit regression by maximum likelihood, with the exact gradient."""
+    sign = 2.0 * y - 1.0
+
+    def loss(b):
+        eta = sign * (matrix @ b)
+        log = stats.norm.logcdf(eta)
+        ratio = np.exp(stats.norm.logpdf(eta) - log)
+        return -log.mean(), -(matrix.T @ (sign * ratio)) / len(y)
+
+    found = optimize.minimize(loss, np.zeros(matrix.shape[1]), jac=True, method="BFGS")
+    return found.x
+
+
+def point_fit(model, size=8):
+    """A fit whose draws are all the same: the estimates by least squares, or probit."""
+    mediator, outcome = (design.matrix for design in model.designs)
+    beta, s_m = least_squares(mediator, model.values("mediator"))
+    arrays = {"mediator_coef": beta, "mediator_sigma": s_m}
+    if model.families[1].name == "probit":
+        arrays["outcome_coef"] = probit_mle(outcome, model.values("outcome"))
+    else:
+        arrays["outcome_coef"], arrays["outcome_sigma"] = least_squares(
+            outcome, model.values("outcome")
+        )
+    return hand_fit(
+        model, **{k: np.repeat(np.asarray(v)[None], size, 0) for k, v in arrays.items()}
+    )
+
+
+def value(draws, name, arm="average"):
+    """An effect of a fit whose draws are all the same."""
+    found = draws[name] if name == "total" else draws[name].sel(arm=arm)
+    return float(found.mean())
