@@ -7,6 +7,7 @@ from bayesmed.family import Family
 from bayesmed.fitting import MediationFit, fit
 from bayesmed.model import IdentificationWarning, MediationModel
 from bayesmed.priors import Prior
+from bayesmed.rho_benchmark import RhoBenchmark
 from bayesmed.sensitivity import Sensitivity
 from bayesmed.simulation import simulate
 from bayesmed.storage import load
@@ -21,6 +22,7 @@ __all__ = [
     "MediationFit",
     "MediationModel",
     "Prior",
+    "RhoBenchmark",
     "Sensitivity",
     "fit",
     "load",

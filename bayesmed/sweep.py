@@ -18,6 +18,7 @@ from bayesmed.model import IdentificationWarning
 from bayesmed.potential import cell_means, mediator_effect
 from bayesmed.priors import Prior
 from bayesmed.reweight import LARGEST_PARETO_K, outcome_log_prior, smooth_and_resample
+from bayesmed.rsquared import with_explained_shares
 from bayesmed.sensitivity import (
     EXACT,
     FITTED,
@@ -124,6 +125,7 @@ def sweep(
     draws = contrasts(label_cells(shaped, rho=grid)).transpose("rho", "arm", "chain", "draw")
     draws = draws.assign(pareto_k=("rho", pareto_k), how=("rho", how))
     draws.attrs["bayesmed"] = json.dumps(effects_about(about, at, "sample"))
+    draws = with_explained_shares(fit, draws)
     return Sensitivity(draws, _rho_zero(fit, regression, rows, draws, shift))
 
 
