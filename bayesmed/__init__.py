@@ -1,5 +1,6 @@
 """Bayesian causal mediation analysis with posterior sensitivity to unmeasured confounding."""
 
+from bayesmed.benchmarks import Benchmarks
 from bayesmed.datasets import load_data
 from bayesmed.effects import Effects
 from bayesmed.families import FAMILIES
@@ -8,6 +9,7 @@ from bayesmed.fitting import MediationFit, fit
 from bayesmed.model import IdentificationWarning, MediationModel
 from bayesmed.priors import Prior
 from bayesmed.rho_benchmark import RhoBenchmark
+from bayesmed.rsquared import RSquared
 from bayesmed.sensitivity import Sensitivity
 from bayesmed.simulation import simulate
 from bayesmed.storage import load
@@ -16,12 +18,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "FAMILIES",
+    "Benchmarks",
     "Effects",
     "Family",
     "IdentificationWarning",
     "MediationFit",
     "MediationModel",
     "Prior",
+    "RSquared",
     "RhoBenchmark",
     "Sensitivity",
     "fit",

@@ -11,6 +11,8 @@ from bayesmed.summary import summarise
 
 #: A strength that fewer draws than this allow is called out of reach.
 _ENOUGH = 0.5
+#: Beyond these a strength is no longer told by its number.
+_SMALL, _LARGE = 0.01, 100
 
 
 def sentences(
@@ -62,10 +64,10 @@ def _sentence(
     row = own[sign]
     if row["none"] > 1.0 - _ENOUGH:
         return (
-            f"{what} of the kind of {name}, however strong, produces {star} in only "
-            f"{1.0 - row['none']:.1%} of the draws, with whichever sign."
+            f"{what} of the kind of {name}, however strong and with either sign of its effect on the "
+            f"outcome, produces {star} in at most {1.0 - row['none']:.1%} of the draws."
         )
-    low, high = (row[c] for c in row.index if c.endswith(("_low", "_high")))
+    low, high = (_number(row[c]) for c in row.index if c.endswith(("_low", "_high")))
     middle = _number(row["median"], row["mcse"])
     turned = "" if sign == "same" else (
         f" and have the opposite effect on the outcome ({name} itself moves rho away from rho*)"
@@ -73,18 +75,18 @@ def _sentence(
     beyond = f"; in {row['none']:.1%} of the draws no strength is enough" if row["none"] else ""
     return (
         f"{what} would have to be {middle} times as strong as {name}{turned} to produce {star} "
-        f"({100 * ci_prob:g}% interval {_number(low, row['mcse'])} to {_number(high, row['mcse'])}"
-        f"{beyond}); one exactly as strong would be enough with probability {row['P(<1)']:.3f}."
+        f"({100 * ci_prob:g}% interval {low} to {high}"
+        f"{beyond}); one as strong as it would be enough with probability {row['P(<1)']:.3f}."
     )
 
 
-def _number(value: float, mcse: float) -> str:
-    """Two digits, fewer where the Monte Carlo error of the median is larger."""
-    if not np.isfinite(value):
-        return "infinity"
-    if value <= 0.0 or not np.isfinite(mcse):
-        return f"{value:.2g}"
+def _number(value: float, mcse: float = 0.0) -> str:
+    """Two digits, or fewer where the Monte Carlo error is larger; large ones in words."""
+    if value > _LARGE:
+        return f"more than {_LARGE}" if np.isfinite(value) else "infinity"
+    if value < _SMALL:
+        return f"less than {_SMALL}"
     digits = 1 - int(np.floor(np.log10(value)))
-    if mcse > 0.0:
+    if np.isfinite(mcse) and mcse > 0.0:
         digits = min(digits, -int(np.floor(np.log10(mcse))))
-    return f"{round(value, digits):g}" if digits > 0 else f"{round(value, digits):.0f}"
+    return f"{round(value, max(digits, 0)):g}"

@@ -11,7 +11,7 @@ import xarray as xr
 
 from bayesmed.latent import latent_scales
 from bayesmed.sensitivity import Sensitivity, _summarise_with_gaps
-from bayesmed.strength import KINDS, Kind, Strength, shared_covariates, strength
+from bayesmed.strength import KINDS, Kind, Strength, covariate_strength, shared_covariates
 from bayesmed.summary import readable_roots, rounded
 
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ class Benchmarks:
             ``times(covariate, chain, draw)``: infinite where no strength is enough, because rho*
             lies on the other side of zero, the confounder would have to explain more than
             everything, or the ACME has no zero. All NaN where the grid cut off too many
-            tipping points to say.
+            tipping points to say. Where the curve is not of one posterior, rho* is paired with the
+            covariate's strength by its rank only.
 
         Raises
         ------
@@ -263,7 +264,7 @@ def benchmark_headline(about: dict[str, Any]) -> str:
     return f"Residual correlation rho of {about['mediator']} and {about['outcome']} {what}{approximate}."
 
 
-def benchmarks(
+def make_benchmarks(
     fit: "MediationFit",
     times: float,
     kind: Kind,
@@ -277,30 +278,24 @@ def benchmarks(
         raise ValueError(f"times must be a positive number; {times!r} was given.")
     names = check_covariates(fit, covariates)
     scales = latent_scales(fit)
-    found = {name: strength(fit, name, scales) for name in names}
-    made = {name: one.confounder(float(times), 1.0, kind) for name, one in found.items()}
-    dims = ("covariate", "chain", "draw")
-
-    def stack(parts: list[np.ndarray]) -> tuple[tuple[str, ...], np.ndarray]:
-        return dims, np.reshape(parts, (len(names), *fit.shape))
-
-    chains, draws = fit.shape
+    own = [covariate_strength(fit, name, scales) for name in names]
+    made = [one.confounder(float(times), 1.0, kind) for one in own]
+    arrays = {
+        "rho": [one.rho for one in made],
+        "r2_mediator": [one.mediator for one in made],
+        "r2_outcome": [one.outcome for one in made],
+        "strength_mediator": [one.mediator for one in own],
+        "strength_product": [one.product for one in own],
+        "strength_outcome": [one.outcome for one in own],
+    }
+    dims, shape = ("covariate", "chain", "draw"), (len(names), *fit.shape)
     data = xr.Dataset(
-        {
-            "rho": stack([one.rho for one in made.values()]),
-            "r2_mediator": stack([one.mediator for one in made.values()]),
-            "r2_outcome": stack([one.outcome for one in made.values()]),
-            "strength_mediator": stack([one.mediator for one in found.values()]),
-            "strength_product": stack([one.product for one in found.values()]),
-            "strength_outcome": stack([one.outcome for one in found.values()]),
-            "r2_score": (dims[1:], scales.shown.reshape(fit.shape)),
-        },
-        {"covariate": names, "chain": np.arange(chains), "draw": np.arange(draws)},
-    )
+        {name: (dims, np.reshape(values, shape)) for name, values in arrays.items()},
+        {"covariate": names, "chain": np.arange(shape[1]), "draw": np.arange(shape[2])},
+    ).assign(r2_score=(dims[1:], scales.shown.reshape(fit.shape)))
     exact = fit.families[0].latent == "free" and fit.families[1].latent is not None
     about = {**fit.about, "kind": kind, "times": float(times), "approximate": not exact}
-    data.attrs["bayesmed"] = json.dumps(about)
-    return Benchmarks(data)
+    return Benchmarks(data.assign_attrs(bayesmed=json.dumps(about)))
 
 
 def check_covariates(fit: "MediationFit", covariates: str | Sequence[str] | None) -> list[str]:

@@ -338,9 +338,9 @@ class MediationFit:
 
         :mod:`bayesmed.strength` derives them and says when no such confounder exists.
         """
-        from bayesmed.benchmarks import benchmarks
+        from bayesmed.benchmarks import make_benchmarks
 
-        return benchmarks(self, times, kind, covariates)
+        return make_benchmarks(self, times, kind, covariates)
 
     def coefficients(
         self,

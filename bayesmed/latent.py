@@ -100,7 +100,8 @@ def latent_scales(fit: "MediationFit") -> LatentScales:
     problem = latent_problem(fit)
     if problem:
         raise ValueError(
-            f"Shares of residual variances have no meaning here: {problem}. Read rho itself instead."
+            f"Shares of residual variances, and benchmarks, have no meaning here: {problem}. Read "
+            "rho itself instead."
         )
     draws, (mediator, outcome) = fit.draws, fit.families
     return LatentScales(

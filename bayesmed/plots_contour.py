@@ -191,7 +191,7 @@ def _draw_points(
     named = sorted(points, key=lambda name: -abs(points[name][2]))[:most]
     column = max(points[name][0] for name in named) + 0.05 * end
     height = 0.0
-    for name in sorted(points, key=lambda name: points[name][1] - 0.5 * points[name][0]):
+    for name in sorted(points, key=lambda name: points[name][1] - points[name][0]):
         x, y, rho = points[name]
         ax.plot(x, y, "D" if name in named else "o", color="black" if rho * sign > 0.0 else "white",
                 markeredgecolor="black", markersize=4.5 if name in named else 3.0, zorder=6,

@@ -7,7 +7,7 @@ import numpy as np
 
 from bayesmed.benchmarks import check_covariates
 from bayesmed.latent import latent_scales
-from bayesmed.strength import Strength, strength
+from bayesmed.strength import Strength, covariate_strength
 
 if TYPE_CHECKING:
     from bayesmed.fitting import MediationFit
@@ -95,7 +95,7 @@ class RhoBenchmark:
         check_covariates(fit, self.covariate)
         seed = fit.about["settings"]["random_seed"] if random_seed is None else random_seed
         rng = np.random.default_rng(seed)
-        own = strength(fit, self.covariate, latent_scales(fit))
+        own = covariate_strength(fit, self.covariate, latent_scales(fit))
         return self._of_strength(own, rng).reshape(fit.shape)
 
     def _of_strength(self, own: Strength, rng: np.random.Generator) -> np.ndarray:

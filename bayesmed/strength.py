@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from bayesmed.fitting import MediationFit
 
 Kind = Literal["besides", "leave-out"]
+#: Relative singular values below this are those of repeated columns.
+_SAME = 1e-10
 KINDS: tuple[Kind, Kind] = ("besides", "leave-out")
 
 
@@ -172,7 +174,7 @@ class Confounder:
     outcome: np.ndarray
 
 
-def strength(fit: "MediationFit", covariate: str, scales: LatentScales) -> Strength:
+def covariate_strength(fit: "MediationFit", covariate: str, scales: LatentScales) -> Strength:
     """A covariate's contributions to both equations, per draw.
 
     Parameters
@@ -224,7 +226,8 @@ class _Columns:
         size = np.abs(self.others).max(axis=0, initial=0.0)
         others = self.others / np.where(size > 0.0, size, 1.0)
         if others.shape[1]:
-            own = own - others @ linalg.lstsq(others, own)[0]
+            # Columns that stand in both equations are there twice.
+            own = own - others @ linalg.lstsq(others, own, _SAME)[0]
         v, p = own.T @ own / len(own), self.mediator.shape[1]
         return v[:p, :p], v[:p, p:], v[p:, p:]
 

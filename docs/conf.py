@@ -40,6 +40,6 @@ html_theme_options = {
 }
 # Only the API reference has pages below it to navigate.
 _flat = ["index", "estimands", "model", "sensitivity", "differences", "data", "files",
-         "families", "calibration"]  # fmt: skip
+         "families", "calibration", "benchmarks"]  # fmt: skip
 html_sidebars = {**{page: [] for page in _flat}, "genindex": [], "search": []}
 html_show_sourcelink = False
