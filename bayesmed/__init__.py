@@ -1,5 +1,6 @@
 """Bayesian causal mediation analysis with posterior sensitivity to unmeasured confounding."""
 
+from bayesmed.benchmarks import Benchmarks
 from bayesmed.datasets import load_data
 from bayesmed.effects import Effects
 from bayesmed.error_curve import ReliabilityCurve
@@ -9,6 +10,8 @@ from bayesmed.fitting import MediationFit, fit
 from bayesmed.functionals import Functional, probability, quantile, restricted_mean, survival
 from bayesmed.model import IdentificationWarning, MediationModel
 from bayesmed.priors import Prior
+from bayesmed.rho_benchmark import RhoBenchmark
+from bayesmed.rsquared import RSquared
 from bayesmed.sensitivity import Sensitivity
 from bayesmed.simulation import simulate
 from bayesmed.storage import load
@@ -17,6 +20,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "FAMILIES",
+    "Benchmarks",
     "Effects",
     "Family",
     "Functional",
@@ -24,7 +28,9 @@ __all__ = [
     "MediationFit",
     "MediationModel",
     "Prior",
+    "RSquared",
     "ReliabilityCurve",
+    "RhoBenchmark",
     "Sensitivity",
     "fit",
     "load",

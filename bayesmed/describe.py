@@ -12,6 +12,7 @@ from bayesmed.families import FAMILIES
 from bayesmed.family import EQUATIONS, Family
 from bayesmed.model import MediationModel
 from bayesmed.priors import Prior
+from bayesmed.strength import column_variables
 
 
 def versions(sampler: str) -> dict[str, str]:
@@ -40,6 +41,9 @@ def describe(model: MediationModel) -> dict[str, Any]:
             if response.levels
         },
         "levels": [str(model.contrast.control), str(model.contrast.treated)],
+        "variables": {
+            e: column_variables(d) for e, d in zip(EQUATIONS, model.designs, strict=True)
+        },
         "families": [family.name for family in model.families],
         "own_families": [f.name for f in model.families if f is not FAMILIES.get(f.name)],
         "data": {

@@ -4,7 +4,7 @@ import json
 import os
 import uuid
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -39,8 +39,10 @@ from bayesmed.views import ask
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from bayesmed.benchmarks import Benchmarks
     from bayesmed.error_curve import ReliabilityCurve
     from bayesmed.sensitivity import Sensitivity
+    from bayesmed.strength import Kind
 
 
 def sample(
@@ -512,6 +514,59 @@ class MediationFit:
         from bayesmed.treatment_confounding import effects_with_treatment_confounding
 
         return effects_with_treatment_confounding(self, (rho_tm, rho_ty, rho_my), at, random_seed)
+
+    def benchmarks(
+        self,
+        times: float = 1.0,
+        kind: "Kind" = "besides",
+        covariates: str | Sequence[str] | None = None,
+    ) -> "Benchmarks":
+        r"""The rho that omitted confounders as strong as observed covariates would produce.
+
+        Parameters
+        ----------
+        times : float
+            k: the confounder has the covariate's coefficients in both equations times
+            :math:`\sqrt k`, so it explains k times the variance that the covariate explains.
+        kind : {"besides", "leave-out"}
+            A confounder like the covariate that was omitted besides it, or the covariate
+            itself left out. The first is the question about what was not measured.
+        covariates : str or list of str, optional
+            By default all that stand in both equations. A factor or spline is one covariate
+            through all its columns; an interaction with the treatment or with another
+            covariate counts for each covariate in it, pooled over the rows; one with the
+            mediator is taken where the mediator is at its mean.
+
+        Returns
+        -------
+        Benchmarks
+            One rho for each covariate and posterior draw, with its sign.
+
+        Raises
+        ------
+        ValueError
+            If a covariate does not stand in both equations, or an equation is no linear model
+            on a latent scale with a residual of one variance.
+
+        Notes
+        -----
+        With the covariate's coefficients :math:`\beta, \theta` in the mediator's equation and
+        the outcome's regression at rho = 0, residual standard deviations :math:`\sigma_m, s`
+        (s = 1 in a probit equation) and the residual covariance V of its columns given the
+        treatment and the other covariates, k = 1 gives
+
+        .. math::
+
+            \text{besides:}\quad & \frac{\rho}{\sqrt{1-\rho^2}} =
+                \frac{\beta'V\theta / (\sigma_m s)}{1 - \beta'V\beta/\sigma_m^2} \\
+            \text{leave-out:}\quad & \rho = \frac{\beta'V\theta}
+                {\sqrt{(\beta'V\beta + \sigma_m^2)(\theta'V\theta + s^2)}}
+
+        :mod:`bayesmed.strength` derives them and says when no such confounder exists.
+        """
+        from bayesmed.benchmarks import make_benchmarks
+
+        return make_benchmarks(self, times, kind, covariates)
 
     def coefficients(
         self,

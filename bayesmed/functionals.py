@@ -185,6 +185,12 @@ class Target:
     cutpoints: np.ndarray | None = None
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
 
+    @property
+    def monotone(self) -> bool:
+        """Whether g rises, or falls, throughout."""
+        single = self.functional.kind == "probability" and not self.functional.above
+        return not single or self.base.kind == "binary"
+
     def draws(self, draws: Draws) -> Draws:
         """Draws with the parameters that the family reads."""
         if self.cutpoints is None:
@@ -236,6 +242,8 @@ def _probability(functional: Functional, family: Family, levels: tuple[Any, ...]
         scores = (codes > place) if functional.above else (codes == place)
         return Target(functional, family, family, columns={"scores": scores.astype(float)})
     number = _number(value, "The value")
+    if family.kind == "binary":
+        return _of_binary(functional, family, number)
     if functional.above:
         cut = np.floor(number) if family.discrete else number
         return _steps(functional, family, [cut], [0.0, 1.0])
@@ -249,6 +257,17 @@ def _probability(functional: Functional, family: Family, levels: tuple[Any, ...]
             f"A {family.name} outcome is never {number:g}; give a whole number from 0."
         )
     return _steps(functional, family, [number - 1.0, number], [0.0, 1.0, 0.0])
+
+
+def _of_binary(functional: Functional, family: Family, number: float) -> Target:
+    """P(Y = 1), which is the mean, or P(Y = 0)."""
+    if number not in ((0.0,) if functional.above else (0.0, 1.0)):
+        raise ValueError(f"A {family.name} outcome is 0 or 1; {number:g} was given.")
+    if functional.above or number == 1.0:
+        return Target(functional, family, family)
+    mean = lambda eta, p: 1.0 - family.mean(eta, p)
+    made = replace(family, kind="ordered", mean=mean)
+    return Target(functional, made, family, columns={"scores": np.array([1.0, 0.0])})
 
 
 def _restricted_mean(functional: Functional, family: Family, levels: tuple[Any, ...]) -> Target:

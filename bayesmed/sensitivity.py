@@ -25,6 +25,8 @@ from bayesmed.summary import readable_roots, rounded, summarise
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from bayesmed.rsquared import Form, RSquared
+
 DEFAULT_GRID = np.round(np.linspace(-0.9, 0.9, 37), 10)
 EXACT, WEIGHTED, TRANSPORT = "exact map", "reweighted map", "transport"
 REFIT, FITTED = "refit", "fitted"
@@ -233,6 +235,39 @@ class Sensitivity:
         See :func:`bayesmed.conclusions.conclusions_table`.
         """
         return conclusions_table(self.draws, level, where, round_to)
+
+    def r_squared(self, form: "Form" = "residual", r_compatible: bool = False) -> "RSquared":
+        r"""The sweep in terms of the variance that an omitted confounder would explain.
+
+        Parameters
+        ----------
+        form : {"residual", "total"}
+            Shares of the residual variances of mediator and outcome, whose product is
+            :math:`\rho^2`, or of their variances, with the product
+            :math:`\rho^2 (1 - R^2_M)(1 - R^2_{Y0}) / (1 - \rho^2)`. On latent scales, such
+            as that of a probit equation.
+        r_compatible : bool
+            In the total form give the number of R's ``medsens``, which leaves out the
+            division by :math:`1 - \rho^2`.
+
+        Returns
+        -------
+        RSquared
+
+        Raises
+        ------
+        ValueError
+            If an equation is no linear model with a residual of one variance, on whatever
+            latent scale, or there is no such form.
+
+        References
+        ----------
+        Imai, K., Keele, L., & Yamamoto, T. (2010). Statistical Science, 25(1), 51-71,
+        section 5.
+        """
+        from bayesmed.rsquared import r_squared
+
+        return r_squared(self, form, r_compatible)
 
     def plot(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
         """Median and bands against rho; see :func:`bayesmed.plots.plot_sensitivity`."""

@@ -18,6 +18,8 @@ from bayesmed.estimands import ARMS_AND_AVERAGE, contrasts
 from bayesmed.model import IdentificationWarning
 from bayesmed.priors import Prior, check_rho
 from bayesmed.reweight import LARGEST_PARETO_K, outcome_log_prior, smooth_and_resample
+from bayesmed.rho_benchmark import RhoBenchmark
+from bayesmed.rsquared import with_explained_shares
 from bayesmed.sensitivity import (
     EXACT,
     FITTED,
@@ -133,6 +135,7 @@ def sweep(
     draws.attrs["bayesmed"] = json.dumps(
         {**effects_about(about, at, "sample", asked.said), "every": asked.every}
     )
+    draws = with_explained_shares(fit, draws)
     return Sensitivity(draws, _rho_zero(fit, regression, asked, draws, cells, shift), po)
 
 
@@ -152,6 +155,8 @@ def draws_under(fit: "MediationFit", rho: Any, random_seed: int | None) -> tuple
             "priors on the regression. Here the posterior itself depends on rho: use "
             "fit.sensitivity([rho]).at(rho), or fit model.with_rho(...)."
         )
+    if isinstance(rho, RhoBenchmark):
+        return regression.at(rho.draw(fit, random_seed).ravel()), f"~ {rho!r}"
     check_rho(rho)
     if not isinstance(rho, Prior):
         return regression.at(float(rho)), f"set to {float(rho):g}"

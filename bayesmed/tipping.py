@@ -61,8 +61,12 @@ def tipping_points(
         return _bracketed(regression, families, rows, target)
     ends = np.stack(slopes) * sigma / scale
     same = np.allclose(slopes[0], slopes[1], rtol=1e-12)
+    if not target.monotone:  # such as a middle category, whose curve can turn
+        mixed = np.ones_like(mixed)
     if own[1].additive or same:
         average = ends.mean(axis=0)
+    elif mixed.all():
+        average = np.full_like(ends[0], np.nan)
     else:
         average = _between(regression, own, rows, target, ends)
     rho_zero, roots = _from_odds(np.stack([*ends, average]))

@@ -196,14 +196,14 @@ def ask(
     assert groups is not None
     dims: dict[str, list[Any]] = {}
     if isinstance(contrast, list) or contrast == "pairwise":
-        dims["contrast"] = [source.about["contrast"].split(": ", 1)[1] for source in sources]
+        dims["contrast"] = [_contrast(source).split(": ", 1)[1] for source in sources]
     if by is not None:
         dims["by"] = groups
     if of == "categories":
         dims["category"] = list(levels)
     if isinstance(m, (list, tuple, np.ndarray)):
         dims["m"] = list(m)
-    named = sources[0].about["contrast"]
+    named = _contrast(sources[0])
     if "contrast" in dims:
         named = f"{about['treatment']}: {'; '.join(dims['contrast'])}"
     said = {
@@ -219,6 +219,10 @@ def ask(
     }
     unit = _unit(fit, sources, dims, scale)
     return Asked(tuple(views), dims, scale, unit, said)
+
+
+def _contrast(fit: "MediationFit") -> str:
+    return str(fit.model.contrast) if fit.model is not None else str(fit.about["contrast"])
 
 
 def _of_label(of: Any, functional: Functional, outcome: str) -> str:
@@ -400,7 +404,7 @@ def _by_level(
         levels = column.cat.categories.tolist()
     else:
         levels = np.unique(column.to_numpy()).tolist()
-    if len(levels) > 50:
+    if len(levels) > 25:
         raise ValueError(
             f"by={by!r} has {len(levels)} different values; cut it into groups first, for example with "
             "pandas.cut, or use at=."

@@ -81,7 +81,9 @@ def all_pairs():
     """Every pair of PAIRS; those whose effects take longest come last."""
     pairs = [(m, y) for m, outcomes in PAIRS.items() for y in outcomes]
     slow = {"poisson": 1, "negative_binomial": 2, "beta": 3}
-    return sorted(pairs, key=lambda pair: max(slow.get(pair[1], 0), 2 * (pair[0] == "negative_binomial")))
+    return sorted(
+        pairs, key=lambda pair: max(slow.get(pair[1], 0), 2 * (pair[0] == "negative_binomial"))
+    )
 
 
 def setting(mediator, outcome):
