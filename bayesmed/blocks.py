@@ -48,7 +48,8 @@ def over_blocks[R](
         block = draws.block(slice(start, start + size))
         own: np.ndarray | float = 1.0 / rows if weights is None else weights[:, None]
         if bootstrap is not None:
-            share = dirichlet(bootstrap, start, len(block), rows)
+            index = block.index if block.index is not None else np.arange(start, start + len(block))
+            share = dirichlet(bootstrap, index, rows)
             own = share if weights is None else share * weights[:, None]
             own = own / np.sum(own, axis=0)
         # Overflow and 0/0 are looked for in the results.
@@ -62,12 +63,12 @@ def over_blocks[R](
         return [first, *pool.map(lambda start: run(start, first), starts[1:])]
 
 
-def dirichlet(seed: int, start: int, count: int, rows: int) -> np.ndarray:
+def dirichlet(seed: int, index: np.ndarray, rows: int) -> np.ndarray:
     """Dirichlet(1, ..., 1) weights of the rows for some draws, shape (obs, S).
 
-    Each draw has a generator of its own, so that blocks do not matter.
+    Each draw has a generator of its own, so that neither blocks nor draws that are left out matter.
     """
-    weights = np.empty((count, rows))
-    for i in range(count):
-        np.random.default_rng((seed, start + i)).standard_exponential(out=weights[i])
+    weights = np.empty((len(index), rows))
+    for i, draw in enumerate(index):
+        np.random.default_rng((seed, int(draw))).standard_exponential(out=weights[i])
     return (weights / weights.sum(axis=1, keepdims=True)).T

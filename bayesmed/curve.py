@@ -40,6 +40,7 @@ from bayesmed.potential import (
 
 _BLOCK = 200_000
 _SMALL = 1e-10
+_SPAN = 1e-6
 _DEGREES = (10, 14, 18, 24, 32, 64)
 
 
@@ -146,7 +147,7 @@ def curve_cells(
         expected = expected_rows(regression.draws, families, rows)
         coefs = np.stack([regression.at(value).outcome_coef for value in rho]) - regression.coef0
         return zero + np.einsum("abst,rst->rabs", expected, coefs)
-    if not is_latent_curve(families, rows):
+    if not is_latent_curve(regression, families, rows):
         return np.stack([
             cell_means(target.draws(regression.at(value)), families, rows) for value in rho
         ])  # fmt: skip
@@ -191,9 +192,29 @@ def with_cutpoints(regression: Regression, target: Target) -> Regression:
     return replace(regression, parameters0={**regression.parameters0, "cutpoints": cuts})
 
 
-def is_latent_curve(families: tuple[Family, Family], rows: Counterfactuals) -> bool:
-    """Whether the outcome has a normal latent variable that is affine in a Gaussian mediator."""
-    return families[1].latent is not None and not families[1].additive and rows.base is not None
+def is_latent_curve(
+    regression: Regression, families: tuple[Family, Family], rows: Counterfactuals
+) -> bool:
+    """Whether the outcome has a normal latent variable that is affine in a Gaussian mediator.
+
+    The rows must keep the relations on which the map rests: covariates that were set may not.
+    """
+    affine = rows.base is not None and rows.slope is not None
+    latent = families[1].latent is not None and not families[1].additive
+    return affine and latent and _keeps_span(regression.map, rows)
+
+
+def _keeps_span(closed: ClosedMap, rows: Counterfactuals) -> bool:
+    assert rows.base is not None and rows.slope is not None
+    offset = 0.0 if rows.mediator_offset is None else rows.mediator_offset
+    held = [np.abs(rows.slope @ closed.direction - 1.0).max() < _SPAN]
+    for t in ARMS:
+        mediator = rows.base[t] @ closed.loading + closed.constant_loading
+        size = np.maximum(np.abs(rows.mediator[t]).max(axis=0), 1.0)
+        held.append(np.all(np.abs(mediator - rows.mediator[t]).max(axis=0) < _SPAN * size))
+        m = rows.base[t] @ closed.direction + closed.constant + offset
+        held.append(np.abs(m).max() < _SPAN * max(1.0, np.abs(offset).max()))
+    return bool(np.all(held))
 
 
 def _latent_curve(

@@ -14,22 +14,40 @@ if TYPE_CHECKING:
     from bayesmed.model import MediationModel
 
 
-def working_scale(family: Family, y: np.ndarray, offset: np.ndarray | None) -> tuple[float, float]:
+def working_scale(
+    family: Family, y: np.ndarray, offset: np.ndarray | None, seen: float = 1.0
+) -> tuple[float, float]:
     """Centre and spread of the response on the scale of the linear predictor.
 
     Zero and one where that scale is fixed (probit, logit).
     """
     if family.working is None:
         return 0.0, 1.0
-    working = working_values(family, y, offset)
+    working = working_values(family, y, offset, seen)
     return float(working.mean()), float(working.std())
 
 
-def working_values(family: Family, y: np.ndarray, offset: np.ndarray | None) -> np.ndarray:
-    """The response on the scale of the linear predictor, without its offset."""
+def working_values(
+    family: Family, y: np.ndarray, offset: np.ndarray | None, seen: float = 1.0
+) -> np.ndarray:
+    """The response on the scale of the linear predictor, without its offset.
+
+    Where values are censored, ``seen`` being the share that is not, those at hand are less
+    spread than the true ones: their deviations are divided by its square root. Logarithms of
+    counts are centred at that of the mean rate and have a spread of one at least, since many
+    zeros show neither.
+    """
     assert family.working is not None
     working = np.asarray(family.working(y), dtype=float)
-    return working if offset is None else working - offset
+    working = working if offset is None else working - offset
+    centre, deviation = working.mean(), (working - working.mean()) / np.sqrt(seen)
+    if family.kind == "count" and family.link == "log":
+        rate = y.mean() if offset is None else y.sum() / np.exp(offset).sum()
+        centre = np.log(max(float(rate), 0.5 / len(y)))
+        spread = deviation.std()
+        if 0.0 < spread < 1.0:
+            deviation = deviation / spread
+    return centre + deviation
 
 
 def default_priors(
@@ -38,11 +56,14 @@ def default_priors(
     y: np.ndarray,
     offset: np.ndarray | None = None,
     without: tuple[str, ...] = (),
+    seen: float = 1.0,
 ) -> dict[str, Prior]:
     r"""Weakly informative priors on the scale of the data.
 
-    With w the response on the scale of the linear predictor (its logarithm for log links,
-    counts plus one half), S the standard deviation of w, :math:`s_j` that of column j:
+    With w the response on the scale of the linear predictor (its logarithm for log links), S
+    the standard deviation of w, :math:`s_j` that of column j; for counts :math:`\bar w` is the
+    logarithm of the mean rate and S at least one; where values are censored, S is divided by
+    the square root of the share that is not:
 
     - coefficients: :math:`Normal(0, 2.5 S / s_j)`;
     - the intercept *at the means of the columns*: :math:`Normal(\bar w, 2.5 S)`;
@@ -65,6 +86,8 @@ def default_priors(
     offset : numpy.ndarray, optional
     without : tuple of str
         Parameters that have a regression of their own.
+    seen : float
+        Share of the values that are not censored.
 
     Returns
     -------
@@ -73,9 +96,9 @@ def default_priors(
     """
     centred = INTERCEPT in design.terms or bool(family.vectors)
     spread = design.matrix.std(axis=0) if centred else np.sqrt((design.matrix**2).mean(axis=0))
-    location, scale = working_scale(family, y, offset)
+    location, scale = working_scale(family, y, offset, seen)
     if not centred and family.working is not None:
-        scale = float(np.sqrt((working_values(family, y, offset) ** 2).mean()))
+        scale = float(np.sqrt((working_values(family, y, offset, seen) ** 2).mean()))
     multiple = family.coefficient_scale or 2.5
     priors = {
         term: Prior("Normal", mu=0.0, sigma=multiple * scale / float(width))
@@ -86,7 +109,7 @@ def default_priors(
         priors[INTERCEPT] = Prior("Normal", mu=location, sigma=multiple * scale)
     working = np.array([0.0, 1.0])
     if family.working is not None:
-        working = working_values(family, y, offset)
+        working = working_values(family, y, offset, seen)
     for name, default in family.parameters.items():
         if name not in without:
             priors[name] = default(working)
@@ -95,20 +118,26 @@ def default_priors(
 
 
 def default_scale_priors(
-    design: Design, family: Family, y: np.ndarray, offset: np.ndarray | None
+    design: Design, family: Family, y: np.ndarray, offset: np.ndarray | None, seen: float = 1.0
 ) -> dict[str, Prior]:
     r"""Priors of a regression of :math:`\log\sigma`.
 
     The intercept at the means of the columns is :math:`Normal(\log S, 1)`, coefficients
-    are :math:`Normal(0, 1 / s_j)`.
+    are :math:`Normal(0, 1 / s_j)`. Without an intercept their means are those that give
+    :math:`\log S` in all rows, as nearly as the columns can, and root mean squares replace
+    standard deviations.
     """
-    spread = working_scale(family, y, offset)[1]
-    width = design.matrix.std(axis=0)
+    level = float(np.log(working_scale(family, y, offset, seen)[1]))
+    if INTERCEPT in design.terms:
+        width, middle = design.matrix.std(axis=0), np.zeros(len(design.terms))
+    else:
+        width = np.sqrt((design.matrix**2).mean(axis=0))
+        middle = np.linalg.lstsq(design.matrix, np.full(len(y), level))[0]
     return {
-        term: Prior("Normal", mu=float(np.log(spread)), sigma=1.0)
+        term: Prior("Normal", mu=level, sigma=1.0)
         if term == INTERCEPT
-        else Prior("Normal", mu=0.0, sigma=1.0 / float(own))
-        for term, own in zip(design.terms, width, strict=True)
+        else Prior("Normal", mu=float(mu), sigma=1.0 / float(own))
+        for term, own, mu in zip(design.terms, width, middle, strict=True)
     }
 
 
@@ -195,11 +224,12 @@ def settle_priors(model: "MediationModel") -> dict[str, dict[str, Prior]]:
         _refuse_clash(name, design, family)
         response = model.responses[place]
         about = (family, response.values, response.offset)
-        defaults = default_priors(design, *about, ("sigma",) if scale is not None else ())
+        without = ("sigma",) if scale is not None else ()
+        defaults = default_priors(design, *about, without, response.seen)
         merged[name] = merge_priors(defaults, given.get(name, {}), name, family)
         if scale is not None:
             key = SCALES[place]
-            own = default_scale_priors(scale, *about)
+            own = default_scale_priors(scale, *about, response.seen)
             merged[key] = merge_priors(own, given.get(key, {}), key, family)
     return merged
 

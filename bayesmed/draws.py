@@ -20,6 +20,8 @@ class Draws:
     mediator_sigma_coef, outcome_sigma_coef : numpy.ndarray or None
         Coefficients of log sigma where it has a regression, shape (S, sigma_term); sigma is
         then not among the parameters.
+    index : numpy.ndarray or None
+        Which draws of the fit these are, where some were left out, shape (S,).
     """
 
     mediator_coef: np.ndarray
@@ -29,18 +31,21 @@ class Draws:
     rho: np.ndarray
     mediator_sigma_coef: np.ndarray | None = None
     outcome_sigma_coef: np.ndarray | None = None
+    index: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.rho)
 
     def block(self, part: slice | np.ndarray) -> "Draws":
         """Some of the draws."""
-        scales = (self.mediator_sigma_coef, self.outcome_sigma_coef)
+        first, second = self.mediator_sigma_coef, self.outcome_sigma_coef
         return Draws(
             self.mediator_coef[part],
             {name: value[..., part] for name, value in self.mediator_parameters.items()},
             self.outcome_coef[part],
             {name: value[..., part] for name, value in self.outcome_parameters.items()},
             self.rho[part],
-            *(None if coef is None else coef[part] for coef in scales),
+            None if first is None else first[part],
+            None if second is None else second[part],
+            None if self.index is None else self.index[part],
         )

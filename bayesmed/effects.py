@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -108,8 +108,22 @@ def means_of(
     """Counterfactual means of all views of a question; see :func:`potential_outcomes`."""
     asked = asked.thinned(draws)
     kept = asked.kept(shape)
-    used = draws if asked.every == 1 else draws.block(kept.ravel())
+    used = draws
+    if asked.every > 1:
+        used = replace(draws, index=np.arange(len(draws))).block(kept.ravel())
     return asked.label(asked.cells(used, bootstrap), kept).assign_attrs(every=asked.every)
+
+
+def label_cells(values: np.ndarray, **leading: Any) -> xr.DataArray:
+    """Name the axes of counterfactual means, (..., arm, mediator_arm, chain, draw)."""
+    coords = {
+        **leading,
+        "arm": list(ARMS),
+        "mediator_arm": list(ARMS),
+        "chain": np.arange(values.shape[-2]),
+        "draw": np.arange(values.shape[-1]),
+    }
+    return xr.DataArray(values, dims=tuple(coords), coords=coords, name="po")
 
 
 @dataclass(frozen=True)

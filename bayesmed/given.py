@@ -242,7 +242,7 @@ def outcome_rule(
     k = spread(rho)
     flat = eta.reshape(-1, len(rho))
     few = np.stack([flat.min(axis=0), flat.mean(axis=0), flat.max(axis=0)])
-    own = {name: _first_row(value) for name, value in parameters.items()}
+    own = {name: _widest_row(value) for name, value in parameters.items()}
     reach = min(max(_reach(family, few, own), reach + 1.0), REACHES[-1])
     panels = int(np.ceil(2.0 * reach / min(3.0 * k.min(), _PANEL)))
     one = {name: value[..., :1] for name, value in own.items()}
@@ -268,10 +268,10 @@ def outcome_rule(
     raise _unsettled(family, gap)
 
 
-def _first_row(value: Any) -> np.ndarray:
-    """A parameter at the first row, shape (1,) or (S,)."""
+def _widest_row(value: Any) -> np.ndarray:
+    """A parameter at the row where it is largest, shape (1,) or (S,): only sigma differs by row."""
     value = np.atleast_1d(value)
-    return value.reshape(-1, value.shape[-1])[0]
+    return value.reshape(-1, value.shape[-1]).max(axis=0)
 
 
 def _reach(family: Family, eta: np.ndarray, parameters: Parameters) -> float:

@@ -81,9 +81,16 @@ class Pair:
         etas = [self.predictor(at, value) for value in m]
         draws = len(self.rho)
         flat = [np.broadcast_to(eta, (*eta.shape[:-1], draws)).reshape(-1, draws) for eta in etas]
-        return np.min([eta.min(axis=0) for eta in flat], axis=0), np.max(
-            [eta.max(axis=0) for eta in flat], axis=0
-        )
+        low = np.min([eta.min(axis=0) for eta in flat], axis=0)
+        high = np.max([eta.max(axis=0) for eta in flat], axis=0)
+        if len(flat) < 3:
+            return low, high
+        # A function can turn between two of the values, by less than a second difference.
+        bend = [
+            np.abs(a - 2.0 * b + c).max(axis=0)
+            for a, b, c in zip(flat, flat[1:], flat[2:], strict=False)
+        ]
+        return low - np.max(bend, axis=0), high + np.max(bend, axis=0)
 
 
 # --- a continuous mediator ------------------------------------------------------------------

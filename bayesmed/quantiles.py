@@ -87,7 +87,7 @@ def quantile_curve(
     rho: np.ndarray,
 ) -> np.ndarray | None:
     """Quantiles along rho of a closed pair, shape (rho, 2, 2, S); None where it has no shortcut."""
-    if not is_latent_curve((families[0], target.family), rows):
+    if not is_latent_curve(regression, (families[0], target.family), rows):
         return None
     cuts = np.zeros((1, len(regression.draws)))
     own = replace(regression, parameters0={**regression.parameters0, "cutpoints": cuts})

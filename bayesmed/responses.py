@@ -41,6 +41,14 @@ class Response:
     levels: tuple[Any, ...] = ()
 
     @property
+    def seen(self) -> float:
+        """Share of the values that are not censored."""
+        if "event" in self.columns:
+            return float(self.columns["event"].mean())
+        limits = self.columns.get("lower"), self.columns.get("upper")
+        return float(_seen(self.values, *limits).mean())
+
+    @property
     def rowwise(self) -> dict[str, np.ndarray]:
         """The columns that the likelihood reads, each of shape (obs,)."""
         return {name: value for name, value in self.columns.items() if name != "scores"}

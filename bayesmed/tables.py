@@ -50,7 +50,8 @@ def given_score(
     if not closed and family.multiplicative:
         return _multiplicative(family, rho, parameters, reach)
     # Interpolation is along the linear predictor alone: one set of parameters per draw.
-    common = all(np.size(value) in (1, len(rho)) for value in parameters.values())
+    alike = ((len(rho),), (1, len(rho)))
+    common = all(np.size(v) == 1 or np.shape(v) in alike for v in parameters.values())
     if not closed and common:
         for size in _SIZES:
             table = _table(family, rho, parameters, reach, span(), size)

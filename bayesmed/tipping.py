@@ -57,7 +57,7 @@ def tipping_points(
         acme = np.einsum("ast,st->as", expected[:, 1] - expected[:, 0], regression.coef0)
         shift = regression.draws.mediator_coef @ rows.mean(rows.mediator[1] - rows.mediator[0])
         return _from_odds(np.stack([*acme, acme.mean(axis=0)]) * sigma / (scale * shift))
-    if slopes is None:
+    if slopes is None or not (own[1].additive or is_latent_curve(regression, own, rows)):
         return _bracketed(regression, families, rows, target)
     ends = np.stack(slopes) * sigma / scale
     same = np.allclose(slopes[0], slopes[1], rtol=1e-12)
@@ -91,7 +91,7 @@ def _bracketed(
     own = (families[0], target.family)
     acme = _acme(curve_cells(regression, families, rows, _BRACKETS, target))
     rho_zero, roots = roots_on_grid(_BRACKETS, acme)
-    if is_latent_curve(own, rows):
+    if is_latent_curve(regression, own, rows):
         added = with_cutpoints(regression, target)
         rho_zero = _bisected(added, own, target.rows(rows), acme, rho_zero)
     return rho_zero, roots

@@ -304,6 +304,9 @@ def test_tipping_point_of_a_functional_is_a_root_of_its_curve(outcome, of):
     scale = np.abs(view.cells(regression.at(0.0))).max()
     for draw in range(found.shape[1]):
         for arm in range(3):
+            if np.isnan(found[arm, draw]):  # a middle category's may have none
+                assert not view.target.monotone
+                continue
             cells = view.cells(regression.at(float(found[arm, draw])))[..., draw]
             acme = cells[:, 1] - cells[:, 0]
             value = acme.mean() if arm == 2 else acme[arm]
