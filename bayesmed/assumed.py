@@ -1,11 +1,13 @@
 """What the data cannot tell: numbers that a user fixes or gives a prior, and draws to act on."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayesmed.curve import Regression
-from bayesmed.priors import Prior
+from bayesmed.draws import Draws
+from bayesmed.priors import Prior, check_rho
+from bayesmed.rho_benchmark import RhoBenchmark
 from bayesmed.sweep import regression_draws
 
 if TYPE_CHECKING:
@@ -39,6 +41,28 @@ def closed_regression(fit: "MediationFit", purpose: str) -> Regression:
             "of the structural coefficients; fit the model with priors_on='regression'."
         )
     return found
+
+
+def draws_under(fit: "MediationFit", rho: Any, random_seed: int | None) -> tuple[Draws, str]:
+    """Draws of a closed pair at another rho, or under a prior on it, and what to say of it.
+
+    Raises
+    ------
+    ValueError
+        If the posterior itself depends on rho: the pair is not closed, or its priors are
+        structural.
+    """
+    regression = closed_regression(
+        fit, "effects(rho=...) (elsewhere use fit.sensitivity(), or fit model.with_rho(...))"
+    )
+    if isinstance(rho, RhoBenchmark):
+        return regression.at(rho.draw(fit, random_seed).ravel()), f"~ {rho!r}"
+    check_rho(rho)
+    if not isinstance(rho, Prior):
+        return regression.at(float(rho)), stated(rho)
+    seed = fit.about["settings"]["random_seed"] + 1 if random_seed is None else random_seed
+    drawn = draw_prior(rho, len(regression.draws), np.random.default_rng(seed))
+    return regression.at(drawn), f"~ {rho!r} (the data say nothing about it)"
 
 
 def draw_prior(prior: Prior, size: int, rng: np.random.Generator) -> np.ndarray:

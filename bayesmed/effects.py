@@ -503,7 +503,8 @@ def summary_table(
     null = null_value(about.get("scale", "difference"))
     table = summarise(effect_rows(draws, names), ci_prob, ci_kind, null)
     leading = [str(d) for d in draws["total"].dims if d not in ("chain", "draw")]
-    table.index.names = [*leading, about["contrast"]]
+    name = "effect" if "contrast" in leading else about["contrast"]
+    table.index.names = [*leading, name]
     return rounded(table) if round_to == "auto" else table
 
 

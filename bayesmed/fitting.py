@@ -295,7 +295,7 @@ class MediationFit:
         )
         draws = self.draws
         if rho is not None:
-            from bayesmed.sweep import draws_under
+            from bayesmed.assumed import draws_under
 
             draws, about["rho"] = draws_under(self, rho, random_seed)
         po = means_of(asked, draws, self.shape, bootstrap)

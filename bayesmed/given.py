@@ -94,10 +94,12 @@ def step_ladder(family: Family, eta: np.ndarray, parameters: Parameters, k: np.n
     """All steps of a count at once."""
     lowest, found = steps(family, eta, parameters, float(k.min()))
     rises, thresholds = zip(*found, strict=True)
+    # Trials can differ between rows whose linear predictor is the same.
+    shape = np.broadcast_shapes(eta.shape, *(np.shape(one) for one in (*rises, *thresholds)))
     return Ladder(
         lowest,
-        np.stack([np.broadcast_to(one, eta.shape) for one in rises], axis=-1),
-        np.stack([np.broadcast_to(one, eta.shape) for one in thresholds], axis=-1),
+        np.stack([np.broadcast_to(one, shape) for one in rises], axis=-1),
+        np.stack([np.broadcast_to(one, shape) for one in thresholds], axis=-1),
     )
 
 

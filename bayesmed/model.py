@@ -318,6 +318,10 @@ class MediationModel:
             For the treatment, the mediator or the outcome, an unknown variable, or a level
             that does not exist.
         """
+        if not isinstance(at, Mapping):
+            raise TypeError(
+                f"at= takes a mapping of covariates to values, such as {{'age': 60}}; {at!r} was given."
+            )
         mediator, outcome = (design.parsed.response for design in self.designs)
         fixed = [name for name in at if name in (self.treatment, mediator, outcome)]
         if fixed:

@@ -23,6 +23,8 @@ def coefficient_table(
     for equation in EQUATIONS:
         for key, label, values in _equation_rows(posterior, equation, about):
             path = path_of(equation, label, about) if key == "coef" else ""
+            if "treatment" in _levels_beside(posterior, equation, label, about):
+                path = ""
             keys.append((equation, label, path))
             rows[f"{equation} {key} {label}"] = values
     if "rho" in posterior:
@@ -35,6 +37,21 @@ def coefficient_table(
         [(equation, term) for equation, term, _ in keys], names=["equation", "term"]
     )
     return table
+
+
+def _levels_beside(
+    posterior: xr.Dataset, equation: str, term: str, about: Mapping[str, Any]
+) -> str:
+    """Names the treatment where a factor's column is not the contrast of treated with control."""
+    control, treated = about["levels"]
+    for factor in term.split(":"):
+        if "[T." not in factor or about["treatment"] not in factor.split("[")[0]:
+            continue
+        terms = [str(t) for t in posterior[f"{equation}_term"].to_numpy()]
+        reference = not any(f"[T.{control}]" in t for t in terms)
+        if not (reference and factor.endswith(f"[T.{treated}]")):
+            return "treatment"
+    return ""
 
 
 def _equation_rows(

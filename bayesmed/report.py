@@ -42,7 +42,7 @@ def _methods(about: Mapping[str, Any], convergence: str) -> str:
         "probit": "a probit model",
         "logit": "a logistic model",
     }
-    mediator, outcome = (names.get(name, f"a {name} model") for name in about["families"])
+    mediator, outcome = (names.get(name, _model_of(name)) for name in about["families"])
     settings, formulas = about["settings"], about["formulas"]
     changed = [f"{e} {n}" for e, own in about["prior_source"].items() for n in own]
     priors = (
@@ -61,13 +61,54 @@ def _methods(about: Mapping[str, Any], convergence: str) -> str:
         f"We estimated natural mediation effects of {about['treatment']} ({about['levels'][0]} "
         f"against {about['levels'][1]}) on {about['outcome']} through {about['mediator']} in "
         f"n = {about['n']} participants{missing}, fitting jointly {mediator} of the mediator "
-        f"({formulas['mediator']}) and {outcome} of the outcome ({formulas['outcome']}) with "
-        f"residual correlation rho {about['rho']}. {priors} Effects are contrasts of "
-        "counterfactual means, averaged over the observed rows, computed for each posterior draw. "
+        f"({formulas['mediator']}{_further(about, 'mediator')}) and {outcome} of the outcome "
+        f"({formulas['outcome']}{_further(about, 'outcome')}) with "
+        f"residual correlation rho {about['rho']}. {priors} Effects are {_scale(about)}, contrasts of "
+        "counterfactual means averaged over the observed rows, computed for each posterior draw. "
         f"The posterior was sampled with {about['sampler']} ({settings['chains']} chains of "
         f"{settings['draws']} draws after {settings['tune']} of warm-up, seed "
         f"{settings['random_seed']}; {versions}). {convergence}"
     )
+
+
+def _model_of(name: str) -> str:
+    words = name.replace("_", " ")
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words} model"
+
+
+def _further(about: Mapping[str, Any], equation: str) -> str:
+    """Data columns of a family and a regression of sigma, as they were stated."""
+    parts = [f"{key} = {value}" for key, value in about["data"].get(equation, {}).items()]
+    if equation in about["sigma"]:
+        parts.append(f"log sigma ~ {about['sigma'][equation]}")
+    return f"; {', '.join(parts)}" if parts else ""
+
+
+def _scale(about: Mapping[str, Any]) -> str:
+    """What the effects are differences of."""
+    from bayesmed.effects import families_of
+    from bayesmed.families import FAMILIES
+
+    own = about["families"][1]
+    if own not in FAMILIES:
+        return f"differences in the mean of {about['outcome']}"
+    family, data = (
+        families_of({**about, "families": [own, own]})[1],
+        about["data"].get("outcome", {}),
+    )
+    if family.kind == "binary":
+        return f"differences in the probability of {about['outcome']} = 1"
+    if family.kind == "count":
+        given = [name for name in ("exposure", "trials") if name in data]
+        at = f" at the observed {given[0]}" if given else ""
+        return f"differences in the expected count of {about['outcome']}{at}"
+    if family.kind == "ordered":
+        return f"differences in the mean score of the categories of {about['outcome']}"
+    if "event" in data:
+        return f"differences in the uncensored mean of {about['outcome']}"
+    if own == "tobit":
+        return f"differences in the mean of {about['outcome']} before censoring"
+    return f"differences in the mean of {about['outcome']}"
 
 
 def _stated(changed: list[str]) -> str:

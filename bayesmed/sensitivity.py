@@ -289,9 +289,17 @@ class Sensitivity:
 
     def __repr__(self) -> str:
         note = identification_note(self.about)
+        tipping = self.tipping_summary()
+        cut = ""
+        if tipping["median"].isna().any():
+            low, high = self.rho_zero.attrs["searched"]
+            cut = (
+                f"\nrho* is left blank where more than 2.5% of the draws have no root between {low:g} "
+                f"and {high:g}: widen rho= to see it."
+            )
         return (
             f"{headline({**self.about, 'rho': 'as given by the rows'})}\n{note}\n"
-            f"{self.summary().to_string()}\n{self.tipping_summary().to_string()}"
+            f"{self.summary().to_string()}\n{tipping.to_string()}{cut}"
         )
 
 

@@ -12,13 +12,11 @@ import numpy as np
 import xarray as xr
 
 from bayesmed.curve import Regression
-from bayesmed.draws import Draws
 from bayesmed.effects import draws_of, effects_about
 from bayesmed.estimands import ARMS_AND_AVERAGE, contrasts
 from bayesmed.model import IdentificationWarning
-from bayesmed.priors import Prior, check_rho
+from bayesmed.priors import Prior
 from bayesmed.reweight import LARGEST_PARETO_K, outcome_log_prior, smooth_and_resample
-from bayesmed.rho_benchmark import RhoBenchmark
 from bayesmed.rsquared import with_explained_shares
 from bayesmed.sensitivity import (
     EXACT,
@@ -137,38 +135,6 @@ def sweep(
     )
     draws = with_explained_shares(fit, draws)
     return Sensitivity(draws, _rho_zero(fit, regression, asked, draws, cells, shift), po)
-
-
-def draws_under(fit: "MediationFit", rho: Any, random_seed: int | None) -> tuple[Draws, str]:
-    """Draws of a closed pair at another rho, or under a prior on it, and what to say of it.
-
-    Raises
-    ------
-    ValueError
-        If the pair is not closed, or its priors are structural, so that its posterior differs
-        with rho.
-    """
-    regression = regression_draws(fit)
-    if regression is None or fit.about["priors_on"] != "regression":
-        raise ValueError(
-            "effects(rho=...) carries one posterior to another rho, which needs a closed pair with "
-            "priors on the regression. Here the posterior itself depends on rho: use "
-            "fit.sensitivity([rho]).at(rho), or fit model.with_rho(...)."
-        )
-    if isinstance(rho, RhoBenchmark):
-        return regression.at(rho.draw(fit, random_seed).ravel()), f"~ {rho!r}"
-    check_rho(rho)
-    if not isinstance(rho, Prior):
-        return regression.at(float(rho)), f"set to {float(rho):g}"
-    import pymc as pm
-
-    seed = fit.about["settings"]["random_seed"] + 1 if random_seed is None else random_seed
-    drawn = np.asarray(pm.draw(rho.dist(), draws=len(regression.draws), random_seed=seed))
-    if np.abs(drawn).max() >= 1.0:
-        raise ValueError(
-            f"The prior {rho!r} gave a rho of {np.abs(drawn).max():g}; bound it in (-1, 1)."
-        )
-    return regression.at(drawn), f"~ {rho!r} (the data say nothing about it)"
 
 
 def _by_points(

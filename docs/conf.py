@@ -41,6 +41,6 @@ html_theme_options = {
 # Only the API reference has pages below it to navigate.
 _flat = ["index", "estimands", "model", "sensitivity", "differences", "data", "files",
          "families", "calibration", "conclusions", "prior_sensitivity", "measurement_error",
-         "treatment_confounding", "r_mediation", "benchmarks"]  # fmt: skip
+         "treatment_confounding", "r_mediation", "benchmarks", "questions"]  # fmt: skip
 html_sidebars = {**{page: [] for page in _flat}, "genindex": [], "search": []}
 html_show_sourcelink = False
