@@ -329,10 +329,11 @@ class Effects:
                 "two fits."
             )
         scales = [about.get("scale", "difference") for about in (mine, theirs)]
-        if scales[0] != scales[1] or mine.get("of") != theirs.get("of"):
+        own = [about.get("of", f"mean of {about['outcome']}") for about in (mine, theirs)]
+        if scales[0] != scales[1] or own[0] != own[1]:
             raise ValueError(
                 "Only effects of the same functional on the same scale can be subtracted; these are "
-                f"{mine.get('of')!r} ({scales[0]}) and {theirs.get('of')!r} ({scales[1]})."
+                f"{own[0]!r} ({scales[0]}) and {own[1]!r} ({scales[1]})."
             )
         if self._null == 1.0:
             raise ValueError("Ratios are not subtracted; ask for scale='difference'.")

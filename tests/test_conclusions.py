@@ -197,6 +197,7 @@ def test_first_failure_counts_where_a_curve_turns():
     assert (within.worst, within.worst_rho) == (0.0, 0.2)
 
 
+@pytest.mark.slow
 def test_probability_is_that_of_a_refit_at_its_rho(jobs_fit):
     """Closed pair: the curve and a fit at that rho have the same draws, so the same count."""
     rho = -0.13

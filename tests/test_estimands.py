@@ -18,7 +18,7 @@ from bayesmed.families import FAMILIES
 from bayesmed.functionals import resolve_functional, target_of
 from bayesmed.tipping import tipping_points
 from bayesmed.views import View
-from tests.conftest import JOBS, quiet_model
+from tests.conftest import FRAMING, JOBS, quiet_model
 from tests.oracles import PARAMETERS, law
 
 ARMS = (0, 1)
@@ -370,14 +370,24 @@ def test_whole_weights_are_repeated_rows(mediator, outcome):
     np.testing.assert_allclose(mine, theirs, rtol=1e-8)
 
 
-def test_subgroups_average_to_the_whole(framing_fit):
-    whole = framing_fit.effects().draws
-    parts = framing_fit.effects(by="gender").draws
-    share = framing_fit.model.frame.data["gender"].value_counts(normalize=True)
+@pytest.fixture(scope="module")
+def probit_fit(framing):
+    """The framing experiment with few draws: what is tested holds draw by draw."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return bm.fit(
+            framing, **FRAMING, draws=250, tune=250, chains=2, random_seed=1, progress=False
+        )
+
+
+def test_subgroups_average_to_the_whole(probit_fit):
+    whole = probit_fit.effects().draws
+    parts = probit_fit.effects(by="gender").draws
+    share = probit_fit.model.frame.data["gender"].value_counts(normalize=True)
     weights = xr.DataArray(share.to_numpy(), dims="by", coords={"by": share.index.to_list()})
     for name in ("acme", "ade", "total"):
         xr.testing.assert_allclose((parts[name] * weights).sum("by"), whole[name], rtol=1e-6)
-    gap = framing_fit.effects(by="gender").differences()
+    gap = probit_fit.effects(by="gender").differences()
     labels = parts["by"].to_numpy().tolist()
     assert gap.draws["by"].to_numpy().tolist() == [f"{labels[1]} - {labels[0]}"]
     mine = gap.draws["acme"].isel(by=0, drop=True)
@@ -387,18 +397,18 @@ def test_subgroups_average_to_the_whole(framing_fit):
     )
 
 
-def test_effects_on_the_treated_are_those_of_their_rows(framing_fit):
-    frame = framing_fit.model.frame.data
-    treated = framing_fit.effects(on="treated").draws["acme"]
+def test_effects_on_the_treated_are_those_of_their_rows(probit_fit):
+    frame = probit_fit.model.frame.data
+    treated = probit_fit.effects(on="treated").draws["acme"]
     index = np.flatnonzero(frame["treat"] == 1)
-    rows = framing_fit.counterfactuals().take(index)
-    target = target_of(resolve_functional("mean"), framing_fit.families[1])
-    cells = View(framing_fit.families, rows, target).cells(framing_fit.draws)
-    mine = (cells[1, 1] - cells[1, 0]).reshape(framing_fit.shape)
+    rows = probit_fit.counterfactuals().take(index)
+    target = target_of(resolve_functional("mean"), probit_fit.families[1])
+    cells = View(probit_fit.families, rows, target).cells(probit_fit.draws)
+    mine = (cells[1, 1] - cells[1, 0]).reshape(probit_fit.shape)
     np.testing.assert_allclose(treated.sel(arm="treated"), mine, rtol=1e-12)
-    untreated = framing_fit.effects(on="untreated").draws["acme"]
+    untreated = probit_fit.effects(on="untreated").draws["acme"]
     both = len(index) * treated + (len(frame) - len(index)) * untreated
-    xr.testing.assert_allclose(both / len(frame), framing_fit.effects().draws["acme"], rtol=1e-6)
+    xr.testing.assert_allclose(both / len(frame), probit_fit.effects().draws["acme"], rtol=1e-6)
 
 
 def test_weights_of_a_column_that_no_formula_holds(framing):
@@ -529,8 +539,8 @@ def test_a_contrast_of_ones_own(jobs_fit):
     assert table.loc["mine", "median"] == theirs["median"]
 
 
-def test_tables_name_what_they_show(framing_fit):
-    odds = framing_fit.effects(scale="odds_ratio", m=5.0, by="gender")
+def test_tables_name_what_they_show(probit_fit):
+    odds = probit_fit.effects(scale="odds_ratio", m=5.0, by="gender")
     table = odds.summary()
     assert "P(>1)" in table and "P(>0)" not in table
     assert table.index.names[0] == "by"
@@ -539,9 +549,9 @@ def test_tables_name_what_they_show(framing_fit):
         assert word in repr(odds)
     with pytest.raises(ValueError, match="four-way"):
         odds.four_way()
-    four = framing_fit.effects(m=5.0).four_way(round_to=None)
+    four = probit_fit.effects(m=5.0).four_way(round_to=None)
     assert four.index[:5].tolist() == ["CDE(m)", "INTref(m)", "INTmed", "PNIE", "Sum"]
-    epi = framing_fit.effects().summary(names="epi")
+    epi = probit_fit.effects().summary(names="epi")
     assert {"PNIE", "TNIE", "PNDE", "TNDE"} <= set(epi.index)
 
 
@@ -615,8 +625,8 @@ def test_a_weighted_likelihood_is_refused(jobs):
         bm.MediationModel(jobs, **JOBS, weights="age")
 
 
-def test_ratios_are_not_subtracted(framing_fit):
-    ratio, plain = framing_fit.effects(scale="ratio"), framing_fit.effects()
+def test_ratios_are_not_subtracted(probit_fit):
+    ratio, plain = probit_fit.effects(scale="ratio"), probit_fit.effects()
     with pytest.raises(ValueError, match="not subtracted"):
         ratio - ratio
     with pytest.raises(ValueError, match="same functional"):

@@ -238,6 +238,7 @@ def test_interrupted_run_keeps_common_draws():
         keep_complete(points[2:], {})
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_the_draws(tmp_path):
     """A real interrupt of a real run, in a process of its own."""
     script = tmp_path / "run.py"

@@ -51,6 +51,7 @@ def test_framing_interaction_effects(interaction_fit):
     assert table["median"].iloc[0] == pytest.approx(np.median(gap), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_framing_curve_and_tipping_point(framing_fit):
     curve = EXACT["framing_probit_curve"]
     found = framing_fit.sensitivity([float(rho) for rho in curve["rho"]])

@@ -151,6 +151,7 @@ def test_log_density_at_zero_is_that_of_two_regressions(binary_fit):
     np.testing.assert_allclose(mine, transport.log_density_at(alone, ready.points[:50]), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_transport_agrees_with_refits(jobs, binary_fit):
     found = curve(binary_fit, [-0.6, 0.0, 0.6])
     assert found.draws["how"].to_numpy().tolist() == ["transport", "fitted", "transport"]
@@ -239,6 +240,7 @@ def test_interrupted_refits_keep_what_was_carried(binary_fit, monkeypatch):
     assert found.draws["pareto_k"][1] == 0.9
 
 
+@pytest.mark.slow
 def test_rho_of_the_fit_need_not_be_zero_nor_fixed(jobs, binary_fit):
     at_half = binary_fit.model.with_rho(0.5).fit(**SHORT)
     found = curve(at_half, [0.0])
