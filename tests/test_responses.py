@@ -172,7 +172,8 @@ def test_default_priors_are_those_of_the_response_less_its_offset(rich):
     rate = rich["count"].sum() / rich["exposure"].sum()
     intercept = model.priors_in_use["outcome"]["Intercept"]
     assert intercept.parameters["mu"] == pytest.approx(np.log(rate))
-    assert intercept.parameters["sigma"] == pytest.approx(2.5 * rate.std(ddof=0))
+    spread = (np.log(rich["count"] + 0.5) - np.log(rich["exposure"])).std(ddof=0)
+    assert intercept.parameters["sigma"] == pytest.approx(2.5 * max(spread, 1.0))
 
 
 def test_exposure_and_offset_add_up(rich):
