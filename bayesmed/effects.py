@@ -17,7 +17,7 @@ from bayesmed.families import FAMILIES
 from bayesmed.family import Family
 from bayesmed.functionals import MEAN, Target, target_of
 from bayesmed.potential import Draws
-from bayesmed.summary import rounded, summarise
+from bayesmed.summary import choose, rounded, summarise
 from bayesmed.views import Asked, View
 
 if TYPE_CHECKING:
@@ -152,6 +152,21 @@ class Effects:
     def about(self) -> dict[str, Any]:
         """What a table says: contrast, families, rho, averaging."""
         return dict(json.loads(self.draws.attrs["bayesmed"]))
+
+    def where(self, **labels: Any) -> "Effects":
+        """The same for one label of a further dimension, such as ``by="female"``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such dimension or label.
+        """
+        draws = choose(self.draws, labels)
+        at = ", ".join(f"{dim} = {label}" for dim, label in labels.items())
+        about = {**self.about, "at": ", ".join(part for part in (self.about["at"], at) if part)}
+        draws.attrs["bayesmed"] = json.dumps(about)
+        po = None if self.po is None else choose(self.po, labels)
+        return Effects(draws, po=po)
 
     def summary(
         self,

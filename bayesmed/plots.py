@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from bayesmed.effects import effect_rows
+from bayesmed.estimands import null_value
 from bayesmed.sensitivity import select_effect
 from bayesmed.summary import readable_roots
 
@@ -39,9 +40,20 @@ def _quantiles(values: xr.DataArray, mass: float) -> tuple[np.ndarray, np.ndarra
     return bounds[..., 0], bounds[..., 1]
 
 
-def _effect_label(about: dict[str, Any]) -> str:
+_SCALES = {"ratio": "ratio, ", "odds_ratio": "odds ratio, ", "standardised": "in sd, "}
+
+
+def effect_label(about: dict[str, Any]) -> str:
     outcome, binary = about["outcome"], about["families"][1] in ("probit", "logit")
-    return f"Effect on P({outcome} = 1)" if binary else f"Effect on the scale of {outcome}"
+    if about.get("functional", "mean") != "mean":
+        on = f"on the {about['of']}"
+    else:
+        on = f"on P({outcome} = 1)" if binary else f"on the scale of {outcome}"
+    return f"Effect {_SCALES.get(about.get('scale', ''), '')}{on}"
+
+
+def null_of(about: dict[str, Any]) -> float:
+    return null_value(about.get("scale", "difference"))
 
 
 def plot_effects(
@@ -70,10 +82,16 @@ def plot_effects(
     matplotlib.axes.Axes
     """
     about = json.loads(draws.attrs["bayesmed"])
-    rows = {k: v for k, v in effect_rows(draws, names).items() if not k.startswith("Prop.")}
-    order = sorted(rows, key=lambda name: (name.startswith("Total"),))
+    rows = {_row_label(k): v for k, v in effect_rows(draws, names).items()}
+    rows = {k: v for k, v in rows.items() if not k.startswith("Prop.")}
+    order = sorted(rows, key=lambda name: (name.partition(", ")[2], name.startswith("Total")))
     ax = new_axes(ax, 16.0 + 8.0 * len(order))
-    ax.axvline(0.0, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+    ax.axvline(null_of(about), color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+    if null_of(about) == 1.0:
+        ax.set_xscale("log")
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_formatter("{x:g}")
+        ax.tick_params(axis="x", which="both", labelsize="small")
     for place, name in enumerate(order):
         values = rows[name]
         for mass, width in ((_OUTER, 1.2), (_INNER, 4.0)):
@@ -86,11 +104,15 @@ def plot_effects(
     ax.set_ylim(len(order) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel(
-        f"{_effect_label(about)}\nmedian, 50% and 95% interval\n{about['contrast'].replace('->', '→')}",
+        f"{effect_label(about)}\nmedian, 50% and 95% interval\n{about['contrast'].replace('->', '→')}",
         fontsize="small",
     )
     open_frame(ax)
     return ax
+
+
+def _row_label(key: Any) -> str:
+    return key if isinstance(key, str) else f"{key[-1]}, {', '.join(map(str, key[:-1]))}"
 
 
 def open_frame(ax: "Axes") -> None:
@@ -146,7 +168,7 @@ def plot_reliability(
     name = {"acme": "ACME", "ade": "ADE", "total": "Total effect"}[effect]
     shown = name if effect == "total" else f"{name} ({arm})"
     ax.set_xlabel(f"Reliability of {about['mediator']}")
-    ax.set_ylabel(f"{shown},\n{_effect_label(about).removeprefix('Effect ')}")
+    ax.set_ylabel(f"{shown},\n{effect_label(about).removeprefix('Effect ')}")
     ax.set_xlim(grid[0], grid[-1])
     legend_above(ax, 3)
     open_frame(ax)
@@ -187,29 +209,29 @@ def plot_sensitivity(
         ax.fill_between(grid, low, high, color=color, alpha=opacity, linewidth=0,
                         label=f"{mass:.0%} interval")  # fmt: skip
     ax.plot(grid, values.median(["chain", "draw"]), color=color, linewidth=1.6, label="median")
-    ax.axhline(0.0, color=GREY, linewidth=0.8)
+    ax.axhline(null_of(about), color=GREY, linewidth=0.8)
     if about["rho_fixed"] is not None:
         ax.axvline(about["rho_fixed"], color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
     if effect == "acme" and rho_zero is not None:
-        _draw_tipping(ax, readable_roots(rho_zero, arm))
+        _draw_tipping(ax, readable_roots(rho_zero, arm), null_of(about))
     name = {"acme": "ACME", "ade": "ADE", "total": "Total effect"}[effect]
     shown = name if effect == "total" else f"{name} ({arm})"
     ax.set_xlabel(RHO)
-    ax.set_ylabel(f"{shown},\n{_effect_label(about).removeprefix('Effect ')}")
+    ax.set_ylabel(f"{shown},\n{effect_label(about).removeprefix('Effect ')}")
     ax.set_xlim(grid[0], grid[-1])
     legend_above(ax, 2)
     open_frame(ax)
     return ax
 
 
-def _draw_tipping(ax: "Axes", values: xr.DataArray) -> None:
+def _draw_tipping(ax: "Axes", values: xr.DataArray, null: float) -> None:
     roots = values.to_numpy().ravel()
     roots = roots[np.isfinite(roots)]
     if roots.size < 8:
         return
     for mass, width in ((_OUTER, 1.4), (_INNER, 4.5)):
         low, high = np.quantile(roots, [(1 - mass) / 2, (1 + mass) / 2])
-        ax.plot([low, high], [0.0, 0.0], color=ORANGE, linewidth=width, zorder=4,
+        ax.plot([low, high], [null, null], color=ORANGE, linewidth=width, zorder=4,
                 solid_capstyle="butt", clip_on=True)  # fmt: skip
-    ax.plot(np.median(roots), 0.0, "o", color="white", markeredgecolor=ORANGE, markersize=5.5,
+    ax.plot(np.median(roots), null, "o", color="white", markeredgecolor=ORANGE, markersize=5.5,
             markeredgewidth=1.4, zorder=5, label="ρ*: effect is zero")  # fmt: skip

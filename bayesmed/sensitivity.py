@@ -1,5 +1,6 @@
 """Effects as a function of the residual correlation, and where the ACME vanishes."""
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from bayesmed.conclusions import (
 )
 from bayesmed.effects import Effects, headline
 from bayesmed.estimands import ARMS_AND_AVERAGE
-from bayesmed.summary import readable_roots, rounded, summarise
+from bayesmed.summary import choose, readable_roots, require_one, rounded, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,6 +63,21 @@ class Sensitivity:
     def about(self) -> dict[str, Any]:
         """What a table says."""
         return dict(json.loads(self.draws.attrs["bayesmed"]))
+
+    def where(self, **labels: Any) -> "Sensitivity":
+        """The same for one label of a further dimension, such as ``by="female"``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such dimension or label.
+        """
+        draws = choose(self.draws, labels)
+        at = ", ".join(f"{dim} = {label}" for dim, label in labels.items())
+        about = {**self.about, "at": ", ".join(part for part in (self.about["at"], at) if part)}
+        draws.attrs["bayesmed"] = json.dumps(about)
+        po = None if self.po is None else choose(self.po, labels)
+        return Sensitivity(draws, choose(self.rho_zero, labels), po)
 
     def at(self, rho: float) -> Effects:
         """Effects at one value of the grid.
@@ -287,9 +303,27 @@ class Sensitivity:
 
         return plot_rho_zero(self.rho_zero, ax=ax, **options)
 
+    def plot_curves(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
+        """Several effects against rho; see :func:`bayesmed.plots_curves.plot_curves`."""
+        from bayesmed.plots_curves import plot_curves
+
+        return plot_curves(self.draws, ax=ax, **options)
+
+    def plot_arms(self, axes: Any = None, **options: Any) -> np.ndarray:
+        """Both arms side by side; see :func:`bayesmed.plots_curves.plot_arms`."""
+        from bayesmed.plots_curves import plot_arms
+
+        return plot_arms(self.draws, self.rho_zero, axes=axes, **options)
+
     def __repr__(self) -> str:
         note = identification_note(self.about)
-        tipping = self.tipping_summary()
+        heading = f"{headline({**self.about, 'rho': 'as given by the rows'})}\n{note}"
+        own = [str(d) for d in self.rho_zero["rho_zero"].dims if d not in ("arm", "chain", "draw")]
+        if not own:
+            tipping = self.tipping_summary()
+            table = f"\n{self.summary().to_string()}"
+        else:
+            tipping, table = self._tipping_of_all(own), ""
         cut = ""
         if tipping["median"].isna().any():
             low, high = self.rho_zero.attrs["searched"]
@@ -297,10 +331,19 @@ class Sensitivity:
                 f"\nrho* is left blank where more than 2.5% of the draws have no root between {low:g} "
                 f"and {high:g}: widen rho= to see it."
             )
-        return (
-            f"{headline({**self.about, 'rho': 'as given by the rows'})}\n{note}\n"
-            f"{self.summary().to_string()}\n{tipping.to_string()}{cut}"
-        )
+        more = f"\nThe curve of each: .where({own[0]}=...)." if own else ""
+        return f"{heading}{table}\n{tipping.to_string()}{cut}{more}"
+
+    def _tipping_of_all(self, dims: list[str]) -> pd.DataFrame:
+        """Tipping points of every combination of labels."""
+        labels = [self.rho_zero[dim].to_numpy().tolist() for dim in dims]
+        combinations = list(itertools.product(*labels))
+        tables = [
+            self.where(**dict(zip(dims, one, strict=True))).tipping_summary()
+            for one in combinations
+        ]
+        keys = combinations if len(dims) > 1 else [one[0] for one in combinations]
+        return pd.concat(tables, keys=keys, names=dims)
 
 
 def _summarise_with_gaps(
@@ -336,6 +379,7 @@ def select_effect(draws: xr.Dataset, effect: str, arm: str) -> xr.DataArray:
     """
     if effect not in ("acme", "ade", "total", "prop_mediated"):
         raise ValueError(f"effect={effect!r}; choose 'acme', 'ade', 'total' or 'prop_mediated'.")
+    require_one(draws["total"])
     if effect == "total":
         return draws["total"]
     if arm not in ARMS_AND_AVERAGE:

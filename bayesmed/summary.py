@@ -97,8 +97,47 @@ def rounded(table: pd.DataFrame) -> pd.DataFrame:
     return shown
 
 
+def require_one(values: xr.DataArray) -> None:
+    """Refuse several groups or contrasts where one is wanted.
+
+    Raises
+    ------
+    ValueError
+    """
+    known = ("rho", "reliability", "arm", "chain", "draw")
+    extra = {str(d): values[d].to_numpy().tolist() for d in values.dims if d not in known}
+    if extra:
+        choice = ", ".join(f"{dim}={labels[0]!r}" for dim, labels in extra.items())
+        raise ValueError(
+            f"These are several, {extra}; choose one, for example with .where({choice})."
+        )
+
+
+def choose(data: Any, labels: Mapping[str, Any]) -> Any:
+    """One label along each of some dimensions of a Dataset or DataArray.
+
+    Raises
+    ------
+    ValueError
+        If there is no such dimension or label.
+    """
+    for dim, label in labels.items():
+        if dim not in data.dims or dim in ("rho", "arm", "chain", "draw"):
+            raise ValueError(f"There is no dimension {dim!r} to choose from; see .draws.")
+        if label not in data[dim].to_numpy().tolist():
+            raise ValueError(f"{dim}={label!r}; choose one of {data[dim].to_numpy().tolist()}.")
+    return data.sel(dict(labels), drop=True)
+
+
 def readable_roots(rho_zero: xr.Dataset, arm: str) -> xr.DataArray:
-    """Tipping points of an arm; all NaN where the grid cut off more than 2.5% of the draws."""
+    """Tipping points of an arm; all NaN where the grid cut off more than 2.5% of the draws.
+
+    Raises
+    ------
+    ValueError
+        If there are those of several groups or contrasts.
+    """
+    require_one(rho_zero["rho_zero"])
     values = rho_zero["rho_zero"].sel(arm=arm, drop=True)
     cut = list(rho_zero.attrs["searched"]) != [-1.0, 1.0]
     if cut and float(np.isnan(values).mean()) > 0.025:

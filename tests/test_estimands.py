@@ -631,3 +631,42 @@ def test_ratios_are_not_subtracted(probit_fit):
         ratio - ratio
     with pytest.raises(ValueError, match="same functional"):
         ratio - plain
+
+
+# --- one of several, and figures ------------------------------------------------------------
+
+
+def test_one_of_several_groups_is_chosen_by_name(probit_fit):
+    curve = probit_fit.sensitivity([-0.5, 0.0, 0.5], by="gender")
+    one = curve.where(by="female")
+    xr.testing.assert_equal(one.draws["acme"], curve.draws["acme"].sel(by="female", drop=True))
+    assert one.summary().shape[0] == 3
+    assert "gender" in repr(curve) and "where(by=" in repr(curve)
+    with pytest.raises(ValueError, match=r"where\(by="):
+        curve.summary()
+    with pytest.raises(ValueError, match="choose one of"):
+        curve.where(by="nobody")
+    with pytest.raises(ValueError, match="no dimension"):
+        curve.where(age=20)
+    effects = probit_fit.effects(by="gender")
+    xr.testing.assert_equal(
+        effects.where(by="male").draws["total"], effects.draws["total"].sel(by="male", drop=True)
+    )
+
+
+def test_figures_of_groups_ratios_and_several_curves(probit_fit):
+    import matplotlib.pyplot as plt
+
+    axes = [
+        probit_fit.effects(scale="odds_ratio", by="gender").plot(),
+        probit_fit.sensitivity([-0.4, 0.0, 0.4], scale="ratio").plot(),
+        probit_fit.sensitivity([-0.4, 0.0, 0.4]).plot_curves(),
+        *probit_fit.sensitivity([-0.4, 0.0, 0.4]).plot_arms(),
+    ]
+    assert "odds ratio" in axes[0].get_xlabel()
+    assert "ACME (control), female" in [text.get_text() for text in axes[0].get_yticklabels()]
+    assert axes[0].get_xscale() == "log"
+    # The line of no effect stands at one.
+    assert any(np.allclose(line.get_ydata(), 1.0) for line in axes[1].lines)
+    assert len(axes[2].get_legend().get_texts()) == 3
+    plt.close("all")
