@@ -40,7 +40,7 @@ def _quantiles(values: xr.DataArray, mass: float) -> tuple[np.ndarray, np.ndarra
     return bounds[..., 0], bounds[..., 1]
 
 
-_SCALES = {"ratio": "ratio, ", "odds_ratio": "odds ratio, ", "standardised": "in sd, "}
+_SCALES = {"ratio": "Ratio,", "odds_ratio": "Odds ratio,", "standardised": "Effect in sd,"}
 
 
 def effect_label(about: dict[str, Any]) -> str:
@@ -49,7 +49,7 @@ def effect_label(about: dict[str, Any]) -> str:
         on = f"on the {about['of']}"
     else:
         on = f"on P({outcome} = 1)" if binary else f"on the scale of {outcome}"
-    return f"Effect {_SCALES.get(about.get('scale', ''), '')}{on}"
+    return f"{_SCALES.get(about.get('scale', ''), 'Effect')} {on}"
 
 
 def null_of(about: dict[str, Any]) -> float:
@@ -85,13 +85,15 @@ def plot_effects(
     rows = {_row_label(k): v for k, v in effect_rows(draws, names).items()}
     rows = {k: v for k, v in rows.items() if not k.startswith("Prop.")}
     order = sorted(rows, key=lambda name: (name.partition(", ")[2], name.startswith("Total")))
+    from matplotlib.ticker import LogLocator, NullLocator
+
     ax = new_axes(ax, 16.0 + 8.0 * len(order))
     ax.axvline(null_of(about), color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
     if null_of(about) == 1.0:
         ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         ax.xaxis.set_major_formatter("{x:g}")
-        ax.xaxis.set_minor_formatter("{x:g}")
-        ax.tick_params(axis="x", which="both", labelsize="small")
+        ax.xaxis.set_minor_locator(NullLocator())
     for place, name in enumerate(order):
         values = rows[name]
         for mass, width in ((_OUTER, 1.2), (_INNER, 4.0)):

@@ -70,7 +70,7 @@ def plot_curves(
     ax.set_xlabel(RHO)
     ax.set_ylabel(f"{effect_label(about)}\n(median, 95% interval)", fontsize="small")
     ax.set_xlim(grid[0], grid[-1])
-    legend_above(ax, len(effects))
+    legend_above(ax, 2)
     open_frame(ax)
     return ax
 

@@ -663,7 +663,7 @@ def test_figures_of_groups_ratios_and_several_curves(probit_fit):
         probit_fit.sensitivity([-0.4, 0.0, 0.4]).plot_curves(),
         *probit_fit.sensitivity([-0.4, 0.0, 0.4]).plot_arms(),
     ]
-    assert "odds ratio" in axes[0].get_xlabel()
+    assert "Odds ratio" in axes[0].get_xlabel()
     assert "ACME (control), female" in [text.get_text() for text in axes[0].get_yticklabels()]
     assert axes[0].get_xscale() == "log"
     # The line of no effect stands at one.
