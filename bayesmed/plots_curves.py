@@ -102,7 +102,6 @@ def plot_arms(
         _, axes = plt.subplots(
             1, 2, figsize=(170.0 / 25.4, 80.0 / 25.4), layout="constrained", dpi=150, sharey=True
         )
-    arms: tuple[Literal["control"], Literal["treated"]] = ("control", "treated")
-    for ax, arm in zip(axes, arms, strict=True):
-        plot_sensitivity(draws, rho_zero, ax=ax, effect=effect, arm=arm)
+    plot_sensitivity(draws, rho_zero, ax=axes[0], effect=effect, arm="control")
+    plot_sensitivity(draws, rho_zero, ax=axes[1], effect=effect, arm="treated")
     return np.asarray(axes)
