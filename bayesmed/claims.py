@@ -139,10 +139,9 @@ def is_share(effect: str) -> bool:
 
 
 def effect_names(draws: xr.Dataset) -> list[str]:
-    """Variables of a Dataset that have draws."""
-    return [
-        str(name) for name, value in draws.data_vars.items() if {"chain", "draw"} <= {*value.dims}
-    ]
+    """Variables of a Dataset that have draws, along rho where the Dataset has it."""
+    needed = {"chain", "draw"} | ({"rho"} & set(draws.dims))
+    return [str(name) for name, value in draws.data_vars.items() if needed <= {*value.dims}]
 
 
 def choose_effect(

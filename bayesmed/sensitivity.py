@@ -379,7 +379,7 @@ def select_effect(draws: xr.Dataset, effect: str, arm: str) -> xr.DataArray:
     """
     if effect not in ("acme", "ade", "total", "prop_mediated"):
         raise ValueError(f"effect={effect!r}; choose 'acme', 'ade', 'total' or 'prop_mediated'.")
-    require_one(draws["total"])
+    require_one(draws[effect])
     if effect == "total":
         return draws["total"]
     if arm not in ARMS_AND_AVERAGE:

@@ -670,3 +670,10 @@ def test_figures_of_groups_ratios_and_several_curves(probit_fit):
     assert any(np.allclose(line.get_ydata(), 1.0) for line in axes[1].lines)
     assert len(axes[2].get_legend().get_texts()) == 3
     plt.close("all")
+
+
+def test_conclusions_are_of_effects_alone(probit_fit):
+    """What a sweep keeps beside them, such as shares of variance, has no claim."""
+    table = probit_fit.sensitivity([-0.4, 0.0, 0.4], m=5.0).conclusions()
+    assert not [label for label in map(str, table.index) if "r2" in label]
+    assert [label for label in map(str, table.index) if "cde" in label.lower()]
