@@ -180,7 +180,7 @@ def curve_fixed(
         design = np.stack([rows.mean(design_at(rows, t, m)) for t in ARMS])
         coefs = np.stack([regression.at(value).outcome_coef for value in rho]) - regression.coef0
         return at(0.0) + np.einsum("at,rst->ras", design, coefs)
-    found, _ = _interpolate(lambda z: at(float(np.tanh(z))), np.arctanh(rho), 0)
+    found, _ = interpolate(lambda z: at(float(np.tanh(z))), np.arctanh(rho), 0)
     return found
 
 
@@ -232,14 +232,14 @@ def _latent_curve(
     start = 0
     for t in ARMS:
         own = partial(latent_mean_at, families[1], rows, pilot[t, 1 - t])
-        _, start = _interpolate(own, s, start)
+        _, start = interpolate(own, s, start)
 
     def fill(part: slice) -> None:
         cells, degree = latent_cells(regression, families[1], rows, part), start
         for t in ARMS:
             out[:, t, t, part] = latent_mean_at(families[1], rows, cells[t, t], 0.0)
             mean = partial(latent_mean_at, families[1], rows, cells[t, 1 - t])
-            out[:, t, 1 - t, part], degree = _interpolate(mean, s, degree)
+            out[:, t, 1 - t, part], degree = interpolate(mean, s, degree)
 
     # The normal distribution function releases the interpreter, so threads pay.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -296,8 +296,8 @@ def latent_mean_at(
     return rows.mean(value)
 
 
-def _interpolate(
-    function: Callable[[float], np.ndarray], s: np.ndarray, degree: int
+def interpolate(
+    function: Callable[[float], np.ndarray], s: np.ndarray, degree: int, small: float = _SMALL
 ) -> tuple[np.ndarray, int]:
     """Values of a smooth function at the points s, shape (s, ...), and the degree it took."""
     low, high = float(s.min()), float(s.max())
@@ -310,7 +310,7 @@ def _interpolate(
         weights = 2.0 / (size + 1) * basis.T
         weights[0] *= 0.5
         coefficients = np.tensordot(weights, values, axes=1)
-        if np.abs(coefficients[-3:]).max() < _SMALL * np.abs(values).max():
+        if np.abs(coefficients[-3:]).max() < small * np.abs(values).max():
             scaled = (2.0 * s - low - high) / (high - low)
             return np.tensordot(chebyshev.chebvander(scaled, size), coefficients, axes=1), size
         degree = size

@@ -2,11 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from scipy.optimize import elementwise
+from scipy.special import ndtri
 
-from bayesmed.curve import Regression, is_latent_curve, latent_cells
+from bayesmed.curve import (
+    LatentCell,
+    Regression,
+    interpolate,
+    is_latent_curve,
+    latent_cells,
+)
 from bayesmed.design import Counterfactuals
 from bayesmed.draws import Draws
 from bayesmed.family import Family
@@ -15,7 +23,8 @@ from bayesmed.layout import ARMS
 from bayesmed.potential import cell_means, fixed_means
 
 _TOLERANCE = {"xatol": 0.0, "xrtol": 1e-9, "fatol": 0.0, "frtol": 0.0}
-_WIDEST = 60
+_TIGHT = {"xatol": 0.0, "xrtol": 1e-11, "fatol": 0.0, "frtol": 0.0}
+_WIDEST, _SMALL = 60, 1e-8
 #: ``exceeds(q, index)``: P(Y > q) for some of the draws, each with its own q.
 Exceeds = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -93,23 +102,35 @@ def quantile_curve(
     own = replace(regression, parameters0={**regression.parameters0, "cutpoints": cuts})
     cells = latent_cells(own, target.family, target.rows(rows), slice(None))
     out = np.empty((len(rho), 2, 2, len(regression.draws)))
+    odds = rho / np.sqrt((1.0 - rho) * (1.0 + rho))
     for t in ARMS:
         for s in ARMS:
-            cell = cells[t, s]
-            for i, value in enumerate(rho / np.sqrt((1.0 - rho) * (1.0 + rho))):
-                if t == s and i > 0:  # does not depend on rho
-                    out[i, t, s] = out[0, t, s]
-                    continue
-                eta, spread = cell.u + value * cell.v, cell.parameters["sigma"]
+            along = partial(_latent_roots, target, rows, cells[t, s])
+            if t == s:  # does not depend on rho
+                out[:, t, s] = along(0.0)
+            else:
+                out[:, t, s] = interpolate(along, odds, 0, _SMALL)[0]
+    log = target.base.multiplicative
+    return np.exp(out) if log else out
 
-                def exceeds(
-                    q: np.ndarray, index: np.ndarray, eta: np.ndarray = eta, sd: np.ndarray = spread
-                ) -> np.ndarray:
-                    at = {"sigma": sd[:, index], "cutpoints": q[None]}
-                    return rows.mean(target.family.mean(eta[:, index], at))
 
-                out[i, t, s] = _roots(exceeds, eta.shape[1], target)
-    return out
+def _latent_roots(target: Target, rows: Counterfactuals, cell: LatentCell, s: float) -> np.ndarray:
+    """Quantiles on the scale of the latent variable, between those of the single rows."""
+    eta, spread = cell.u + s * cell.v, cell.parameters["sigma"]
+    level = float(target.functional.value)
+    single = eta + ndtri(level) * spread
+    log = target.base.multiplicative
+
+    def gap(x: np.ndarray, index: np.ndarray) -> np.ndarray:
+        own = index.astype(int)
+        at = {"sigma": spread[:, own], "cutpoints": (np.exp(x) if log else x)[None]}
+        return rows.mean(target.family.mean(eta[:, own], at)) - (1.0 - level)
+
+    index = np.arange(eta.shape[1], dtype=float)
+    low, high = single.min(axis=0), single.max(axis=0)
+    wide = 1e-6 * (1.0 + np.abs(high - low))
+    found = elementwise.find_root(gap, (low - wide, high + wide), args=(index,), tolerances=_TIGHT)
+    return np.asarray(found.x)
 
 
 def _at(draws: Draws, q: np.ndarray, index: np.ndarray) -> Draws:
