@@ -180,8 +180,57 @@ def curve_fixed(
         design = np.stack([rows.mean(design_at(rows, t, m)) for t in ARMS])
         coefs = np.stack([regression.at(value).outcome_coef for value in rho]) - regression.coef0
         return at(0.0) + np.einsum("at,rst->ras", design, coefs)
+    if is_latent_curve(regression, families, rows):
+        return _latent_fixed(with_cutpoints(regression, target), families[1], rows, rho, m)
     found, _ = interpolate(lambda z: at(float(np.tanh(z))), np.arctanh(rho), 0)
     return found
+
+
+def _latent_fixed(
+    regression: Regression, family: Family, rows: Counterfactuals, rho: np.ndarray, m: float
+) -> np.ndarray:
+    r"""Means of Y(t, m), whose latent mean is k (eta_0 - s_0 (m - mu_m(t)) rho / (k sigma_m)).
+
+    In units of the residual where the family has no scale; else without the factor k, and the
+    residual scale is s_0 / k.
+    """
+    out = np.empty((len(rho), 2, len(regression.draws)))
+    z = np.arctanh(rho)
+
+    def fill(part: slice) -> None:
+        degree = 0
+        for t in ARMS:
+            mean = partial(_fixed_at, family, rows, _fixed_cell(regression, rows, part, t, m))
+            out[:, t, part], degree = interpolate(mean, z, degree)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(fill, draw_blocks(regression, rows)))
+    return out
+
+
+def _fixed_cell(
+    regression: Regression, rows: Counterfactuals, part: slice, arm: int, m: float
+) -> LatentCell:
+    draws = regression.draws
+    beta, coef = draws.mediator_coef[part], regression.coef0[part]
+    own = _parameters(regression, rows, part)
+    offset = 0.0 if rows.mediator_offset is None else rows.mediator_offset[:, None]
+    added = 0.0 if rows.outcome_offset is None else rows.outcome_offset[:, None]
+    u = design_at(rows, arm, m) @ coef.T + added
+    gap = (np.log(m) if rows.log_mediator else m) - (rows.mediator[arm] @ beta.T + offset)
+    scale = own.get("sigma", np.ones(1)) / draws.mediator_parameters["sigma"][part]
+    return LatentCell(u, -scale * gap, own)
+
+
+def _fixed_at(family: Family, rows: Counterfactuals, cell: LatentCell, z: float) -> np.ndarray:
+    k, eta, own = 1.0 / np.cosh(z), cell.u + np.sinh(z) * cell.v, dict(cell.parameters)
+    if family.latent == "free":
+        own["sigma"] = own["sigma"] / k
+    else:
+        eta = k * eta
+        if "cutpoints" in own:
+            own["cutpoints"] = k * own["cutpoints"]
+    return rows.mean(np.asarray(family.mean(eta, own)))
 
 
 def with_cutpoints(regression: Regression, target: Target) -> Regression:
@@ -253,6 +302,18 @@ def draw_blocks(regression: Regression, rows: Counterfactuals) -> list[slice]:
     return [slice(start, start + size) for start in range(0, len(regression.draws), size)]
 
 
+def _parameters(regression: Regression, rows: Counterfactuals, part: slice) -> dict[str, Any]:
+    """Parameters of the outcome at rho = 0 for a block of draws, and its data columns."""
+    own: dict[str, Any] = {n: value[..., part] for n, value in regression.parameters0.items()}
+    own |= {
+        name: value if name == "scores" else value[:, None]
+        for name, value in rows.outcome_columns.items()
+    }
+    if "cutpoints" in own:
+        own.setdefault("scores", np.arange(len(own["cutpoints"]) + 1.0))
+    return own
+
+
 def latent_cells(
     regression: Regression, family: Family, rows: Counterfactuals, part: slice
 ) -> Cells:
@@ -261,13 +322,7 @@ def latent_cells(
     draws = regression.draws
     beta, coef = draws.mediator_coef[part], regression.coef0[part]
     sigma = draws.mediator_parameters["sigma"][part]
-    own = {name: value[..., part] for name, value in regression.parameters0.items()}
-    own |= {
-        name: value if name == "scores" else value[:, None]
-        for name, value in rows.outcome_columns.items()
-    }
-    if "cutpoints" in own:
-        own.setdefault("scores", np.arange(len(own["cutpoints"]) + 1.0))
+    own = _parameters(regression, rows, part)
     scale = own.get("sigma", np.ones(1))
     offset = 0.0 if rows.mediator_offset is None else rows.mediator_offset[:, None]
     added = 0.0 if rows.outcome_offset is None else rows.outcome_offset[:, None]
