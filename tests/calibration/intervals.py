@@ -5,7 +5,7 @@
 Each pair is one process and one compilation; its data sets share treatments and covariates, so
 that one truth (by simulating counterfactuals) serves them all. Draws are kept in
 tests/calibration/state, a folder a pair and a file a data set, and the table is written to
-docs/coverage.csv.
+docs/coverage.csv. Pairs that the table has are not run again: delete their lines to do so.
 """
 
 import argparse
@@ -192,25 +192,37 @@ def run_pair(mediator, outcome, sets):
         judge_pair(mediator, outcome, sets)
 
 
+def known_pairs(path, sets):
+    """Counts of covering intervals by pair, of an earlier table with as many data sets."""
+    if not path.exists():
+        return {}
+    with path.open() as lines:
+        rows = list(csv.reader(lines))[1:]
+    return {(r[0], r[1]): [int(n) for n in r[3:8]] for r in rows if r[2] == str(sets)}
+
+
 def write_table(path, sets):
-    """One line a pair: how many of the data sets' intervals cover, by effect, and pooled."""
-    lines, pooled = [], []
-    for mediator, outcome in all_pairs():
-        state = folder(mediator, outcome) / f"covered_{sets}.csv"
-        if not state.exists():
-            continue
-        flags = np.loadtxt(state, dtype=int, delimiter=",", ndmin=2)
-        pooled.append(flags)
-        share = 100.0 * flags.mean()
-        lines.append([mediator, outcome, sets, *flags.sum(axis=0), f"{share:.1f}"])
+    """One line a pair: how many of the data sets' intervals cover, by effect, and pooled.
+
+    Pairs that an earlier table has, and this machine has not, are kept.
+    """
+    counts = known_pairs(path, sets)
+    for pair in all_pairs():
+        state = folder(*pair) / f"covered_{sets}.csv"
+        if state.exists():
+            counts[pair] = np.loadtxt(state, dtype=int, delimiter=",", ndmin=2).sum(axis=0)
+    lines = []
+    for pair in [pair for pair in all_pairs() if pair in counts]:
+        share = 100.0 * np.sum(counts[pair]) / (sets * len(EFFECTS))
+        lines.append([*pair, sets, *counts[pair], f"{share:.1f}"])
     with path.open("w", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(["mediator", "outcome", "data sets", *EFFECTS, "covered %"])
         writer.writerows(lines)
-        if pooled:
-            every = np.concatenate(pooled)
-            counts = every.sum(axis=0)
-            writer.writerow(["all", "all", len(every), *counts, f"{100.0 * every.mean():.2f}"])
+        if counts:
+            every, size = np.sum(list(counts.values()), axis=0), sets * len(counts)
+            share = 100.0 * every.sum() / (size * len(EFFECTS))
+            writer.writerow(["all", "all", size, *every, f"{share:.2f}"])
 
 
 def main():
@@ -227,7 +239,8 @@ def main():
     if given.pair:
         run_pair(*given.pair, given.sets)
         return
-    waiting, running, failed = all_pairs(), [], []
+    known = known_pairs(given.table, given.sets)
+    waiting, running, failed = [pair for pair in all_pairs() if pair not in known], [], []
     while waiting or running:
         while waiting and len(running) < given.jobs:
             pair = waiting.pop(0)
