@@ -68,12 +68,12 @@ PAIRS = {
     "logit": ("gaussian", "tobit", "ordered_logit", "lognormal"),
     "student_t": ("gaussian", "student_t", "probit"),
     "lognormal": ("gaussian", "logit", "gamma"),
-    "gamma": ("gaussian", "probit", "lognormal"),
+    "gamma": ("gaussian", "tobit", "probit", "lognormal"),
     "ordered_probit": ("gaussian", "probit", "student_t"),
-    "ordered_logit": ("gaussian", "weibull"),
-    "poisson": ("gaussian", "logit", "lognormal"),
+    "ordered_logit": ("gaussian", "student_t", "weibull"),
+    "poisson": ("gaussian", "student_t", "logit", "lognormal"),
     "negative_binomial": ("gaussian", "gamma"),
-    "beta": ("gaussian", "probit", "beta"),
+    "beta": ("gaussian", "student_t", "probit", "beta"),
 }  # fmt: skip
 
 
