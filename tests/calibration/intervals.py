@@ -68,7 +68,7 @@ PAIRS = {
     "logit": ("gaussian", "tobit", "ordered_logit", "lognormal"),
     "student_t": ("gaussian", "student_t", "probit"),
     "lognormal": ("gaussian", "logit", "gamma"),
-    "gamma": ("gaussian", "tobit", "probit", "lognormal"),
+    "gamma": ("gaussian", "tobit", "probit"),
     "ordered_probit": ("gaussian", "probit", "student_t"),
     "ordered_logit": ("gaussian", "student_t", "weibull"),
     "poisson": ("gaussian", "student_t", "logit", "lognormal"),
