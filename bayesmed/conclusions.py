@@ -240,15 +240,22 @@ def extent(draws: xr.Dataset, claim: Claim, level: float = 0.95) -> Extent:
     ValueError
         For a level outside (0, 1), or a grid without 0.
     """
+    _check_level(level)
+    return _extent_of(around_zero(build_ladder(margins(draws, claim))), claim.text(draws), level)
+
+
+def _check_level(level: float) -> None:
     if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0.0 < level < 1.0:
         raise ValueError(f"level must be a probability between 0 and 1; {level!r} was given.")
-    ladder = around_zero(build_ladder(margins(draws, claim)))
+
+
+def _extent_of(ladder: Ladder, claim: str, level: float) -> Extent:
     start = int(np.flatnonzero(ladder.rho == 0.0)[0])
     low, mcse_low = _ceases(ladder, range(start, -1, -1), level)
     high, mcse_high = _ceases(ladder, range(start, len(ladder.rho)), level)
     return Extent(
-        claim.text(draws), float(level), probability_at(ladder, 0.0)[0], low, high, mcse_low,
-        mcse_high, (float(ladder.rho[0]), float(ladder.rho[-1])),
+        claim, float(level), probability_at(ladder, 0.0)[0], low, high, mcse_low, mcse_high,
+        (float(ladder.rho[0]), float(ladder.rho[-1])),
     )  # fmt: skip
 
 
@@ -307,6 +314,7 @@ def conclusions_table(
     ValueError
         As :func:`extent` and :func:`bayesmed.claims.choose_effect`.
     """
+    _check_level(level)
     about, grid = json.loads(draws.attrs["bayesmed"]), draws["rho"].to_numpy()
     fixed = about.get("rho_fixed")
     rho = float(fixed) if fixed is not None and grid[0] <= fixed <= grid[-1] else 0.0
@@ -314,10 +322,12 @@ def conclusions_table(
     for effect, arm, chosen in every_effect(draws, where):
         null = null_value(draws, effect)
         claim = Claim(effect, arm, "positive", where=chosen)
-        if probability_at(around_zero(build_ladder(margins(draws, claim))), rho)[0] < 0.5:
-            claim = Claim(effect, arm, "negative", where=chosen)
         ladder = around_zero(build_ladder(margins(draws, claim)))
-        found, (probability, mcse) = extent(draws, claim, level), probability_at(ladder, rho)
+        if probability_at(ladder, rho)[0] < 0.5:
+            claim = Claim(effect, arm, "negative", where=chosen)
+            ladder = around_zero(build_ladder(margins(draws, claim)))
+        found = _extent_of(ladder, claim.text(draws), level)
+        probability, mcse = probability_at(ladder, rho)
         ends = [(found.r, found.mcse_r), (found.low, found.mcse_low), (found.high, found.mcse_high)]
         if round_to == "auto":
             probability, mcse = float(np.round(probability, 3)), float(f"{mcse:.1g}")

@@ -19,7 +19,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -28,20 +27,20 @@ from bayesmed.closed import ClosedMap
 from bayesmed.design import Counterfactuals
 from bayesmed.family import Family
 from bayesmed.functionals import MEAN, Target, target_of
+from bayesmed.latent_cells import Cells, LatentCell, cells_of, fixed_cell, latent_mean_at
 from bayesmed.potential import (
     ARMS,
     Draws,
     cell_means,
-    common_slope,
     design_at,
     expected_rows,
     fixed_means,
 )
 
 _BLOCK = 200_000
-_SMALL = 1e-10
+_SMALL, _SMALL_FIXED = 1e-9, 1e-8
 _SPAN = 1e-6
-_DEGREES = (10, 14, 18, 24, 32, 64)
+_DEGREES = (10, 14, 18, 21, 24, 32, 64)
 
 
 @dataclass(frozen=True)
@@ -84,36 +83,6 @@ class Regression:
             self.draws, outcome_coef=coef, outcome_parameters=parameters,
             rho=np.broadcast_to(np.asarray(rho, dtype=float), (len(self.draws),)).copy(),
         )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class LatentCell:
-    """One cell of a closed pair: its latent mean is ``u + s v``, the parameters do not move.
-
-    Attributes
-    ----------
-    u, v : numpy.ndarray
-        Shape (obs or 1, S); in units of the latent sd where the family has no scale.
-    parameters : dict of str to numpy.ndarray
-        Of the family, at that sd.
-    """
-
-    u: np.ndarray
-    v: np.ndarray
-    parameters: dict[str, Any]
-
-    def block(self, index: np.ndarray) -> "LatentCell":
-        """Some of the draws."""
-        own = {
-            name: value[..., index]
-            if name != "scores" and np.shape(value)[-1] == self.u.shape[-1]
-            else value
-            for name, value in self.parameters.items()
-        }
-        return LatentCell(self.u[:, index], self.v[:, index], own)
-
-
-Cells = dict[tuple[int, int], LatentCell]
 
 
 def curve_cells(
@@ -192,42 +161,38 @@ def _latent_fixed(
     r"""Means of Y(t, m), whose latent mean is k (eta_0 - s_0 (m - mu_m(t)) rho / (k sigma_m)).
 
     In units of the residual where the family has no scale; else without the factor k, and the
-    residual scale is s_0 / k.
+    residual scale is s_0 / k. Probabilities are entire functions of arcsin(rho), where they
+    read :math:`\Phi(\cos\phi\, u + \sin\phi\, v)`; other means of atanh(rho).
     """
     out = np.empty((len(rho), 2, len(regression.draws)))
-    z = np.arctanh(rho)
+    bounded = family.latent == "unit" or family.link == "probability"
+    along, back = (np.arcsin(rho), np.sin) if bounded else (np.arctanh(rho), np.tanh)
+
+    def curve(part: slice, t: int, degree: int) -> tuple[np.ndarray, int]:
+        cell = fixed_cell(_at_zero(regression, part), rows, t, m)
+        return interpolate(
+            lambda x: _fixed_at(family, rows, cell, back(x)), along, degree, _SMALL_FIXED
+        )
+
+    start = max(curve(few_draws(regression), t, 0)[1] for t in ARMS)
 
     def fill(part: slice) -> None:
-        degree = 0
+        degree = start
         for t in ARMS:
-            mean = partial(_fixed_at, family, rows, _fixed_cell(regression, rows, part, t, m))
-            out[:, t, part], degree = interpolate(mean, z, degree)
+            out[:, t, part], degree = curve(part, t, degree)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(fill, draw_blocks(regression, rows)))
     return out
 
 
-def _fixed_cell(
-    regression: Regression, rows: Counterfactuals, part: slice, arm: int, m: float
-) -> LatentCell:
-    draws = regression.draws
-    beta, coef = draws.mediator_coef[part], regression.coef0[part]
-    own = _parameters(regression, rows, part)
-    offset = 0.0 if rows.mediator_offset is None else rows.mediator_offset[:, None]
-    added = 0.0 if rows.outcome_offset is None else rows.outcome_offset[:, None]
-    u = design_at(rows, arm, m) @ coef.T + added
-    gap = (np.log(m) if rows.log_mediator else m) - (rows.mediator[arm] @ beta.T + offset)
-    scale = own.get("sigma", np.ones(1)) / draws.mediator_parameters["sigma"][part]
-    return LatentCell(u, -scale * gap, own)
-
-
-def _fixed_at(family: Family, rows: Counterfactuals, cell: LatentCell, z: float) -> np.ndarray:
-    k, eta, own = 1.0 / np.cosh(z), cell.u + np.sinh(z) * cell.v, dict(cell.parameters)
+def _fixed_at(family: Family, rows: Counterfactuals, cell: LatentCell, rho: float) -> np.ndarray:
+    k, own = np.sqrt((1.0 - rho) * (1.0 + rho)), dict(cell.parameters)
     if family.latent == "free":
+        eta = cell.u + rho / k * cell.v
         own["sigma"] = own["sigma"] / k
     else:
-        eta = k * eta
+        eta = k * cell.u + rho * cell.v
         if "cutpoints" in own:
             own["cutpoints"] = k * own["cutpoints"]
     return rows.mean(np.asarray(family.mean(eta, own)))
@@ -275,9 +240,7 @@ def _latent_curve(
     s = rho / np.sqrt((1.0 - rho) * (1.0 + rho))
     out = np.empty((len(rho), 2, 2, len(regression.draws)))
 
-    # A few draws tell the degree at which the others may start.
-    few = slice(0, None, max(1, len(regression.draws) // 50))
-    pilot = latent_cells(regression, families[1], rows, few)
+    pilot = latent_cells(regression, families[1], rows, few_draws(regression))
     start = 0
     for t in ARMS:
         own = partial(latent_mean_at, families[1], rows, pilot[t, 1 - t])
@@ -296,59 +259,28 @@ def _latent_curve(
     return out
 
 
+def few_draws(regression: Regression) -> slice:
+    """A few draws, which tell the degree at which the others may start."""
+    return slice(0, None, max(1, len(regression.draws) // 50))
+
+
 def draw_blocks(regression: Regression, rows: Counterfactuals) -> list[slice]:
     """Blocks of draws small enough for the processor's cache."""
     size = max(1, _BLOCK // rows.mediator.shape[1])
     return [slice(start, start + size) for start in range(0, len(regression.draws), size)]
 
 
-def _parameters(regression: Regression, rows: Counterfactuals, part: slice) -> dict[str, Any]:
-    """Parameters of the outcome at rho = 0 for a block of draws, and its data columns."""
-    own: dict[str, Any] = {n: value[..., part] for n, value in regression.parameters0.items()}
-    own |= {
-        name: value if name == "scores" else value[:, None]
-        for name, value in rows.outcome_columns.items()
-    }
-    if "cutpoints" in own:
-        own.setdefault("scores", np.arange(len(own["cutpoints"]) + 1.0))
-    return own
-
-
 def latent_cells(
     regression: Regression, family: Family, rows: Counterfactuals, part: slice
 ) -> Cells:
-    """The four cells for a block of draws."""
-    assert rows.base is not None and rows.slope is not None
-    draws = regression.draws
-    beta, coef = draws.mediator_coef[part], regression.coef0[part]
-    sigma = draws.mediator_parameters["sigma"][part]
-    own = _parameters(regression, rows, part)
-    scale = own.get("sigma", np.ones(1))
-    offset = 0.0 if rows.mediator_offset is None else rows.mediator_offset[:, None]
-    added = 0.0 if rows.outcome_offset is None else rows.outcome_offset[:, None]
-    means = [rows.mediator[s] @ beta.T + offset for s in ARMS]
-    cells = {}
-    for t in ARMS:
-        slope = common_slope(rows.slope[t], coef)
-        spread = np.sqrt(scale * scale + (slope * sigma) ** 2)
-        base = rows.base[t] @ coef.T + added
-        at = {**own, "sigma": spread} if family.latent == "free" else dict(own)
-        if family.latent == "unit" and "cutpoints" in own:
-            at["cutpoints"] = own["cutpoints"][:, None] / spread
-        unit = spread if family.latent == "unit" else 1.0
-        for s in ARMS:
-            u = (base + slope * means[s]) / unit
-            v = scale * (means[t] - means[s]) / (sigma * unit)
-            cells[t, s] = LatentCell(u, v, at)
-    return cells
+    """The four cells at rho = 0 for a block of draws, and how they move."""
+    return cells_of(_at_zero(regression, part), family, rows)
 
 
-def latent_mean_at(
-    family: Family, rows: Counterfactuals, cell: LatentCell, s: float | np.ndarray
-) -> np.ndarray:
-    """Mean over rows at rho / sqrt(1 - rho^2) = s, a number or one per draw; shape (S,)."""
-    value = np.asarray(family.mean(cell.u + s * cell.v, cell.parameters))
-    return rows.mean(value)
+def _at_zero(regression: Regression, part: slice) -> Draws:
+    own = {name: value[..., part] for name, value in regression.parameters0.items()}
+    block, coef = regression.draws.block(part), regression.coef0[part]
+    return replace(block, outcome_coef=coef, outcome_parameters=own, rho=np.zeros(len(coef)))
 
 
 def interpolate(

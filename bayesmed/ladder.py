@@ -95,8 +95,10 @@ def build_ladder(values: xr.DataArray) -> Ladder:
     draws = values.transpose("rho", "chain", "draw").to_numpy()
     flat = draws.reshape(len(draws), -1)
     order = flat.argsort(axis=1)
-    places = order.argsort(axis=1).reshape(draws.shape)
-    return Ladder(values["rho"].to_numpy(), np.take_along_axis(flat, order, axis=1), places)
+    places = np.empty_like(order)
+    np.put_along_axis(places, order, np.arange(flat.shape[1])[None], axis=1)
+    ranked = np.take_along_axis(flat, order, axis=1)
+    return Ladder(values["rho"].to_numpy(), ranked, places.reshape(draws.shape))
 
 
 def around_zero(ladder: Ladder) -> Ladder:

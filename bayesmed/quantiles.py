@@ -9,7 +9,6 @@ from scipy.optimize import elementwise
 from scipy.special import ndtri
 
 from bayesmed.curve import (
-    LatentCell,
     Regression,
     interpolate,
     is_latent_curve,
@@ -19,12 +18,13 @@ from bayesmed.design import Counterfactuals
 from bayesmed.draws import Draws
 from bayesmed.family import Family
 from bayesmed.functionals import Target
+from bayesmed.latent_cells import LatentCell, cells_of, fixed_cell
 from bayesmed.layout import ARMS
 from bayesmed.potential import cell_means, fixed_means
 
 _TOLERANCE = {"xatol": 0.0, "xrtol": 1e-9, "fatol": 0.0, "frtol": 0.0}
 _TIGHT = {"xatol": 0.0, "xrtol": 1e-11, "fatol": 0.0, "frtol": 0.0}
-_WIDEST, _SMALL = 60, 1e-8
+_WIDEST, _SMALL, _HELD = 60, 1e-8, 4_000_000
 #: ``exceeds(q, index)``: P(Y > q) for some of the draws, each with its own q.
 Exceeds = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -57,6 +57,12 @@ def quantile_cells(
         raise ValueError("Quantiles are of the sample: use average='sample'.")
     families, own = (mediator, target.family), target.rows(rows)
     out = np.empty((2, 2, len(draws)))
+    if _is_latent(draws, families, own):
+        for part in _blocks(draws, own):
+            cells = cells_of(_blank(draws, part), target.family, own)
+            for (t, s), cell in cells.items():
+                out[t, s, part] = _latent_roots(target, own, cell, 0.0)
+        return _back(target, out)
     for t in ARMS:
         for s in ARMS:
 
@@ -78,6 +84,14 @@ def quantile_fixed(
 ) -> np.ndarray:
     """The quantile of Y(t, m), shape (2, S)."""
     families, own = (mediator, target.family), target.rows(rows)
+    if bootstrap is None and _is_latent(draws, families, own):
+        out = np.empty((2, len(draws)))
+        for part in _blocks(draws, own):
+            for t in ARMS:
+                cell = fixed_cell(_blank(draws, part), own, t, m)
+                still = replace(cell, v=np.zeros((1, cell.u.shape[1]))).on_nodes(own)
+                out[t, part] = _latent_roots(target, own, still, 0.0)
+        return _back(target, out)
 
     def of_arm(t: int) -> np.ndarray:
         def exceeds(q: np.ndarray, index: np.ndarray) -> np.ndarray:
@@ -99,19 +113,58 @@ def quantile_curve(
     if not is_latent_curve(regression, (families[0], target.family), rows):
         return None
     cuts = np.zeros((1, len(regression.draws)))
-    own = replace(regression, parameters0={**regression.parameters0, "cutpoints": cuts})
-    cells = latent_cells(own, target.family, target.rows(rows), slice(None))
+    start = replace(regression, parameters0={**regression.parameters0, "cutpoints": cuts})
+    own = target.rows(rows)
     out = np.empty((len(rho), 2, 2, len(regression.draws)))
-    odds = rho / np.sqrt((1.0 - rho) * (1.0 + rho))
-    for t in ARMS:
-        for s in ARMS:
-            along = partial(_latent_roots, target, rows, cells[t, s])
-            if t == s:  # does not depend on rho
-                out[:, t, s] = along(0.0)
-            else:
-                out[:, t, s] = interpolate(along, odds, 0, _SMALL)[0]
-    log = target.base.multiplicative
-    return np.exp(out) if log else out
+    odds, degree = rho / np.sqrt((1.0 - rho) * (1.0 + rho)), 0
+    for part in _blocks(regression.draws, rows):
+        cells = latent_cells(start, target.family, own, part)
+        for t in ARMS:
+            along = partial(_latent_roots, target, rows, cells[t, 1 - t])
+            out[:, t, 1 - t, part], degree = interpolate(along, odds, degree, _SMALL)
+            # Does not depend on rho.
+            out[:, t, t, part] = _latent_roots(target, rows, cells[t, t], 0.0)
+    return _back(target, out)
+
+
+def quantile_curve_fixed(
+    regression: Regression,
+    families: tuple[Family, Family],
+    rows: Counterfactuals,
+    target: Target,
+    rho: np.ndarray,
+    m: float,
+) -> np.ndarray:
+    """Quantiles of Y(t, m) along rho, interpolated along atanh(rho); shape (rho, 2, S)."""
+
+    def at(z: float) -> np.ndarray:
+        draws = regression.at(float(np.tanh(z)))
+        return quantile_fixed(draws, families[0], rows, target, m)
+
+    return interpolate(at, np.arctanh(rho), 0, _SMALL)[0]
+
+
+def _blocks(draws: Draws, rows: Counterfactuals) -> list[slice]:
+    """Blocks of draws, to bound the memory of linear predictors by row."""
+    size = max(1, _HELD // rows.mediator.shape[1])
+    return [slice(start, start + size) for start in range(0, len(draws), size)]
+
+
+def _blank(draws: Draws, part: slice) -> Draws:
+    """A block of draws with a cutpoint that is still to be found."""
+    own = draws.block(part)
+    return _at(own, np.zeros(len(own)), np.arange(len(own)))
+
+
+def _back(target: Target, x: np.ndarray) -> np.ndarray:
+    return np.exp(x) if target.base.multiplicative else x
+
+
+def _is_latent(draws: Draws, families: tuple[Family, Family], rows: Counterfactuals) -> bool:
+    affine = rows.base is not None and rows.slope is not None
+    plain = draws.mediator_sigma_coef is None and draws.outcome_sigma_coef is None
+    normal = families[0].latent == "free" and (families[0].additive or rows.log_mediator)
+    return affine and plain and normal and families[1].latent == "free"
 
 
 def _latent_roots(target: Target, rows: Counterfactuals, cell: LatentCell, s: float) -> np.ndarray:
@@ -122,9 +175,9 @@ def _latent_roots(target: Target, rows: Counterfactuals, cell: LatentCell, s: fl
     log = target.base.multiplicative
 
     def gap(x: np.ndarray, index: np.ndarray) -> np.ndarray:
-        own = index.astype(int)
-        at = {"sigma": spread[:, own], "cutpoints": (np.exp(x) if log else x)[None]}
-        return rows.mean(target.family.mean(eta[:, own], at)) - (1.0 - level)
+        some = cell.block(index.astype(int))
+        at = {**some.parameters, "cutpoints": (np.exp(x) if log else x)[None]}
+        return some.mean(target.family.mean(some.u + s * some.v, at), rows) - (1.0 - level)
 
     index = np.arange(eta.shape[1], dtype=float)
     low, high = single.min(axis=0), single.max(axis=0)

@@ -4,18 +4,17 @@ import numpy as np
 from scipy.optimize import elementwise
 
 from bayesmed.curve import (
-    Cells,
     Regression,
     curve_cells,
     draw_blocks,
     is_latent_curve,
     latent_cells,
-    latent_mean_at,
     with_cutpoints,
 )
 from bayesmed.design import Counterfactuals
 from bayesmed.family import Family
 from bayesmed.functionals import MEAN, Target, target_of
+from bayesmed.latent_cells import Cells, latent_mean_at
 from bayesmed.potential import ARMS, expected_rows
 
 #: Brackets for roots that have no closed form, dense near |rho| = 1.

@@ -17,7 +17,7 @@ from bayesmed.estimands import ARMS, FIXED, SCALES, Scale
 from bayesmed.family import Family
 from bayesmed.functionals import Functional, Target, probability, resolve_functional, target_of
 from bayesmed.potential import cell_means, fixed_means, mediator_effect
-from bayesmed.quantiles import quantile_cells, quantile_curve, quantile_fixed
+from bayesmed.quantiles import quantile_cells, quantile_curve, quantile_curve_fixed, quantile_fixed
 from bayesmed.thinning import thinning
 
 if TYPE_CHECKING:
@@ -69,9 +69,12 @@ class View:
         target = self.target
         if target.functional.kind == "quantile":
             quick = quantile_curve(regression, self.families, self.rows, target, rho)
-            if quick is None or self.m is not None:
+            if quick is None:
                 return np.stack([self.cells(regression.at(value)) for value in rho])
-            return quick
+            if self.m is None:
+                return quick
+            set_to = quantile_curve_fixed(regression, self.families, self.rows, target, rho, self.m)
+            return np.concatenate([quick, set_to[:, :, None]], axis=2)
         cells = curve_cells(regression, self.families, self.rows, rho, target)
         if self.m is None:
             return cells
