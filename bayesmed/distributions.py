@@ -197,8 +197,9 @@ def ordered_mean(above: Callable[[Any], Any]) -> Callable[..., Any]:
     def mean(eta: Any, parameters: Parameters) -> Any:
         scores = parameters["scores"]
         total = scores[0]
-        for j, cut in enumerate(parameters["cutpoints"]):
-            total = total + (scores[j + 1] - scores[j]) * above(eta - cut)
+        for cut, rise in zip(parameters["cutpoints"], np.diff(scores), strict=True):
+            if rise != 0.0:  # of one category all but two are
+                total = total + rise * above(eta - cut)
         return total
 
     return mean

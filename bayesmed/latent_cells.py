@@ -113,8 +113,10 @@ def cells_of(draws: Draws, family: Family, rows: Counterfactuals) -> Cells:
             at["cutpoints"] = own["cutpoints"][:, None] / deviation
         unit = deviation if family.latent == "unit" else 1.0
         v = {s: scale * gaps[t, s] / (sigma * unit) for s in ARMS}
-        first = LatentCell((base + slope * mediator) / unit, v[0], at).on_nodes(rows)
-        # Nodes have one shift for all rows, so the same serve either mediator arm.
+        first = LatentCell((base + slope * mediator) / unit, v[0], at)
+        # Where all rows have one shift, the same nodes serve either mediator arm.
+        if len(gaps[1, 0]) == 1:
+            first = first.on_nodes(rows)
         moved = slope * gaps[1, 0] / unit
         cells |= {(t, 0): first, (t, 1): replace(first, u=first.u + moved, v=v[1])}
     return cells

@@ -1,5 +1,7 @@
 """The tipping point: the rho at which an ACME is zero, one value per draw."""
 
+from typing import Any
+
 import numpy as np
 from scipy.optimize import elementwise
 
@@ -19,7 +21,6 @@ from bayesmed.potential import ARMS, expected_rows
 
 #: Brackets for roots that have no closed form, dense near |rho| = 1.
 _BRACKETS = np.tanh(np.linspace(-3.8, 3.8, 61))
-_BISECTIONS = 40
 _TOLERANCES = {"xatol": 1e-12, "xrtol": 1e-12, "fatol": 0.0, "frtol": 0.0}
 
 
@@ -86,13 +87,13 @@ def _bracketed(
     rows: Counterfactuals,
     target: Target,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Roots by brackets over (-1, 1), then halved where the curve is quick to evaluate."""
+    """Roots by brackets over (-1, 1), then made exact where the curve is quick to evaluate."""
     own = (families[0], target.family)
     acme = _acme(curve_cells(regression, families, rows, _BRACKETS, target))
     rho_zero, roots = roots_on_grid(_BRACKETS, acme)
     if is_latent_curve(regression, own, rows):
         added = with_cutpoints(regression, target)
-        rho_zero = _bisected(added, own, target.rows(rows), acme, rho_zero)
+        rho_zero = _refined(added, own, target.rows(rows), acme, rho_zero)
     return rho_zero, roots
 
 
@@ -186,27 +187,37 @@ def _nearest(where: np.ndarray) -> np.ndarray:
     return np.take_along_axis(where, best[:, None], axis=1)[:, 0]
 
 
-def _bisected(
+def _refined(
     regression: Regression,
     families: tuple[Family, Family],
     rows: Counterfactuals,
     acme: np.ndarray,
     start: np.ndarray,
 ) -> np.ndarray:
-    """Roots between brackets, halved until they are exact."""
+    """Roots between brackets, made exact."""
     position = np.clip(np.searchsorted(_BRACKETS, start) - 1, 0, len(_BRACKETS) - 2)
-    low, high = _BRACKETS[position], _BRACKETS[position + 1]
-    found, start = np.isfinite(start), start.copy()
-    at_low = np.take_along_axis(acme, position[:, None], axis=1)[:, 0]
+    ends = _BRACKETS[position], _BRACKETS[position + 1]
+    at_ends = [np.take_along_axis(acme, (position + i)[:, None], axis=1)[:, 0] for i in (0, 1)]
+    # At a bracket that is itself a root there is nothing to refine.
+    crosses, start = np.isfinite(start) & (at_ends[0] * at_ends[1] < 0.0), start.copy()
     for part in draw_blocks(regression, rows):
         cells = latent_cells(regression, families[1], rows, part)
         for arm in range(3):
-            a, b, sign = low[arm, part].copy(), high[arm, part].copy(), np.sign(at_low[arm, part])
-            for _ in range(_BISECTIONS):
-                middle = 0.5 * (a + b)
-                same = np.sign(_acme_at(families[1], rows, cells, arm, middle)) == sign
-                a, b = np.where(same, middle, a), np.where(same, b, middle)
-            start[arm, part] = np.where(found[arm, part], 0.5 * (a + b), np.nan)
+            chosen = np.flatnonzero(crosses[arm, part])
+            if not chosen.size:
+                continue
+
+            def gap(
+                rho: np.ndarray, index: np.ndarray, cells: Cells = cells, arm: int = arm
+            ) -> Any:
+                some = {key: cell.block(index.astype(int)) for key, cell in cells.items()}
+                return _acme_at(families[1], rows, some, arm, rho)
+
+            bracket = [end[arm, part][chosen] for end in ends]
+            found = elementwise.find_root(
+                gap, tuple(bracket), args=(chosen.astype(float),), tolerances=_TOLERANCES
+            )
+            start[arm, part][chosen] = np.where(found.success, found.x, start[arm, part][chosen])
     return start
 
 
