@@ -291,3 +291,22 @@ def test_pairs_agree_with_refits_along_rho(jobs_work, own):
     for rho in grid:
         again = model.with_rho(rho).fit(**{**settings, "random_seed": 12}).effects().draws
         assert_close(found.sel(rho=rho), again)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("outcome", ["gaussian", "probit"])
+def test_effects_under_a_rho_prior_are_those_of_a_fit_that_samples_rho(outcome):
+    """Issue target: within 0.05 sd; interval ends, noisier, within 0.1."""
+    data = bm.simulate(300, outcome_family=outcome, random_seed=8, truth_size=100).data
+    own = {"mediator": "m ~ treat + x", "outcome": "y ~ m * treat + x", "treatment": "treat"}
+    prior = bm.Prior("TruncatedNormal", mu=-0.2, sigma=0.3, lower=-0.8, upper=0.8)
+    settings = {"draws": 10_000, "random_seed": 2, "progress": False}
+    given = quiet_model(data, **own, outcome_family=outcome).fit(**settings)
+    sampled = quiet_model(data, **own, outcome_family=outcome, rho=prior).fit(**settings)
+    quick, full = given.effects(rho=prior, m=0.5).draws, sampled.effects(m=0.5).draws
+    for name in ("acme", "ade", "total", "cde"):
+        a, b = (d[name].isel(arm=-1) if "arm" in d[name].dims else d[name] for d in (quick, full))
+        assert abs(float(a.mean() - b.mean())) < 0.05 * float(b.std()), name
+        for level in (0.025, 0.975):
+            gap = float(a.quantile(level) - b.quantile(level))
+            assert abs(gap) < 0.1 * float(b.std()), (name, level)
