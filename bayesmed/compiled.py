@@ -94,7 +94,7 @@ def _kind(prior: Prior) -> tuple[Any, ...]:
 
 def log_density(model: "MediationModel") -> LogDensity:
     """Return the log-density of a model, compiled at the first call for its structure."""
-    graph = model.build()
+    graph = model.condensed_graph
     shared = _shared_inputs(graph)
     key = (structure(model), tuple((variable.name, variable.ndim) for variable in shared))
     if key not in _CACHE:

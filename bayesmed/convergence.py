@@ -36,9 +36,12 @@ class Convergence:
     def __str__(self) -> str:
         numbers = (
             f"R-hat at most {self.r_hat:.4f}, ESS at least {self.ess_bulk:.0f} (bulk) and "
-            f"{self.ess_tail:.0f} (tail), {self.divergences} divergent transitions, E-BFMI at "
-            f"least {self.bfmi:.2f}"
+            f"{self.ess_tail:.0f} (tail)"
         )
+        if np.isfinite(self.bfmi):  # of Hamiltonian chains
+            numbers += (
+                f", {self.divergences} divergent transitions, E-BFMI at least {self.bfmi:.2f}"
+            )
         if not self.problems:
             return f"Converged: {numbers}."
         return f"NOT converged: {numbers}. " + " ".join(self.problems)

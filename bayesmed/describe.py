@@ -15,8 +15,22 @@ from bayesmed.priors import Prior
 from bayesmed.strength import column_variables
 
 
+def sampler_words(about: Mapping[str, Any]) -> str:
+    """Who drew the posterior."""
+    if about["sampler"] != "laplace":
+        return str(about["sampler"])
+    k = about["pareto_k"]
+    quality = f"Pareto k-hat {k:.2f}" if np.isfinite(k) else "weights all equal"
+    return f"independence Metropolis-Hastings from a Laplace approximation ({quality})"
+
+
 def versions(sampler: str) -> dict[str, str]:
-    names = ["bayesmed", "pymc", "arviz", *([sampler] if sampler != "pymc" else [])]
+    names = [
+        "bayesmed",
+        "pymc",
+        "arviz",
+        *([sampler] if sampler not in ("pymc", "laplace") else []),
+    ]
     found = {}
     for name in names:
         try:

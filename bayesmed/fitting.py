@@ -15,7 +15,7 @@ import xarray as xr
 
 from bayesmed.closed import ClosedMap
 from bayesmed.convergence import Convergence, check_convergence
-from bayesmed.describe import describe, versions
+from bayesmed.describe import describe, sampler_words, versions
 from bayesmed.design import Counterfactuals
 from bayesmed.effects import (
     Effects,
@@ -56,6 +56,7 @@ def sample(
     sampler: str,
     progress: bool,
     options: Mapping[str, Any],
+    method: Literal["nuts", "laplace"] = "nuts",
 ) -> "MediationFit":
     """Draw from the posterior; see :meth:`bayesmed.MediationModel.fit`."""
     for name, value in (("draws", draws), ("tune", tune), ("chains", chains)):
@@ -77,18 +78,50 @@ def sample(
             IdentificationWarning,
             stacklevel=3,
         )
-    posterior, stats, interrupted = run_sampler(model, sampler, settings, progress, options)
+    if method not in ("nuts", "laplace"):
+        raise ValueError(f"method={method!r}; choose 'nuts' or 'laplace'.")
+    drawn = _by_laplace(model, settings) if method == "laplace" else None
+    if drawn is None:
+        posterior, stats, interrupted = run_sampler(model, sampler, settings, progress, options)
+        used, pareto_k = sampler, None
+    else:
+        posterior, stats, pareto_k = drawn
+        used, interrupted = "laplace", False
     tree = _tree(model, posterior, stats)
     about = describe(model)
     about.update(
-        sampler=sampler, settings={**settings, "cores": None}, interrupted=interrupted,
-        fit=uuid.uuid4().hex, versions=versions(sampler),
+        sampler=used, settings={**settings, "cores": None}, interrupted=interrupted,
+        fit=uuid.uuid4().hex, versions=versions(used), pareto_k=pareto_k,
     )  # fmt: skip
     tree.attrs["bayesmed"] = json.dumps(about)
     fit = MediationFit(tree, model)
     if fit.convergence.problems:
         warnings.warn(str(fit.convergence), UserWarning, stacklevel=3)
     return fit
+
+
+def _by_laplace(
+    model: MediationModel, settings: Mapping[str, Any]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], float] | None:
+    """Draws around the mode, or None where the posterior is too far from normal."""
+    from bayesmed.compiled import constrain
+    from bayesmed.laplace import laplace_draws
+    from bayesmed.reweight import LARGEST_PARETO_K
+
+    found = laplace_draws(model, settings)
+    if found.pareto_k <= LARGEST_PARETO_K:
+        return constrain(model, found.points), found.stats, found.pareto_k
+    why = (
+        f"the Pareto k-hat of its weights is {found.pareto_k:.2f}, above {LARGEST_PARETO_K}"
+        if np.isfinite(found.pareto_k)
+        else "the log-density has no mode that could be found"
+    )
+    warnings.warn(
+        f"method='laplace' cannot be trusted here: {why}. The posterior is sampled by NUTS instead.",
+        UserWarning,
+        stacklevel=4,
+    )
+    return None
 
 
 def _tree(
@@ -680,7 +713,7 @@ class MediationFit:
         lines = [
             f"MediationFit: {about['contrast']} on {about['outcome']} through {about['mediator']}, "
             f"n = {about['n']}, rho {about['rho']}",
-            f"{chains} chains of {draws} draws by {about['sampler']}, random_seed "
+            f"{chains} chains of {draws} draws by {sampler_words(about)}, random_seed "
             f"{about['settings']['random_seed']}",
             str(self.convergence),
             *about["notes"],

@@ -13,6 +13,7 @@ from pymc.logprob.transforms import Transform
 from bayesmed import copula
 from bayesmed.closed import ClosedMap
 from bayesmed.coefficients import ClosedInputs, coefficient_variable, column_centre
+from bayesmed.condense import Rows
 from bayesmed.defaults import working_scale
 from bayesmed.family import EQUATIONS, Family
 from bayesmed.priors import Prior
@@ -51,19 +52,30 @@ class Side:
         return copula.margin(self.family, y, *self.parameters(values))
 
 
-def build_graph(model: "MediationModel") -> pm.Model:
-    """Build the PyMC model; see :meth:`bayesmed.MediationModel.build`."""
+def build_graph(
+    model: "MediationModel", condensed: tuple[Rows | None, Rows | None] = (None, None)
+) -> pm.Model:
+    """Build the PyMC model; see :meth:`bayesmed.MediationModel.build`.
+
+    With condensed rows the likelihood is a potential: the same sum, over fewer terms.
+    """
     with pm.Model(coords=_coords(model)) as graph:
         rho = _rho(model.rho)
         closed = _shared_map(model.identification.map)
         beta = _coefficients(model, "mediator", "mediator_coef")
-        mediator = _side(model, "mediator", beta, _parameters(model, "mediator", beta, ""))
+        mediator = _side(
+            model, "mediator", beta, _parameters(model, "mediator", beta, ""), condensed[0]
+        )
         if closed is not None and model.prior_scale == "regression":
             coef, parameters = _regression_outcome(model, closed, beta, mediator.named, rho)
         else:
             coef, parameters = _structural_outcome(model, closed, beta, mediator.named, rho)
-        outcome = _side(model, "outcome", coef, parameters)
-        _likelihood(model, mediator, outcome, None if model.independent else rho)
+        outcome = _side(model, "outcome", coef, parameters, condensed[1])
+        used = None if model.independent else rho
+        if condensed == (None, None):
+            _likelihood(model, mediator, outcome, used)
+        else:
+            _condensed_likelihood(model, mediator, outcome, used, condensed)
     return graph
 
 
@@ -258,9 +270,22 @@ def _scale_at_rho(prior: Prior, rho: Any) -> Any:
     )
 
 
-def _side(model: "MediationModel", equation: str, coef: Any, parameters: dict[str, Any]) -> Side:
+def _side(
+    model: "MediationModel",
+    equation: str,
+    coef: Any,
+    parameters: dict[str, Any],
+    rows: Rows | None = None,
+) -> Side:
     place = EQUATIONS.index(equation)
     design, response = model.designs[place], model.responses[place]
+    if rows is not None:
+        eta = pm.Data(f"{equation}_design", rows.design) @ coef
+        columns = {
+            name: pm.Data(f"{equation}_{name}", value) for name, value in rows.columns.items()
+        }
+        eta = eta + columns.pop("offset", 0.0)
+        return Side(model.families[place], eta, {**parameters, **columns})
     eta = pm.Data(f"{equation}_design", design.matrix, dims=("obs", f"{equation}_term")) @ coef
     if response.offset is not None:
         eta = eta + pm.Data(f"{equation}_offset", response.offset, dims="obs")
@@ -312,6 +337,24 @@ def _likelihood(model: "MediationModel", mediator: Side, outcome: Side, rho: Any
         signature=",".join(signature) + "->()", dims="obs",
         class_name=f"{_title(outcome.family)}GivenMediator",
     )  # fmt: skip
+
+
+def _condensed_likelihood(
+    model: "MediationModel",
+    mediator: Side,
+    outcome: Side,
+    rho: Any,
+    condensed: tuple[Rows | None, Rows | None],
+) -> None:
+    margins, weights = [], []
+    for name, side, rows in zip(EQUATIONS, (mediator, outcome), condensed, strict=True):
+        values = pm.Data(f"{name}_data", model.values(name) if rows is None else rows.values)
+        margins.append(copula.margin(side.family, values, side.eta, side.named))
+        weights.append(1.0 if rows is None else pm.Data(f"{name}_weight", rows.weights))
+    first = weights[0] * copula.log_marginal(margins[0])
+    second = weights[1] * copula.log_conditional(*margins, rho)
+    pm.Potential("mediator_likelihood", first.sum())
+    pm.Potential("outcome_likelihood", second.sum())
 
 
 def _title(family: Family) -> str:

@@ -437,6 +437,15 @@ class MediationModel:
 
         return build_graph(self)
 
+    @cached_property
+    def condensed_graph(self) -> "pm.Model":
+        """The same log-density over fewer rows, where those suffice; see ``condense``."""
+        from bayesmed.condense import condense
+        from bayesmed.graph import build_graph
+
+        found = condense(self)
+        return self._graph if found == (None, None) else build_graph(self, found)
+
     def prior_predictive(self, draws: int = 500, random_seed: int | None = None) -> "Effects":
         """Draw from the prior: data and the effects it implies.
 
@@ -467,6 +476,7 @@ class MediationModel:
         cores: int | None = None,
         random_seed: int | None = None,
         sampler: Literal["nutpie", "pymc", "numpyro"] = "nutpie",
+        method: Literal["nuts", "laplace"] = "nuts",
         progress: bool = True,
         **sampler_options: Any,
     ) -> "MediationFit":
@@ -482,6 +492,10 @@ class MediationModel:
             The same seed gives the same draws. Drawn, kept and reported when None.
         sampler : {"nutpie", "pymc", "numpyro"}
             numpyro must be installed to be named.
+        method : {"nuts", "laplace"}
+            "laplace" proposes from a multivariate t around the mode and accepts by the exact
+            density (independence Metropolis-Hastings), in a fraction of the time; where the
+            proposals' Pareto k-hat is above 0.7 it warns and samples by NUTS.
         progress : bool
             Show the sampler's progress bar.
         **sampler_options
@@ -510,4 +524,5 @@ class MediationModel:
             sampler=sampler,
             progress=progress,
             options=sampler_options,
+            method=method,
         )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayesmed.describe import sampler_words
 from bayesmed.effects import UNCERTAIN
 from bayesmed.summary import readable_roots, rounded, summarise
 
@@ -56,6 +57,7 @@ def _methods(about: Mapping[str, Any], convergence: str) -> str:
     )
     dropped = about["n_given"] - about["n"]
     missing = f" ({dropped} of {about['n_given']} rows had missing values)" if dropped else ""
+    warm = f" after {settings['tune']} of warm-up" if about["sampler"] != "laplace" else ""
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     return (
         f"We estimated natural mediation effects of {about['treatment']} ({about['levels'][0]} "
@@ -65,9 +67,8 @@ def _methods(about: Mapping[str, Any], convergence: str) -> str:
         f"({formulas['outcome']}{_further(about, 'outcome')}) with "
         f"residual correlation rho {about['rho']}. {priors} Effects are {_scale(about)}, contrasts of "
         "counterfactual means averaged over the observed rows, computed for each posterior draw. "
-        f"The posterior was sampled with {about['sampler']} ({settings['chains']} chains of "
-        f"{settings['draws']} draws after {settings['tune']} of warm-up, seed "
-        f"{settings['random_seed']}; {versions}). {convergence}"
+        f"The posterior was sampled with {sampler_words(about)} ({settings['chains']} chains of "
+        f"{settings['draws']} draws{warm}, seed {settings['random_seed']}; {versions}). {convergence}"
     )
 
 

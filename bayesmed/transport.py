@@ -12,8 +12,6 @@ first, and get the weights :math:`p_r(x') / p_0(x)`; the Jacobian is constant. O
 rho changes among the data of the compiled log-density.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,34 +21,19 @@ from scipy import linalg
 
 from bayesmed import compiled
 from bayesmed.compiled import LogDensity
+from bayesmed.laplace import Laplace, laplace, log_density_at
 from bayesmed.reweight import smooth_and_resample
 
 if TYPE_CHECKING:
     from bayesmed.fitting import MediationFit
     from bayesmed.model import MediationModel
 
-#: Steps of finite differences, in posterior standard deviations.
-_DIFFERENCE = 0.01
-#: Squared distance to the mode that counts as none, in posterior standard deviations.
-_AT_MODE = 1e-6
-_MOST_STEPS = 50
-_SMALLEST_STEP = 1e-6
 #: Longest step of the walk along atanh(rho), so that Newton's method starts near the mode.
 _STRIDE = 0.25
 #: Log weight below the largest of a draw whose density is zero or cannot be computed.
 _NO_WEIGHT = -700.0
 #: Log weights that differ by no more than this have no tail to fit.
 _EQUAL = 1e-6
-#: Draws that a thread takes at once.
-_PART = 250
-
-
-@dataclass(frozen=True)
-class Laplace:
-    """A normal approximation of a posterior: its mode, and minus the Hessian there."""
-
-    mode: np.ndarray
-    precision: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,81 +170,3 @@ def move(points: np.ndarray, base: Laplace, target: Laplace) -> np.ndarray:
     root = (vectors * np.sqrt(values)) @ vectors.T
     matrix = linalg.solve_triangular(whitener, root @ whitener)
     return np.ascontiguousarray(target.mode + (points - base.mode) @ matrix.T)
-
-
-def log_density_at(density: LogDensity, points: np.ndarray) -> np.ndarray:
-    """Log-density of many points, shape (S,)."""
-    function, data = density.function, density.data
-
-    def values(part: np.ndarray) -> list[float]:
-        return [float(function(point, *data)[0]) for point in part]
-
-    # The compiled function lets go of the interpreter. Small parts, so that Ctrl-C need not wait.
-    parts = np.array_split(points, max(1, len(points) // _PART))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return np.concatenate(list(pool.map(values, parts)))
-
-
-def laplace(density: LogDensity, start: np.ndarray, scale: np.ndarray) -> Laplace | None:
-    """Find a mode by Newton's method, and the curvature there.
-
-    Parameters
-    ----------
-    density : LogDensity
-    start : numpy.ndarray
-        Shape (dim,).
-    scale : numpy.ndarray
-        Posterior standard deviation of each coordinate, roughly.
-
-    Returns
-    -------
-    Laplace or None
-        None if there is no mode to be found, or the curvature is not that of a maximum.
-    """
-    x = start
-    value, gradient = density.function(x, *density.data)
-    for _ in range(_MOST_STEPS):
-        if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
-            return None
-        precision = _precision(density, x, scale)
-        if not np.all(np.isfinite(precision)) or not precision.any():
-            return None
-        curvature, vectors = linalg.eigh(precision)
-        # Uphill also where the surface is a saddle.
-        size = np.maximum(np.abs(curvature), 1e-10 * np.abs(curvature).max())
-        step = scale * (vectors @ ((vectors.T @ (scale * gradient)) / size))
-        if step @ gradient < _AT_MODE:
-            flat = curvature[0] <= 1e-10 * curvature[-1]
-            return None if flat else Laplace(x, precision / np.outer(scale, scale))
-        found = _uphill(density, x, float(value), gradient, step)
-        if found is None:
-            return None
-        x, value, gradient = found
-    return None
-
-
-def _precision(density: LogDensity, x: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Minus the Hessian per posterior sd of each coordinate, by differences of the gradient."""
-    rows = []
-    for i, width in enumerate(scale):
-        ends = [x.copy(), x.copy()]
-        ends[0][i] -= _DIFFERENCE * width
-        ends[1][i] += _DIFFERENCE * width
-        before, after = (density.function(end, *density.data)[1] for end in ends)
-        rows.append((before - after) * scale / (2.0 * _DIFFERENCE))
-    hessian = np.stack(rows)
-    return 0.5 * (hessian + hessian.T)
-
-
-def _uphill(
-    density: LogDensity, x: np.ndarray, value: float, gradient: np.ndarray, step: np.ndarray
-) -> tuple[np.ndarray, float, np.ndarray] | None:
-    """Halve a step until the log-density rises by a share of what its slope promises."""
-    size, slope = 1.0, float(step @ gradient)
-    while size > _SMALLEST_STEP:
-        there = x + size * step
-        new, new_gradient = density.function(there, *density.data)
-        if np.isfinite(new) and float(new) >= value + 1e-4 * size * slope:
-            return there, float(new), new_gradient
-        size *= 0.5
-    return None
