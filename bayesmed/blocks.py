@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from bayesmed.draws import Draws
+from bayesmed.threads import threads
 
 _BLOCK = 2_000_000
 _THREADS = 4
@@ -59,7 +59,7 @@ def over_blocks[R](
     first = run(0, None)
     if len(starts) == 1:
         return [first]
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, _THREADS)) as pool:
+    with threads(min(os.cpu_count() or 1, _THREADS)) as pool:
         return [first, *pool.map(lambda start: run(start, first), starts[1:])]
 
 

@@ -6,13 +6,14 @@ a row of zeros, whose residual is zero, supplies the terms of the density that n
 likelihood remains that of the families; only the rows that it sums over are others.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy import linalg
 
+from bayesmed.design import Counterfactuals
 from bayesmed.families import FAMILIES
 
 if TYPE_CHECKING:
@@ -137,3 +138,32 @@ def _codes(columns: list[np.ndarray]) -> np.ndarray:
         own, levels = pd.factorize(column)
         codes, _ = pd.factorize(codes * len(levels) + own)
     return codes
+
+
+def merge_equal(rows: Counterfactuals) -> Counterfactuals:
+    """Counterfactual rows with equal ones put together, weighted by how many they are.
+
+    The same rows where few are equal, or where the design is not kept in full.
+    """
+    n = rows.mediator.shape[1]
+    if n < _TRIAL or rows.rows_at is not None:
+        return rows
+    by_row = [*rows.mediator, *(rows.base if rows.base is not None else ())]
+    by_row += [*(rows.slope if rows.slope is not None else ())]
+    if rows.by_level is not None:
+        by_row += [level for arm in rows.by_level for level in arm]
+    for sigma in (rows.mediator_sigma, rows.outcome_sigma):
+        by_row += [*(sigma if sigma is not None else ())]
+    columns = [column for block in by_row for column in block.T]
+    columns += [c for c in (rows.mediator_offset, rows.outcome_offset) if c is not None]
+    for own in (rows.mediator_columns, rows.outcome_columns):
+        columns += [column for name, column in own.items() if name != "scores"]
+    some = np.linspace(0, n - 1, _TRIAL).astype(int)
+    if len(np.unique(_codes([c[some] for c in columns]))) > _WORTHWHILE * len(some):
+        return rows
+    _, first, inverse = np.unique(_codes(columns), return_index=True, return_inverse=True)
+    if len(first) > _WORTHWHILE * n:
+        return rows
+    weights = np.full(n, 1.0 / n) if rows.weights is None else rows.weights
+    merged = replace(rows, weights=None).take(first)
+    return replace(merged, weights=np.bincount(inverse, weights))

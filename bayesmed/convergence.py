@@ -79,13 +79,15 @@ def check_convergence(
     bfmi = float("nan")
     if "energy" in sample_stats:
         bfmi = float(np.min(az.bfmi(sample_stats[["energy"]])["energy"].to_numpy()))
+    # Chains that propose around the mode have no warm-up.
+    more = "draws=" if "accepted" in sample_stats else "tune="
     problems = []
     if interrupted:
         problems.append("Sampling was interrupted; only the draws made so far were kept.")
     if chains == 1:
         problems.append("With one chain R-hat cannot be computed; sample four.")
     elif not r_hat <= _R_HAT:
-        problems.append(f"R-hat should be at most {_R_HAT}: the chains disagree; raise tune=.")
+        problems.append(f"R-hat should be at most {_R_HAT}: the chains disagree; raise {more}.")
     if not min(bulk, tail) >= _ESS_PER_CHAIN * chains:
         problems.append(f"ESS should be at least {_ESS_PER_CHAIN * chains}: raise draws=.")
     if divergences:

@@ -14,9 +14,7 @@ The mean over rows of any functional of such a variable is a smooth function of
 :math:`\rho / \sqrt{1-\rho^2}`, which is interpolated at Chebyshev nodes.
 """
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -27,7 +25,15 @@ from bayesmed.closed import ClosedMap
 from bayesmed.design import Counterfactuals
 from bayesmed.family import Family
 from bayesmed.functionals import MEAN, Target, target_of
-from bayesmed.latent_cells import Cells, LatentCell, cells_of, fixed_cell, latent_mean_at
+from bayesmed.latent_cells import (
+    Cells,
+    LatentCell,
+    cell_blocks,
+    cells_of,
+    fixed_cell,
+    latent_mean_at,
+    row_blocks,
+)
 from bayesmed.potential import (
     ARMS,
     Draws,
@@ -36,8 +42,8 @@ from bayesmed.potential import (
     expected_rows,
     fixed_means,
 )
+from bayesmed.threads import threads
 
-_BLOCK = 200_000
 _SMALL, _SMALL_FIXED = 1e-9, 1e-8
 _SPAN = 1e-6
 _DEGREES = (10, 14, 18, 21, 24, 32, 64)
@@ -181,7 +187,7 @@ def _latent_fixed(
         for t in ARMS:
             out[:, t, part], degree = curve(part, t, degree)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with threads() as pool:
         list(pool.map(fill, draw_blocks(regression, rows)))
     return out
 
@@ -254,8 +260,8 @@ def _latent_curve(
             out[:, t, 1 - t, part], degree = interpolate(mean, s, degree)
 
     # The normal distribution function releases the interpreter, so threads pay.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(fill, draw_blocks(regression, rows)))
+    with threads() as pool:
+        list(pool.map(fill, cell_blocks(len(regression.draws), rows)))
     return out
 
 
@@ -266,8 +272,7 @@ def few_draws(regression: Regression) -> slice:
 
 def draw_blocks(regression: Regression, rows: Counterfactuals) -> list[slice]:
     """Blocks of draws small enough for the processor's cache."""
-    size = max(1, _BLOCK // rows.mediator.shape[1])
-    return [slice(start, start + size) for start in range(0, len(regression.draws), size)]
+    return row_blocks(len(regression.draws), rows)
 
 
 def latent_cells(

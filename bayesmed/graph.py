@@ -352,7 +352,7 @@ def _condensed_likelihood(
         margins.append(copula.margin(side.family, values, side.eta, side.named))
         weights.append(1.0 if rows is None else pm.Data(f"{name}_weight", rows.weights))
     first = weights[0] * copula.log_marginal(margins[0])
-    second = weights[1] * copula.log_conditional(*margins, rho)
+    second = weights[1] * copula.log_conditional(margins[0], margins[1], rho)
     pm.Potential("mediator_likelihood", first.sum())
     pm.Potential("outcome_likelihood", second.sum())
 

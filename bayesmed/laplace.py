@@ -1,8 +1,6 @@
 """The mode of a compiled log-density, the curvature there, and draws that start from both."""
 
-import os
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ from scipy import linalg
 from bayesmed import compiled
 from bayesmed.compiled import LogDensity
 from bayesmed.reweight import smooth_and_resample
+from bayesmed.threads import threads
 
 if TYPE_CHECKING:
     from bayesmed.model import MediationModel
@@ -20,7 +19,9 @@ if TYPE_CHECKING:
 _DIFFERENCE = 0.01
 #: Squared distance to the mode that counts as none, in posterior standard deviations.
 _AT_MODE = 1e-6
-_MOST_STEPS = 50
+_MOST_STEPS = 80
+#: A curvature serves until a step promises more than this share of the one before.
+_SLOW = 0.25
 _SMALLEST_STEP = 1e-6
 #: Draws that a thread takes at once.
 _PART = 250
@@ -148,12 +149,15 @@ def log_density_at(density: LogDensity, points: np.ndarray) -> np.ndarray:
 
     # The compiled function lets go of the interpreter. Small parts, so that Ctrl-C need not wait.
     parts = np.array_split(points, max(1, len(points) // _PART))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    # BLAS would wait for its own threads on the same cores.
+    with threads() as pool:
         return np.concatenate(list(pool.map(values, parts)))
 
 
 def laplace(density: LogDensity, start: np.ndarray, scale: np.ndarray) -> Laplace | None:
     """Find a mode by Newton's method, and the curvature there.
+
+    A curvature is kept as long as its steps gain well, since it costs two gradients a coordinate.
 
     Parameters
     ----------
@@ -168,26 +172,43 @@ def laplace(density: LogDensity, start: np.ndarray, scale: np.ndarray) -> Laplac
     Laplace or None
         None if there is no mode to be found, or the curvature is not that of a maximum.
     """
-    x = start
+    x, last, solve = start, np.inf, None
     value, gradient = density.function(x, *density.data)
     for _ in range(_MOST_STEPS):
         if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
             return None
-        precision = _precision(density, x, scale)
-        if not np.all(np.isfinite(precision)) or not precision.any():
-            return None
-        curvature, vectors = linalg.eigh(precision)
-        # Uphill also where the surface is a saddle.
-        size = np.maximum(np.abs(curvature), 1e-10 * np.abs(curvature).max())
-        step = scale * (vectors @ ((vectors.T @ (scale * gradient)) / size))
-        if step @ gradient < _AT_MODE:
+        fresh = solve is None
+        if solve is None:
+            precision = _precision(density, x, scale)
+            if not np.all(np.isfinite(precision)) or not precision.any():
+                return None
+            curvature, solve = _uphill_solver(precision)
+        step = scale * solve(scale * gradient)
+        promised = float(step @ gradient)
+        if promised < _AT_MODE:
+            if not fresh:  # the curvature is wanted at the mode itself
+                solve, last = None, np.inf
+                continue
             flat = curvature[0] <= 1e-10 * curvature[-1]
             return None if flat else Laplace(x, precision / np.outer(scale, scale))
+        if not fresh and promised > _SLOW * last:
+            solve, last = None, np.inf
+            continue
         found = _uphill(density, x, float(value), gradient, step)
         if found is None:
-            return None
-        x, value, gradient = found
+            if fresh:
+                return None
+            solve, last = None, np.inf
+            continue
+        (x, value, gradient), last = found, promised
     return None
+
+
+def _uphill_solver(precision: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """Curvatures, and a solver whose steps lead uphill also where the surface is a saddle."""
+    curvature, vectors = linalg.eigh(precision)
+    size = np.maximum(np.abs(curvature), 1e-10 * np.abs(curvature).max())
+    return curvature, lambda gradient: vectors @ ((vectors.T @ gradient) / size)
 
 
 def _precision(density: LogDensity, x: np.ndarray, scale: np.ndarray) -> np.ndarray:

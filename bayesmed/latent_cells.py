@@ -14,7 +14,12 @@ from bayesmed.design import Counterfactuals
 from bayesmed.draws import Draws
 from bayesmed.family import Family
 from bayesmed.potential import ARMS, common_slope, design_at
-from bayesmed.spreading import spread
+from bayesmed.spreading import spread, spread_parts
+from bayesmed.threads import threads
+
+#: Rows that are made at once where they are many.
+_PART = 2000
+_BLOCK, _MANY = 200_000, 250
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,14 @@ class LatentCell:
     parameters: dict[str, Any]
     weights: np.ndarray | None = None
 
+    @property
+    def shares(self) -> bool:
+        """Whether v and the parameters are one for all rows."""
+        return len(self.v) == 1 and not any(
+            np.ndim(value) == 2 and len(value) == len(self.u) and name != "cutpoints"
+            for name, value in self.parameters.items()
+        )
+
     def mean(self, values: np.ndarray, rows: Counterfactuals) -> np.ndarray:
         """Mean over the rows, or the nodes that stand for them; shape (S,)."""
         if self.weights is None or len(values) == 1:
@@ -44,13 +57,7 @@ class LatentCell:
 
     def on_nodes(self, rows: Counterfactuals) -> "LatentCell":
         """The same with nodes for rows, where v and the parameters are one for all rows."""
-        shared = len(self.v) == 1 and not any(
-            np.ndim(value) == 2
-            and len(value) == len(self.u)
-            and name not in ("cutpoints", "scores")
-            for name, value in self.parameters.items()
-        )
-        if not shared or len(self.u) == 1:
+        if not self.shares or len(self.u) == 1:
             return self
         sigma = np.ravel(self.parameters.get("sigma", 1.0)) * np.ones(self.u.shape[1])
         found = spread(self.u, sigma, rows.weights)
@@ -98,28 +105,124 @@ def cells_of(draws: Draws, family: Family, rows: Counterfactuals) -> Cells:
     beta, coef = draws.mediator_coef, draws.outcome_coef
     sigma, own = draws.mediator_parameters["sigma"], parameters_of(draws, rows)
     scale = own.get("sigma", np.ones(1))
-    offset = 0.0 if rows.mediator_offset is None else rows.mediator_offset[:, None]
-    added = 0.0 if rows.outcome_offset is None else rows.outcome_offset[:, None]
-    mediator = rows.mediator[0] @ beta.T + offset
-    gaps = {(t, s): _shift(rows, beta, t, s) for t in ARMS for s in ARMS}
+    shift = common_slope(rows.mediator[1] - rows.mediator[0], beta)
     cells: Cells = {}
     for t in ARMS:
         slope = common_slope(rows.slope[t], coef)
         step = slope * sigma
         deviation = np.sqrt(scale * scale + step * step + 2.0 * draws.rho * scale * step)
-        base = rows.base[t] @ coef.T + added
         at = {**own, "sigma": deviation} if family.latent == "free" else dict(own)
         if family.latent == "unit" and "cutpoints" in own:
             at["cutpoints"] = own["cutpoints"][:, None] / deviation
-        unit = deviation if family.latent == "unit" else 1.0
-        v = {s: scale * gaps[t, s] / (sigma * unit) for s in ARMS}
-        first = LatentCell((base + slope * mediator) / unit, v[0], at)
+        unit = deviation if family.latent == "unit" else np.ones((1, 1))
+        gaps = (0.0 * shift, -shift) if t == 0 else (shift, 0.0 * shift)
+        v = [scale * gap / (sigma * unit) for gap in gaps]
+        index = _Index(rows, t, coef, beta, slope, unit)
+        first = _many(index, v[0], at)
+        if first is None:
+            first = LatentCell(index.part(slice(None)), v[0], at).on_nodes(rows)
         # Where all rows have one shift, the same nodes serve either mediator arm.
-        if len(gaps[1, 0]) == 1:
-            first = first.on_nodes(rows)
-        moved = slope * gaps[1, 0] / unit
+        moved = slope * shift / unit
         cells |= {(t, 0): first, (t, 1): replace(first, u=first.u + moved, v=v[1])}
     return cells
+
+
+@dataclass(frozen=True)
+class _Index:
+    """The latent mean of Y(t, M(control)) for some of the rows."""
+
+    rows: Counterfactuals
+    arm: int
+    coef: np.ndarray
+    beta: np.ndarray
+    slope: np.ndarray
+    unit: np.ndarray
+
+    def part(self, part: slice) -> np.ndarray:
+        """Shape (row, S)."""
+        rows, slope, unit = self.rows, self.slope, self.unit
+        assert rows.base is not None
+        mediator = rows.mediator[0, part] @ self.beta.T
+        if rows.mediator_offset is not None:
+            mediator += rows.mediator_offset[part, None]
+        base = rows.base[self.arm, part] @ self.coef.T
+        if rows.outcome_offset is not None:
+            base += rows.outcome_offset[part, None]
+        slope = slope if len(slope) == 1 else slope[part]
+        return np.asarray((base + slope * mediator) / (unit if len(unit) == 1 else unit[part]))
+
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """Bounds from those of the columns, shape (S,), where slope and unit have one row."""
+        rows = self.rows
+        assert rows.base is not None
+        columns = [(rows.base[self.arm], self.coef), (rows.mediator[0], self.slope.T * self.beta)]
+        low, high = np.zeros(len(self.coef)), np.zeros(len(self.coef))
+        for values, coef in columns:
+            ends = coef * values.min(axis=0), coef * values.max(axis=0)
+            low, high = low + np.minimum(*ends).sum(axis=1), high + np.maximum(*ends).sum(axis=1)
+        for offset, factor in ((rows.outcome_offset, 1.0), (rows.mediator_offset, self.slope[0])):
+            if offset is not None:
+                at = factor * offset.min(), factor * offset.max()
+                low, high = low + np.minimum(*at), high + np.maximum(*at)
+        return low / self.unit[0], high / self.unit[0]
+
+
+def _many(index: _Index, v: np.ndarray, parameters: dict[str, Any]) -> LatentCell | None:
+    """Nodes of many rows, made part by part; None where rows are few or differ in more."""
+    rows, n = index.rows, index.rows.mediator.shape[1]
+    blank = LatentCell(np.zeros((n, 1)), v, parameters)
+    if n <= _PART or not blank.shares or len(index.slope) > 1:
+        return None
+    weights = np.full(n, 1.0 / n) if rows.weights is None else rows.weights
+    sigma = np.ravel(parameters.get("sigma", 1.0)) * np.ones(len(index.coef))
+    parts = [slice(start, start + _PART) for start in range(0, n, _PART)]
+    found = spread_parts(parts, index.part, *index.ends(), sigma, weights)
+    return None if found is None else LatentCell(found[0], v, parameters, found[1])
+
+
+def serves_nodes(rows: Counterfactuals) -> bool:
+    """Whether rows differ in their latent mean only, so that a block may hold many draws."""
+    if rows.slope is None:
+        return False
+    shift = rows.mediator[1] - rows.mediator[0]
+    columns = [v for name, v in rows.outcome_columns.items() if name != "scores"]
+    alike = [shift, *rows.slope, *(column[:, None] for column in columns)]
+    return all(np.array_equal(a, np.broadcast_to(a[:1], a.shape), equal_nan=True) for a in alike)
+
+
+def has_latent_cells(draws: Draws, families: tuple[Family, Family], rows: Counterfactuals) -> bool:
+    """Whether the outcome has a normal latent variable, affine in a normal mediator."""
+    affine = rows.base is not None and rows.slope is not None
+    plain = draws.mediator_sigma_coef is None and draws.outcome_sigma_coef is None
+    normal = families[0].latent == "free" and (families[0].additive or rows.log_mediator)
+    return affine and plain and normal and families[1].latent is not None
+
+
+def latent_means(draws: Draws, family: Family, rows: Counterfactuals) -> np.ndarray:
+    """Means of the four cells at the draws' own rho, shape (2, 2, S)."""
+    out = np.empty((2, 2, len(draws)))
+
+    def fill(part: slice) -> None:
+        for (t, s), cell in cells_of(draws.block(part), family, rows).items():
+            out[t, s, part] = latent_mean_at(family, rows, cell, 0.0)
+
+    with threads() as pool:
+        list(pool.map(fill, cell_blocks(len(draws), rows)))
+    return out
+
+
+def row_blocks(count: int, rows: Counterfactuals) -> list[slice]:
+    """Blocks of draws whose linear predictors by row fit the processor's cache."""
+    size = max(1, _BLOCK // rows.mediator.shape[1])
+    return [slice(start, start + size) for start in range(0, count, size)]
+
+
+def cell_blocks(count: int, rows: Counterfactuals) -> list[slice]:
+    """Blocks of draws for :func:`cells_of`: many draws where nodes stand for the rows."""
+    size = max(1, _BLOCK // rows.mediator.shape[1])
+    if size < _MANY and serves_nodes(rows):
+        size = _MANY
+    return [slice(start, start + size) for start in range(0, count, size)]
 
 
 def fixed_cell(draws: Draws, rows: Counterfactuals, arm: int, m: float) -> LatentCell:
@@ -131,11 +234,6 @@ def fixed_cell(draws: Draws, rows: Counterfactuals, arm: int, m: float) -> Laten
     gap = (np.log(m) if rows.log_mediator else m) - (rows.mediator[arm] @ beta.T + offset)
     scale = own.get("sigma", np.ones(1)) / draws.mediator_parameters["sigma"]
     return LatentCell(u, -scale * gap, own)
-
-
-def _shift(rows: Counterfactuals, beta: np.ndarray, t: int, s: int) -> np.ndarray:
-    """The effect on the mediator's mean of arm t in place of s; one row where all agree."""
-    return common_slope(rows.mediator[t] - rows.mediator[s], beta)
 
 
 def latent_mean_at(

@@ -18,13 +18,20 @@ from bayesmed.design import Counterfactuals
 from bayesmed.draws import Draws
 from bayesmed.family import Family
 from bayesmed.functionals import Target
-from bayesmed.latent_cells import LatentCell, cells_of, fixed_cell
+from bayesmed.latent_cells import (
+    LatentCell,
+    cell_blocks,
+    cells_of,
+    fixed_cell,
+    has_latent_cells,
+    row_blocks,
+)
 from bayesmed.layout import ARMS
 from bayesmed.potential import cell_means, fixed_means
 
 _TOLERANCE = {"xatol": 0.0, "xrtol": 1e-9, "fatol": 0.0, "frtol": 0.0}
 _TIGHT = {"xatol": 0.0, "xrtol": 1e-11, "fatol": 0.0, "frtol": 0.0}
-_WIDEST, _SMALL, _HELD = 60, 1e-8, 4_000_000
+_WIDEST, _SMALL = 60, 1e-8
 #: ``exceeds(q, index)``: P(Y > q) for some of the draws, each with its own q.
 Exceeds = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -57,8 +64,8 @@ def quantile_cells(
         raise ValueError("Quantiles are of the sample: use average='sample'.")
     families, own = (mediator, target.family), target.rows(rows)
     out = np.empty((2, 2, len(draws)))
-    if _is_latent(draws, families, own):
-        for part in _blocks(draws, own):
+    if has_latent_cells(draws, families, own):
+        for part in cell_blocks(len(draws), own):
             cells = cells_of(_blank(draws, part), target.family, own)
             for (t, s), cell in cells.items():
                 out[t, s, part] = _latent_roots(target, own, cell, 0.0)
@@ -84,9 +91,9 @@ def quantile_fixed(
 ) -> np.ndarray:
     """The quantile of Y(t, m), shape (2, S)."""
     families, own = (mediator, target.family), target.rows(rows)
-    if bootstrap is None and _is_latent(draws, families, own):
+    if bootstrap is None and has_latent_cells(draws, families, own):
         out = np.empty((2, len(draws)))
-        for part in _blocks(draws, own):
+        for part in row_blocks(len(draws), own):
             for t in ARMS:
                 cell = fixed_cell(_blank(draws, part), own, t, m)
                 still = replace(cell, v=np.zeros((1, cell.u.shape[1]))).on_nodes(own)
@@ -117,7 +124,7 @@ def quantile_curve(
     own = target.rows(rows)
     out = np.empty((len(rho), 2, 2, len(regression.draws)))
     odds, degree = rho / np.sqrt((1.0 - rho) * (1.0 + rho)), 0
-    for part in _blocks(regression.draws, rows):
+    for part in cell_blocks(len(regression.draws), rows):
         cells = latent_cells(start, target.family, own, part)
         for t in ARMS:
             along = partial(_latent_roots, target, rows, cells[t, 1 - t])
@@ -144,12 +151,6 @@ def quantile_curve_fixed(
     return interpolate(at, np.arctanh(rho), 0, _SMALL)[0]
 
 
-def _blocks(draws: Draws, rows: Counterfactuals) -> list[slice]:
-    """Blocks of draws, to bound the memory of linear predictors by row."""
-    size = max(1, _HELD // rows.mediator.shape[1])
-    return [slice(start, start + size) for start in range(0, len(draws), size)]
-
-
 def _blank(draws: Draws, part: slice) -> Draws:
     """A block of draws with a cutpoint that is still to be found."""
     own = draws.block(part)
@@ -158,13 +159,6 @@ def _blank(draws: Draws, part: slice) -> Draws:
 
 def _back(target: Target, x: np.ndarray) -> np.ndarray:
     return np.exp(x) if target.base.multiplicative else x
-
-
-def _is_latent(draws: Draws, families: tuple[Family, Family], rows: Counterfactuals) -> bool:
-    affine = rows.base is not None and rows.slope is not None
-    plain = draws.mediator_sigma_coef is None and draws.outcome_sigma_coef is None
-    normal = families[0].latent == "free" and (families[0].additive or rows.log_mediator)
-    return affine and plain and normal and families[1].latent == "free"
 
 
 def _latent_roots(target: Target, rows: Counterfactuals, cell: LatentCell, s: float) -> np.ndarray:

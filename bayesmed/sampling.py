@@ -4,12 +4,14 @@ import importlib.util
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from bayesmed import compiled
+from bayesmed.threads import single_blas
 
 if TYPE_CHECKING:
     from bayesmed.model import MediationModel
@@ -73,7 +75,6 @@ def run_sampler(
 def _nutpie(
     model: "MediationModel", settings: Mapping[str, Any], progress: bool, options: Mapping[str, Any]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], bool]:
-    import nutpie
     from nutpie.compiled_pyfunc import from_pyfunc
 
     density = compiled.log_density(model)
@@ -102,6 +103,31 @@ def _nutpie(
         start.size, make_logp, make_expand, [np.dtype("float64")], [(start.size,)], ["x"],
         make_initial_point_fn=first_point,
     )  # fmt: skip
+    with single_blas() if cores != 1 else nullcontext():
+        tree, interrupted = _run(problem, settings, cores, progress, options)
+    points = (
+        tree["posterior"]["x"].to_numpy() if "posterior" in tree.children else np.empty((0, 0, 1))
+    )
+    stats = {
+        name: tree["sample_stats"][name].to_numpy()
+        for name in _KEPT_STATS
+        if "sample_stats" in tree.children and name in tree["sample_stats"]
+    }
+    if interrupted:
+        points, stats = keep_complete(points, stats)
+    return compiled.constrain(model, points), stats, interrupted
+
+
+def _run(
+    problem: Any,
+    settings: Mapping[str, Any],
+    cores: int | None,
+    progress: bool,
+    options: Mapping[str, Any],
+) -> tuple[Any, bool]:
+    """Sample by nutpie; what was drawn, and whether it was interrupted."""
+    import nutpie
+
     running = nutpie.sample(
         problem,
         draws=settings["draws"],
@@ -114,25 +140,13 @@ def _nutpie(
         blocking=False,
         **options,
     )
-    interrupted = False
     try:
-        tree = running.wait()
+        return running.wait(), False
     except KeyboardInterrupt:
-        tree, interrupted = running.abort(), True
+        return running.abort(), True
     except BaseException:
         running.cancel()
         raise
-    points = (
-        tree["posterior"]["x"].to_numpy() if "posterior" in tree.children else np.empty((0, 0, 1))
-    )
-    stats = {
-        name: tree["sample_stats"][name].to_numpy()
-        for name in _KEPT_STATS
-        if "sample_stats" in tree.children and name in tree["sample_stats"]
-    }
-    if interrupted:
-        points, stats = keep_complete(points, stats)
-    return compiled.constrain(model, points), stats, interrupted
 
 
 def keep_complete(

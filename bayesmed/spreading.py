@@ -7,6 +7,8 @@ is smooth on the scale of sigma whatever g is: with a grid of 0.1 sigma the erro
 is below 1e-9.
 """
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 
 from bayesmed import spread_kernel
@@ -37,13 +39,28 @@ def spread(
     rows = len(x)
     if rows < 8 * _MARGIN:
         return None
-    low, high, step = x.min(axis=0), x.max(axis=0), _STEP * sigma
+    shares = np.full(rows, 1.0 / rows) if weights is None else weights
+    return spread_parts([slice(None)], lambda part: x, x.min(axis=0), x.max(axis=0), sigma, shares)
+
+
+def spread_parts(
+    parts: Iterable[slice],
+    points: Callable[[slice], np.ndarray],
+    low: np.ndarray,
+    high: np.ndarray,
+    sigma: np.ndarray,
+    weights: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The same for rows that are made part by part, between known ends low and high, (S,)."""
+    step = _STEP * sigma
     length = (high - low) / step
-    if not np.all(length < 0.5 * rows - 2 * _MARGIN):  # also where something is not finite
+    if not np.all(length < 0.5 * len(weights) - 2 * _MARGIN):  # also where some are not finite
         return None
     start = low - _MARGIN * step
     count = int(length.max()) + 2 * _MARGIN + 2
-    out = np.zeros((count, x.shape[1]))
-    shares = np.full(rows, 1.0 / rows) if weights is None else weights
-    spread_kernel.spread(x, shares, start, step, out)
-    return start + np.arange(count)[:, None] * step, out
+    out = np.zeros((count, len(step)))
+    for part in parts:
+        spread_kernel.spread(points(part), weights[part], start, step, out)
+    used = np.flatnonzero(out.any(axis=1))
+    span = slice(used[0], used[-1] + 1)
+    return start + np.arange(count)[span, None] * step, out[span]

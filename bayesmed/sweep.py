@@ -14,6 +14,7 @@ import xarray as xr
 from bayesmed.curve import Regression
 from bayesmed.effects import draws_of, effects_about
 from bayesmed.estimands import ARMS_AND_AVERAGE, contrasts
+from bayesmed.laplace import Laplace
 from bayesmed.model import IdentificationWarning
 from bayesmed.priors import Prior
 from bayesmed.reweight import LARGEST_PARETO_K, outcome_log_prior, smooth_and_resample
@@ -29,7 +30,7 @@ from bayesmed.sensitivity import (
     identification_note,
 )
 from bayesmed.tipping import roots_on_grid, tipping_points
-from bayesmed.transport import Laplace, Transport, prepare
+from bayesmed.transport import Transport, prepare
 from bayesmed.views import Asked, View
 
 if TYPE_CHECKING:

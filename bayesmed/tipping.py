@@ -16,7 +16,7 @@ from bayesmed.curve import (
 from bayesmed.design import Counterfactuals
 from bayesmed.family import Family
 from bayesmed.functionals import MEAN, Target, target_of
-from bayesmed.latent_cells import Cells, latent_mean_at
+from bayesmed.latent_cells import Cells, cell_blocks, latent_mean_at
 from bayesmed.potential import ARMS, expected_rows
 
 #: Brackets for roots that have no closed form, dense near |rho| = 1.
@@ -112,7 +112,7 @@ def _between(
     regression, rows = with_cutpoints(regression, target), target.rows(rows)
     low, high = ends.min(axis=0), ends.max(axis=0)
     out = np.empty(len(low))
-    for part in draw_blocks(regression, rows):
+    for part in cell_blocks(len(regression.draws), rows):
         cells = latent_cells(regression, families[1], rows, part)
 
         def average(s: np.ndarray, index: np.ndarray, cells: Cells = cells) -> np.ndarray:
@@ -200,7 +200,7 @@ def _refined(
     at_ends = [np.take_along_axis(acme, (position + i)[:, None], axis=1)[:, 0] for i in (0, 1)]
     # At a bracket that is itself a root there is nothing to refine.
     crosses, start = np.isfinite(start) & (at_ends[0] * at_ends[1] < 0.0), start.copy()
-    for part in draw_blocks(regression, rows):
+    for part in cell_blocks(len(regression.draws), rows):
         cells = latent_cells(regression, families[1], rows, part)
         for arm in range(3):
             chosen = np.flatnonzero(crosses[arm, part])

@@ -4,18 +4,21 @@ import itertools
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmed.condense import merge_equal
 from bayesmed.curve import Regression, curve_cells, curve_fixed
 from bayesmed.design import Counterfactuals
 from bayesmed.draws import Draws
 from bayesmed.estimands import ARMS, FIXED, SCALES, Scale
 from bayesmed.family import Family
 from bayesmed.functionals import Functional, Target, probability, resolve_functional, target_of
+from bayesmed.latent_cells import has_latent_cells, latent_means
 from bayesmed.potential import cell_means, fixed_means, mediator_effect
 from bayesmed.quantiles import quantile_cells, quantile_curve, quantile_curve_fixed, quantile_fixed
 from bayesmed.thinning import thinning
@@ -47,6 +50,11 @@ class View:
     target: Target
     m: float | None = None
 
+    @cached_property
+    def merged(self) -> Counterfactuals:
+        """The rows, equal ones put together."""
+        return merge_equal(self.rows)
+
     def cells(self, draws: Draws, bootstrap: int | None = None) -> np.ndarray:
         """Counterfactual means, shape (2, 2 or 3, S): arm, mediator arm, draw."""
         target = self.target
@@ -56,9 +64,14 @@ class View:
                 return cells
             fixed = quantile_fixed(draws, self.families[0], self.rows, target, self.m, bootstrap)
             return np.concatenate([cells, fixed[:, None]], axis=1)
-        families, rows = (self.families[0], target.family), target.rows(self.rows)
+        rows = self.rows if bootstrap is not None else self.merged
+        families, rows = (self.families[0], target.family), target.rows(rows)
         own = target.draws(draws)
-        cells = cell_means(own, families, rows, bootstrap)
+        quick = bootstrap is None and not target.family.additive
+        if quick and has_latent_cells(own, families, rows):
+            cells = latent_means(own, target.family, rows)
+        else:
+            cells = cell_means(own, families, rows, bootstrap)
         if self.m is None:
             return cells
         fixed = fixed_means(own, families, rows, self.m, bootstrap)
@@ -75,19 +88,20 @@ class View:
                 return quick
             set_to = quantile_curve_fixed(regression, self.families, self.rows, target, rho, self.m)
             return np.concatenate([quick, set_to[:, :, None]], axis=2)
-        cells = curve_cells(regression, self.families, self.rows, rho, target)
+        rows = self.merged
+        cells = curve_cells(regression, self.families, rows, rho, target)
         if self.m is None:
             return cells
-        fixed = curve_fixed(regression, self.families, self.rows, rho, self.m, target)
+        fixed = curve_fixed(regression, self.families, rows, rho, self.m, target)
         return np.concatenate([cells, fixed[:, :, None]], axis=2)
 
     def shift(self, draws: Draws) -> np.ndarray:
         """Mean effect of the treatment on the mediator, shape (S,)."""
-        return mediator_effect(draws, self.families, self.rows)
+        return mediator_effect(draws, self.families, self.merged)
 
     def every(self, draws: Draws, points: int = 1) -> int:
         """Every how many draws to use, so that it takes some minutes at most."""
-        families, rows = (self.families[0], self.target.family), self.target.rows(self.rows)
+        families, rows = (self.families[0], self.target.family), self.target.rows(self.merged)
         return thinning(families, rows, self.target.draws(draws), points)
 
 
