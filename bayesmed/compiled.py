@@ -126,7 +126,7 @@ def _sizes(graph: "pm.Model") -> np.ndarray:
 
 def start_point(model: "MediationModel") -> np.ndarray:
     """Zero in the orthogonal coordinates; a log scale at its spread, cutpoints at their shares."""
-    graph = model.build()
+    graph = model.condensed_graph
     sizes = _sizes(graph)
     start = np.zeros(sizes[-1])
     for i, variable in enumerate(graph.free_RVs):
@@ -164,7 +164,7 @@ def constrain(model: "MediationModel", points: np.ndarray) -> dict[str, np.ndarr
     from pytensor.compile.mode import Mode
     from pytensor.graph.replace import clone_replace, vectorize_graph
 
-    graph = model.build()
+    graph = model.condensed_graph
     sizes = pt.constant(_sizes(graph))
     values = set(graph.value_vars)
     wanted = [v for v in graph.unobserved_value_vars if v not in values]
@@ -199,7 +199,7 @@ def unconstrain(model: "MediationModel", values: Mapping[str, np.ndarray]) -> np
     from pytensor.compile.mode import Mode
     from pytensor.graph.replace import clone_replace, vectorize_graph
 
-    graph = model.build()
+    graph = model.condensed_graph
     single, batch, flat = {}, {}, []
     for variable in graph.free_RVs:
         given, ndim = np.asarray(values[variable.name], dtype=float), variable.ndim

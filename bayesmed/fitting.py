@@ -133,7 +133,7 @@ def _tree(
         k: arrays[k]
         for k in [*(n for n in order if n in arrays), *sorted(set(arrays) - set(order))]
     }
-    graph = model.build()
+    graph = model.condensed_graph
     coords = {name: list(values) for name, values in graph.coords.items() if name != "obs"}
     observed = xr.Dataset({name: ("obs", model.values(name)) for name in EQUATIONS})
     return xr.DataTree.from_dict({
