@@ -8,6 +8,7 @@ from bayesmed.families import FAMILIES
 from bayesmed.family import Family
 from bayesmed.fitting import MediationFit, fit
 from bayesmed.functionals import Functional, probability, quantile, restricted_mean, survival
+from bayesmed.many import fit_many
 from bayesmed.model import IdentificationWarning, MediationModel
 from bayesmed.priors import Prior
 from bayesmed.rho_benchmark import RhoBenchmark
@@ -33,6 +34,7 @@ __all__ = [
     "RhoBenchmark",
     "Sensitivity",
     "fit",
+    "fit_many",
     "load",
     "load_data",
     "probability",

@@ -5,7 +5,7 @@ import os
 import uuid
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     from bayesmed.error_curve import ReliabilityCurve
     from bayesmed.sensitivity import Sensitivity
     from bayesmed.strength import Kind
+
+
+#: Arguments of :class:`MediationModel`, beside the data.
+MODEL_ARGUMENTS = frozenset(f.name for f in fields(MediationModel) if f.init and f.name != "data")
 
 
 def sample(
@@ -750,10 +754,5 @@ def fit(data: Any, **arguments: Any) -> MediationFit:
     ...     random_seed=1,
     ... )
     """
-    own = {
-        "mediator", "outcome", "treatment", "control", "treated", "mediator_family",
-        "outcome_family", "rho", "priors", "priors_on", "mediator_data", "outcome_data",
-        "mediator_sigma", "outcome_sigma", "weights",
-    }  # fmt: skip
-    model = MediationModel(data, **{k: v for k, v in arguments.items() if k in own})
-    return model.fit(**{k: v for k, v in arguments.items() if k not in own})
+    model = MediationModel(data, **{k: v for k, v in arguments.items() if k in MODEL_ARGUMENTS})
+    return model.fit(**{k: v for k, v in arguments.items() if k not in MODEL_ARGUMENTS})

@@ -245,7 +245,11 @@ def refit(fit: "MediationFit", rho: float, failed: list[str]) -> "MediationFit":
     settings = {**about["settings"], "chains": chains, "draws": draws}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        own = {"method": "laplace"} if about["sampler"] == "laplace" else {"sampler": about["sampler"]}
+        own = (
+            {"method": "laplace"}
+            if about["sampler"] == "laplace"
+            else {"sampler": about["sampler"]}
+        )
         again = model.with_rho(rho).fit(**settings, **own, progress=False)
     if again.about["interrupted"]:
         raise KeyboardInterrupt
