@@ -87,6 +87,8 @@ def coordinates(
     matrix, origin = np.eye(p), np.zeros(p)
     if free.size:
         triangle = linalg.qr(columns[:, free] - centre[free], mode="r")[0][: free.size]
+        # The same coordinates from any rows with these moments.
+        triangle = triangle * np.where(np.diag(triangle) < 0.0, -1.0, 1.0)[:, None]
         inverse = linalg.solve_triangular(triangle, np.eye(free.size))
         matrix[np.ix_(free, free)] = scale * np.sqrt(n) * inverse
     if centred:

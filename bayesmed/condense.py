@@ -51,10 +51,19 @@ class Rows:
 
 def condense(model: "MediationModel") -> tuple[Rows | None, Rows | None]:
     """Rows for the likelihood of the mediator and the outcome; None where all are needed."""
+    if model.counted is not None:
+        return _moments(model, 0), _moments(model, 1)
     if not model.independent:
         return _jointly(model)
     first, second = (_one(model, place) for place in (0, 1))
     return first, second
+
+
+def _moments(model: "MediationModel", place: int) -> Rows:
+    """Rows that have the moments of many: each counts as its share of them."""
+    assert model.counted is not None
+    design, values = model.designs[place].matrix, model.responses[place].values
+    return Rows(design, values, {}, np.full(len(values), model.counted / len(values)))
 
 
 def _jointly(model: "MediationModel") -> tuple[Rows | None, Rows | None]:

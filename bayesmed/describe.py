@@ -73,7 +73,7 @@ def describe(model: MediationModel) -> dict[str, Any]:
         "parameters": {
             e: list(f.parameters) for e, f in zip(EQUATIONS, model.families, strict=True)
         },
-        "n": len(model.frame.data),
+        "n": model.size,
         "n_given": model.frame.n_given,
         "missing": model.frame.missing,
         "notes": list(model.notes),

@@ -30,6 +30,7 @@ from bayesmed.family import EQUATIONS, Family
 from bayesmed.kept import constant_data, kept_counterfactuals, kept_map
 from bayesmed.likelihood import row_log_likelihood
 from bayesmed.model import IdentificationWarning, MediationModel
+from bayesmed.parts import is_dask
 from bayesmed.paths import coefficient_table
 from bayesmed.potential import Draws
 from bayesmed.priors import Prior
@@ -241,6 +242,11 @@ class MediationFit:
 
     def require_model(self, purpose: str) -> MediationModel:
         """Return the model, or say how to give it to a loaded fit."""
+        if self.model is None and self.about.get("moments"):
+            raise ValueError(
+                f"{purpose} needs the rows, of which this fit holds the moments only; fit rows that "
+                "are in memory, all or a sample, for it."
+            )
         if self.model is None:
             raise ValueError(
                 f"{purpose} needs the formulas, which a saved file never evaluates; build the "
@@ -326,6 +332,8 @@ class MediationFit:
         if average not in ("sample", "population"):
             raise ValueError(f"average={average!r}; choose 'sample' or 'population'.")
         about = self.about
+        if average == "population" and about.get("moments"):
+            self.require_model("average='population'")
         bootstrap = about["settings"]["random_seed"] if average == "population" else None
         asked = ask(
             self, at=at, by=by, on=on, weights=weights, contrast=contrast, of=of, m=m, scale=scale
@@ -676,6 +684,8 @@ class MediationFit:
         rho there.
         """
         about, data = self.about, self.tree["constant_data"].to_dataset()
+        if about.get("moments"):
+            self.require_model("A log-likelihood by row")
         observed = [self.tree["observed_data"][name].to_numpy() for name in EQUATIONS]
         regression = self.closed_map if about["independent"] else None
         out = row_log_likelihood(
@@ -725,12 +735,17 @@ class MediationFit:
         return "\n".join(lines)
 
 
-def fit(data: Any, **arguments: Any) -> MediationFit:
+def fit(data: Any, *, moments: bool | None = None, **arguments: Any) -> MediationFit:
     """Build a :class:`MediationModel` and fit it in one call.
 
     Parameters
     ----------
-    data : pandas.DataFrame or polars.DataFrame
+    data : pandas.DataFrame, polars.DataFrame, dask DataFrame, or path
+        A path is of a Parquet file or directory.
+    moments : bool, optional
+        Read the rows part by part and keep their moments only, which two Gaussian equations
+        need; so for Dask frames and paths. The fit then has effects and sensitivity, averaged
+        over all rows, but nothing that needs single rows, such as ``by=`` and ``at=``.
     **arguments
         Those of :class:`MediationModel` and of :meth:`MediationModel.fit`.
 
@@ -754,5 +769,11 @@ def fit(data: Any, **arguments: Any) -> MediationFit:
     ...     random_seed=1,
     ... )
     """
-    model = MediationModel(data, **{k: v for k, v in arguments.items() if k in MODEL_ARGUMENTS})
+    own = {k: v for k, v in arguments.items() if k in MODEL_ARGUMENTS}
+    if moments or isinstance(data, (str, os.PathLike)) or is_dask(data):
+        from bayesmed.moments import fit_moments
+
+        settings = {k: v for k, v in arguments.items() if k not in MODEL_ARGUMENTS}
+        return fit_moments(data, own, settings)
+    model = MediationModel(data, **own)
     return model.fit(**{k: v for k, v in arguments.items() if k not in MODEL_ARGUMENTS})

@@ -76,7 +76,7 @@ def laplace_draws(model: "MediationModel", settings: Mapping[str, Any]) -> Lapla
     """
     chains, draws = settings["chains"], settings["draws"]
     density = compiled.log_density(model)
-    found = find_mode(density, len(model.frame.data))
+    found = find_mode(density, model.size)
     if found is None:
         return LaplaceDraws(np.empty((chains, 0, density.start.size)), {}, np.inf)
     rng = np.random.default_rng(settings["random_seed"])

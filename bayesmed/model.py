@@ -169,6 +169,7 @@ class MediationModel:
     priors_in_use: dict[str, dict[str, Prior]] = field(init=False, repr=False)
     identification: Closedness = field(init=False, repr=False)
     notes: tuple[str, ...] = field(init=False, repr=False)
+    counted: int | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.weights is not None:
@@ -277,6 +278,11 @@ class MediationModel:
                 IdentificationWarning,
                 stacklevel=4,
             )
+
+    @property
+    def size(self) -> int:
+        """Number of complete rows, those that only their moments stand for among them."""
+        return len(self.frame.data) if self.counted is None else self.counted
 
     def values(self, equation: str) -> np.ndarray:
         """Observed mediator or outcome on the complete rows, float, shape (obs,).

@@ -272,7 +272,8 @@ def total_log_likelihood(fit: "MediationFit") -> xr.Dataset:
         rows = row_log_likelihood(
             fit.families, block, data, observed, about["independent"], regression
         )
-        total.append(rows.sum(axis=(0, 2)))
+        # Rows with the moments of many count as their share of them.
+        total.append(rows.sum(axis=(0, 2)) * (about["n"] / len(observed[0])))
     values = np.concatenate(total).reshape(fit.shape)
     coords = {name: fit.posterior[name].to_numpy() for name in ("chain", "draw")}
     return xr.Dataset({"joint": (("chain", "draw"), values)}, coords)

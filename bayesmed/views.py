@@ -195,6 +195,8 @@ def ask(
         For what a model does not have; the message says what it has.
     """
     about = fit.about
+    if about.get("moments") and of != "mean":
+        fit.require_model(f"of={of!r}")
     levels = tuple(about["categories"].get("outcome", ()))
     functionals = _functionals(of, levels, fit.families[1])
     targets = [target_of(one, fit.families[1], levels) for one in functionals]
@@ -376,6 +378,8 @@ def _mediator_values(fit: "MediationFit", m: Any) -> list[float | None]:
                 f"{family.domain}."
             )
     observed = fit.tree["observed_data"]["mediator"].to_numpy()
+    if fit.about.get("moments"):
+        observed = np.array(fit.about["moments"]["mediator"])
     outside = [v for v in values if not observed.min() <= v <= observed.max()]
     if outside:
         warnings.warn(

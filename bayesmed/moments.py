@@ -1,0 +1,301 @@
+r"""A Gaussian pair from the first and second moments of its columns, read part by part.
+
+The likelihood of two Gaussian equations, the default priors, the sampler's coordinates and the
+means that effects are made of depend on the rows through their number and the moments of the
+designs' columns alone. So a few rows with the same moments, each counted n / q times, give the
+same posterior as the n rows; they are made from R of the columns' QR decomposition:
+
+.. math:: Z = \bar z + \sqrt{q/n}\, H R_c, \qquad H'H = I,\; H'1 = 0.
+"""
+
+import json
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import linalg
+
+from bayesmed.condense import triangle
+from bayesmed.defaults import settle_priors
+from bayesmed.design import Counterfactuals, Design
+from bayesmed.fitting import MediationFit
+from bayesmed.formula import parse
+from bayesmed.frame import _normalise
+from bayesmed.model import MediationModel
+from bayesmed.parts import Parts, parts_of
+
+#: Rows from which formulas are checked and the structure of the designs is learnt.
+_HEAD = 4000
+_MOST_LEVELS = 1000
+_EXACT = 1e-8
+
+
+@dataclass
+class Scan:
+    """What one pass over the data found.
+
+    Attributes
+    ----------
+    given, complete : int
+        Numbers of rows, and of those without missing values.
+    missing : dict of str to int
+    levels : dict of str to list
+        Of each column that is no number, in their order.
+    head : list of pandas.DataFrame
+        Some complete rows; all levels and the ends of every number are among them.
+    """
+
+    given: int = 0
+    complete: int = 0
+    missing: dict[str, int] = field(default_factory=dict)
+    levels: dict[str, list[Any]] = field(default_factory=dict)
+    head: list[pd.DataFrame] = field(default_factory=list)
+
+
+def fit_moments(
+    data: Any, arguments: Mapping[str, Any], settings: Mapping[str, Any]
+) -> MediationFit:
+    """Fit a Gaussian pair to data that are read part by part.
+
+    Parameters
+    ----------
+    data : as :func:`bayesmed.parts.parts_of`
+    arguments : mapping
+        Of :class:`bayesmed.MediationModel`.
+    settings : mapping
+        Of its ``fit``.
+
+    Raises
+    ------
+    ValueError
+        For another family, offsets, a regression of sigma, a function that looks at all rows
+        (``center``, splines), or rows of a counterfactual that are not linear in the columns.
+    """
+    _refuse(arguments)
+    parts = parts_of(data)
+    variables = _variables(arguments, parts.columns)
+    found = scan(parts, variables, str(arguments.get("treatment")))
+    model = _head_model(found, arguments)
+    _take_moments(model, found, _accumulate(parts, variables, found, model))
+    fit = model.fit(**settings)
+    mediator = model.frame.data[model.designs[0].parsed.response]  # its ends are in the head
+    ends = [float(mediator.min()), float(mediator.max())]
+    fit.tree.attrs["bayesmed"] = json.dumps({**fit.about, "moments": {"mediator": ends}})
+    return MediationFit(fit.tree)
+
+
+def _refuse(arguments: Mapping[str, Any]) -> None:
+    for name in ("mediator_family", "outcome_family"):
+        family = arguments.get(name, "gaussian")
+        if family != "gaussian":
+            raise ValueError(
+                f"{name}={family!r}: only two Gaussian equations can be fitted from moments of rows "
+                "that are not kept. Fit a sample of the rows in memory, or rows that fit in it, where "
+                "equal ones are put together by themselves."
+            )
+    for name in ("mediator_data", "outcome_data", "mediator_sigma", "outcome_sigma", "weights"):
+        if arguments.get(name):
+            raise ValueError(f"{name}= needs all rows in memory; it cannot be used with moments.")
+
+
+def _variables(arguments: Mapping[str, Any], columns: list[str]) -> list[str]:
+    parsed = [parse(str(arguments.get(e)), columns, e) for e in ("mediator", "outcome")]
+    wanted = [str(arguments.get("treatment"))]
+    for part in parsed:
+        wanted += [part.response, *part.variables]
+    return [name for name in dict.fromkeys(wanted) if name in columns]
+
+
+def scan(parts: Parts, variables: list[str], treatment: str) -> Scan:
+    """Count rows, collect levels, and keep some rows that show all of the structure."""
+    found = Scan()
+    for one in parts.each(_Look(tuple(variables), treatment), variables):
+        given, complete, missing, levels, head = one
+        found.given += given
+        found.complete += complete
+        for name, count in missing.items():
+            found.missing[name] = found.missing.get(name, 0) + count
+        for name, own in levels.items():
+            known = found.levels.setdefault(name, [])
+            known += [level for level in own if level not in known]
+            if len(known) > _MOST_LEVELS:
+                raise ValueError(
+                    f"{name!r} is text with more than {_MOST_LEVELS} levels; give numbers, or fewer "
+                    "levels."
+                )
+        found.head.append(head)
+    if found.complete == 0:
+        raise ValueError(
+            f"No rows are left: all {found.given} have a missing value "
+            f"(missing values by variable: {found.missing})."
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One part of the first pass; a class, so that it travels to workers."""
+
+    variables: tuple[str, ...]
+    treatment: str
+
+    def __call__(self, part: pd.DataFrame) -> tuple[Any, ...]:
+        frame = _frame(part, self.variables)
+        missing = {str(n): int(count) for n, count in frame.isna().sum().items() if count}
+        complete = frame.dropna() if missing else frame
+        levels, rows = {}, [np.arange(min(len(complete), _HEAD // 8))]
+        for name in self.variables:
+            column = complete[name]
+            if isinstance(column.dtype, pd.CategoricalDtype):
+                levels[name] = list(column.cat.categories)
+                rows.append(np.flatnonzero(~column.duplicated().to_numpy()))
+            elif len(column):
+                values = column.to_numpy(dtype=float)
+                if not np.isfinite(values).all():
+                    raise ValueError(
+                        f"{name!r} has infinite values; set them to missing or mend them."
+                    )
+                rows.append(np.array([values.argmin(), values.argmax()]))
+                if name == self.treatment:  # a third value, where there is one
+                    rest = (values != values.min()) & (values != values.max())
+                    rows.append(np.flatnonzero(rest)[:1])
+        head = complete.iloc[np.unique(np.concatenate(rows).astype(int))]
+        return len(frame), len(complete), missing, levels, head
+
+
+def _frame(part: pd.DataFrame, variables: Iterable[str]) -> pd.DataFrame:
+    return pd.DataFrame({name: _normalise(part[name]) for name in variables})
+
+
+def _with_levels(frame: pd.DataFrame, levels: Mapping[str, list[Any]]) -> pd.DataFrame:
+    own = {name: pd.Categorical(frame[name], categories=values) for name, values in levels.items()}
+    return frame.assign(**own)
+
+
+def _head_model(found: Scan, arguments: Mapping[str, Any]) -> MediationModel:
+    levels = {
+        name: values if found.head[0][name].cat.ordered else sorted(values)
+        for name, values in found.levels.items()
+    }
+    found.levels = levels
+    head = pd.concat([_with_levels(part, levels) for part in found.head], ignore_index=True)
+    model = MediationModel(head, **arguments)
+    for design in model.designs:
+        stateful = [str(name) for name, state in design.spec.transform_state.items() if state]
+        if stateful:
+            raise ValueError(
+                f"{stateful} in {design.parsed.text!r} looks at all rows at once, which are read part "
+                "by part here; make a column of it first, or use numbers and factors."
+            )
+    return model
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """One part of the second pass: R of its columns, those of a constant first."""
+
+    designs: tuple[Design, Design]
+    variables: tuple[str, ...]
+    levels: dict[str, list[Any]]
+    shift: np.ndarray
+
+    def __call__(self, part: pd.DataFrame) -> np.ndarray:
+        frame = _with_levels(_frame(part, self.variables).dropna(), self.levels)
+        columns = columns_of(self.designs, frame.reset_index(drop=True)) - self.shift
+        return triangle(np.column_stack([np.ones(len(columns)), columns]))
+
+
+def columns_of(designs: tuple[Design, Design], frame: pd.DataFrame) -> np.ndarray:
+    """Both designs, each followed by its response."""
+    parts = []
+    for design in designs:
+        parts += [design.rows(frame), frame[[design.parsed.response]].to_numpy(dtype=float)]
+    return np.column_stack(parts)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Number of rows, means and R of the centred columns."""
+
+    n: int
+    mean: np.ndarray
+    triangle: np.ndarray
+
+    def twin(self) -> np.ndarray:
+        """A few rows with the same means and covariances, shape (column + 1, column)."""
+        p = len(self.mean)
+        basis = linalg.helmert(p + 1).T
+        spread = np.zeros((p, p))
+        spread[: len(self.triangle)] = self.triangle
+        return np.asarray(self.mean + np.sqrt((p + 1) / self.n) * (basis @ spread))
+
+
+def _accumulate(parts: Parts, variables: list[str], found: Scan, model: MediationModel) -> Moments:
+    head = columns_of(model.designs, model.frame.data)
+    shift = head.mean(axis=0)
+    read = _Columns(model.designs, tuple(variables), found.levels, shift)
+    kept = np.empty((0, head.shape[1] + 1))
+    for one in parts.each(read, variables):
+        kept = triangle(np.concatenate([kept, one]))
+    mean = shift + kept[0, 1:] / kept[0, 0]
+    return Moments(found.complete, mean, kept[1:, 1:])
+
+
+def _take_moments(model: MediationModel, found: Scan, moments: Moments) -> None:
+    """Put the twin's rows in place of those of the head."""
+    first, second = model.designs
+    twin, width = moments.twin(), first.matrix.shape[1]
+    rows = _counterfactuals(model, twin)
+    designs = (
+        replace(first, matrix=twin[:, :width]),
+        replace(second, matrix=twin[:, width + 1 : -1]),
+    )
+    responses = (
+        replace(model.responses[0], values=twin[:, width]),
+        replace(model.responses[1], values=twin[:, -1]),
+    )
+    dropped = found.given - found.complete
+    note = f"{dropped} of {found.given} rows dropped for missing values " + (
+        f"({', '.join(f'{name}: {count}' for name, count in found.missing.items())})."
+    )
+    notes = (note,) if dropped else ()
+    if dropped:
+        warnings.warn(note, UserWarning, stacklevel=5)
+    frame = replace(model.frame, n_given=found.given, missing=found.missing, notes=notes)
+    settled = {"designs": designs, "responses": responses, "frame": frame, "notes": notes,
+               "counted": moments.n}  # fmt: skip
+    for name, value in settled.items():
+        object.__setattr__(model, name, value)
+    model.__dict__["counterfactuals"] = rows
+    object.__setattr__(model, "priors_in_use", settle_priors(model))
+
+
+def _counterfactuals(model: MediationModel, twin: np.ndarray) -> Counterfactuals:
+    """The twin's rows under either arm, by the linear relation that the head's rows show."""
+    seen = columns_of(model.designs, model.frame.data)
+    rows = model.counterfactuals
+    if rows.base is None or rows.slope is None:
+        raise ValueError(
+            "A function of the mediator in the outcome formula needs all rows in memory; use the "
+            "mediator as a plain column."
+        )
+    scale = np.abs(seen).max(axis=0)
+    scale[scale == 0.0] = 1.0
+    made = {}
+    for name in ("mediator", "base", "slope"):
+        arms = []
+        for target in getattr(rows, name):
+            weights = linalg.lstsq(seen / scale, target)[0]
+            gap = np.abs(seen / scale @ weights - target).max()
+            if gap > _EXACT * max(1.0, float(np.abs(target).max())):
+                raise ValueError(
+                    "The rows under treatment and control are no linear function of the columns of "
+                    "both designs, so their means do not follow from moments. Write interactions with "
+                    "their main effects (t * x, not t:x), or fit a sample in memory."
+                )
+            arms.append((twin / scale) @ weights)
+        made[name] = np.stack(arms)
+    return Counterfactuals(made["mediator"], made["base"], made["slope"])

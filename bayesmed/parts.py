@@ -1,0 +1,93 @@
+"""Data that are read part by part: Dask frames, Parquet files, slices of a large frame."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bayesmed.frame import to_pandas
+
+#: Rows of a part.
+ROWS = 250_000
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A frame in parts.
+
+    Attributes
+    ----------
+    columns : list of str
+    each : callable
+        ``each(function, columns)`` yields the function's value for each part, of which it gets
+        those columns.
+    """
+
+    columns: list[str]
+    each: Callable[[Callable[[pd.DataFrame], Any], list[str]], Iterator[Any]]
+
+
+def is_dask(data: Any) -> bool:
+    """Whether data are a Dask frame; Dask itself is not imported."""
+    return type(data).__module__.split(".")[0] in ("dask", "dask_expr") and hasattr(
+        data, "to_delayed"
+    )
+
+
+def parts_of(data: Any) -> Parts:
+    """Open data for reading in parts.
+
+    Parameters
+    ----------
+    data : dask DataFrame, path of a Parquet file or directory, or eager frame
+
+    Raises
+    ------
+    FileNotFoundError
+        For a path that does not exist.
+    """
+    if is_dask(data):
+        return Parts(list(map(str, data.columns)), _dask_reader(data))
+    if isinstance(data, (str, os.PathLike)):
+        return _parquet(Path(data))
+    frame = to_pandas(data)
+
+    def each(function: Callable[[pd.DataFrame], Any], columns: list[str]) -> Iterator[Any]:
+        for start in range(0, len(frame), ROWS):
+            yield function(frame[columns].iloc[start : start + ROWS])
+
+    return Parts(list(map(str, frame.columns)), each)
+
+
+def _dask_reader(data: Any) -> Any:
+    def each(function: Callable[[pd.DataFrame], Any], columns: list[str]) -> Iterator[Any]:
+        import dask
+
+        own: Any = dask  # which exports without saying so
+        lazy = [own.delayed(function)(part) for part in data[columns].to_delayed()]
+        # All at once: Dask holds as many parts as it has threads, and gives back small results.
+        yield from own.compute(*lazy)
+
+    return each
+
+
+def _parquet(path: Path) -> Parts:
+    from pyarrow import dataset  # type: ignore[import-untyped]
+
+    if not path.exists():
+        raise FileNotFoundError(f"There is no Parquet file or directory {str(path)!r}.")
+    source = dataset.dataset(path, format="parquet")
+
+    def each(function: Callable[[pd.DataFrame], Any], columns: list[str]) -> Iterator[Any]:
+        # Little is read ahead, so that memory does not grow with the file.
+        batches = source.to_batches(
+            columns=columns, batch_size=ROWS, batch_readahead=1, fragment_readahead=1
+        )
+        for batch in batches:
+            if batch.num_rows:
+                yield function(batch.to_pandas())
+
+    return Parts(list(source.schema.names), each)
