@@ -140,13 +140,26 @@ def log_conditional(first: Rows, second: Rows, rho: Any) -> Any:
     k = special.sqrt((1.0 - rho) * (1.0 + rho))
     if isinstance(first, Point):
         return _given_point(first, second, rho, k)
-    base = log_marginal(first)
+    return log_joint(first, second, rho) - log_marginal(first)
+
+
+def log_joint(first: Rows, second: Rows, rho: Any) -> Any:
+    """Log-density of both margins, at less cost than the sum of the marginal and the conditional.
+
+    Parameters as in :func:`log_conditional`; rho is not None.
+    """
+    if isinstance(first, Point):
+        return first.log_density + log_conditional(first, second, rho)
+    if isinstance(second, Censored):
+        seen = log_joint(first, second.point, rho)
+        return special.where(second.seen, seen, log_joint(first, second.side, rho))
     if isinstance(second, Point):
-        return second.log_density + _log_mass(first, rho * second.score, k) - base
+        k = special.sqrt((1.0 - rho) * (1.0 + rho))
+        return second.log_density + _log_mass(first, rho * second.score, k)
     # A half line on the lower side, so that the rectangle has one corner or two.
     sign_1, a1, b1 = _lower_side(first)
     sign_2, a2, b2 = _lower_side(second)
-    return log_rectangle(a1, b1, a2, b2, sign_1 * sign_2 * rho) - base
+    return log_rectangle(a1, b1, a2, b2, sign_1 * sign_2 * rho)
 
 
 def _given_point(first: Point, second: Any, rho: Any, k: Any) -> Any:

@@ -53,29 +53,29 @@ class Side:
 
 
 def build_graph(
-    model: "MediationModel", condensed: tuple[Rows | None, Rows | None] = (None, None)
+    model: "MediationModel", condensed: tuple[Rows | None, Rows | None] | None = None
 ) -> pm.Model:
     """Build the PyMC model; see :meth:`bayesmed.MediationModel.build`.
 
-    With condensed rows the likelihood is a potential: the same sum, over fewer terms.
+    With condensed rows, where an equation may keep its own (None), the likelihood is a
+    potential: the same sum, over fewer terms.
     """
+    rows = condensed or (None, None)
     with pm.Model(coords=_coords(model)) as graph:
         rho = _rho(model.rho)
         closed = _shared_map(model.identification.map)
         beta = _coefficients(model, "mediator", "mediator_coef")
-        mediator = _side(
-            model, "mediator", beta, _parameters(model, "mediator", beta, ""), condensed[0]
-        )
+        mediator = _side(model, "mediator", beta, _parameters(model, "mediator", beta, ""), rows[0])
         if closed is not None and model.prior_scale == "regression":
             coef, parameters = _regression_outcome(model, closed, beta, mediator.named, rho)
         else:
             coef, parameters = _structural_outcome(model, closed, beta, mediator.named, rho)
-        outcome = _side(model, "outcome", coef, parameters, condensed[1])
+        outcome = _side(model, "outcome", coef, parameters, rows[1])
         used = None if model.independent else rho
-        if condensed == (None, None):
+        if condensed is None:
             _likelihood(model, mediator, outcome, used)
         else:
-            _condensed_likelihood(model, mediator, outcome, used, condensed)
+            _condensed_likelihood(model, mediator, outcome, used, rows)
     return graph
 
 
@@ -351,10 +351,13 @@ def _condensed_likelihood(
         values = pm.Data(f"{name}_data", model.values(name) if rows is None else rows.values)
         margins.append(copula.margin(side.family, values, side.eta, side.named))
         weights.append(1.0 if rows is None else pm.Data(f"{name}_weight", rows.weights))
-    first = weights[0] * copula.log_marginal(margins[0])
-    second = weights[1] * copula.log_conditional(margins[0], margins[1], rho)
-    pm.Potential("mediator_likelihood", first.sum())
-    pm.Potential("outcome_likelihood", second.sum())
+    if rho is None:
+        total = sum(
+            (w * copula.log_marginal(m)).sum() for w, m in zip(weights, margins, strict=True)
+        )
+    else:  # rows that belong together, so with the same weights
+        total = (weights[0] * copula.log_joint(margins[0], margins[1], rho)).sum()
+    pm.Potential("likelihood", total)
 
 
 def _title(family: Family) -> str:

@@ -450,7 +450,8 @@ class MediationModel:
         from bayesmed.graph import build_graph
 
         found = condense(self)
-        return self._graph if found == (None, None) else build_graph(self, found)
+        plain = self.independent and found == (None, None)
+        return self._graph if plain else build_graph(self, found)
 
     def prior_predictive(self, draws: int = 500, random_seed: int | None = None) -> "Effects":
         """Draw from the prior: data and the effects it implies.
