@@ -1,23 +1,53 @@
 """Bayesian causal mediation analysis with posterior sensitivity to unmeasured confounding."""
 
-from bayesmed.benchmarks import Benchmarks
-from bayesmed.datasets import load_data
-from bayesmed.effects import Effects
-from bayesmed.error_curve import ReliabilityCurve
-from bayesmed.families import FAMILIES
-from bayesmed.family import Family
-from bayesmed.fitting import MediationFit, fit
-from bayesmed.functionals import Functional, probability, quantile, restricted_mean, survival
-from bayesmed.many import fit_many
-from bayesmed.model import IdentificationWarning, MediationModel
-from bayesmed.priors import Prior
-from bayesmed.rho_benchmark import RhoBenchmark
-from bayesmed.rsquared import RSquared
-from bayesmed.sensitivity import Sensitivity
-from bayesmed.simulation import simulate
-from bayesmed.storage import load
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bayesmed.benchmarks import Benchmarks
+    from bayesmed.datasets import load_data
+    from bayesmed.effects import Effects
+    from bayesmed.error_curve import ReliabilityCurve
+    from bayesmed.families import FAMILIES
+    from bayesmed.family import Family
+    from bayesmed.fitting import MediationFit, fit
+    from bayesmed.functionals import Functional, probability, quantile, restricted_mean, survival
+    from bayesmed.many import fit_many
+    from bayesmed.model import IdentificationWarning, MediationModel
+    from bayesmed.priors import Prior
+    from bayesmed.rho_benchmark import RhoBenchmark
+    from bayesmed.rsquared import RSquared
+    from bayesmed.sensitivity import Sensitivity
+    from bayesmed.simulation import simulate
+    from bayesmed.storage import load
 
 __version__ = "0.1.0"
+
+#: Where each public name lives; a module is imported when a name of it is first used.
+_HOMES = {
+    "Benchmarks": "benchmarks",
+    "Effects": "effects",
+    "FAMILIES": "families",
+    "Family": "family",
+    "Functional": "functionals",
+    "IdentificationWarning": "model",
+    "MediationFit": "fitting",
+    "MediationModel": "model",
+    "Prior": "priors",
+    "RSquared": "rsquared",
+    "ReliabilityCurve": "error_curve",
+    "RhoBenchmark": "rho_benchmark",
+    "Sensitivity": "sensitivity",
+    "fit": "fitting",
+    "fit_many": "many",
+    "load": "storage",
+    "load_data": "datasets",
+    "probability": "functionals",
+    "quantile": "functionals",
+    "restricted_mean": "functionals",
+    "simulate": "simulation",
+    "survival": "functionals",
+}
 
 __all__ = [
     "FAMILIES",
@@ -43,3 +73,15 @@ __all__ = [
     "simulate",
     "survival",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"bayesmed.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

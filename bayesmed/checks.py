@@ -1,7 +1,6 @@
 """Checks of the roles of variables and of separation, each with its mend."""
 
 import numpy as np
-from scipy import optimize
 
 from bayesmed.design import Design
 from bayesmed.formula import INTERCEPT, Parsed
@@ -82,6 +81,8 @@ def separation_note(design: Design, y: np.ndarray, equation: str) -> str | None:
 
 
 def _separating(columns: np.ndarray, y: np.ndarray) -> np.ndarray | None:
+    from scipy import optimize
+
     signed = (2.0 * y - 1.0)[:, None] * columns
     found = optimize.linprog(
         -signed.sum(axis=0), A_ub=-signed, b_ub=np.zeros(len(signed)), bounds=(-1.0, 1.0)

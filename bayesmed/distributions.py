@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from scipy import special as sp
-from scipy import stats
 
 from bayesmed import special
 from bayesmed.family import FAR, Parameters
@@ -215,6 +214,8 @@ def poisson_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
 
 
 def poisson_value(e: Any, eta: Any, parameters: Parameters) -> Any:
+    from scipy import stats
+
     e, rate = np.broadcast_arrays(np.asarray(e, dtype=float), np.exp(eta))
     value = np.asarray(stats.poisson.ppf(sp.ndtr(np.minimum(e, _POISSON_REACH)), rate))
     far = e > _POISSON_REACH
@@ -248,6 +249,8 @@ def negative_binomial_log_density(y: Any, eta: Any, parameters: Parameters) -> A
 
 
 def negative_binomial_value(e: Any, eta: Any, parameters: Parameters) -> Any:
+    from scipy import stats
+
     alpha = parameters["alpha"]
     return quantile(stats.nbinom(alpha, sp.expit(np.log(alpha) - eta)), e)
 
@@ -268,6 +271,8 @@ def binomial_log_density(y: Any, eta: Any, parameters: Parameters) -> Any:
 
 
 def binomial_value(e: Any, eta: Any, parameters: Parameters) -> Any:
+    from scipy import stats
+
     return quantile(stats.binom(parameters["trials"], sp.expit(eta)), e)
 
 

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr
 
-from bayesmed import steps_kernel
 from bayesmed.counts import whole_numbers
 from bayesmed.family import Family, Parameters
 from bayesmed.quadrature import LARGEST, REACH, REACHES, composite, infinite, score_rule
@@ -78,6 +77,8 @@ class Ladder:
 
     def mean(self, e: Any, rho: np.ndarray, k: np.ndarray) -> np.ndarray:
         """C at scores of the mediator that broadcast with the linear predictors."""
+        from bayesmed import steps_kernel  # late, since its compiler takes time to import
+
         centre = rho * e
         shape = np.broadcast_shapes(self.thresholds.shape[:-1], np.shape(centre))
         full = (*(1,) * (3 - len(shape)), *shape)

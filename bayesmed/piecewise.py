@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from bayesmed import chebyshev_kernel
 from bayesmed.series import nodes, transform
 
 _SIZE = 16
@@ -38,6 +37,8 @@ class Piecewise:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Values at points, from shape (n,) to (n, function)."""
+        from bayesmed import chebyshev_kernel  # late, since its compiler takes time to import
+
         x = np.ascontiguousarray(x)
         out = np.empty((len(x), self.coefficients.shape[2]))
         chebyshev_kernel.along_panels(x, self.edges, self.coefficients, out)

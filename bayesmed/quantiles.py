@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from scipy.optimize import elementwise
 from scipy.special import ndtri
 
 from bayesmed.curve import (
@@ -163,6 +162,8 @@ def _back(target: Target, x: np.ndarray) -> np.ndarray:
 
 def _latent_roots(target: Target, rows: Counterfactuals, cell: LatentCell, s: float) -> np.ndarray:
     """Quantiles on the scale of the latent variable, between those of the single rows."""
+    from scipy.optimize import elementwise
+
     eta, spread = cell.u + s * cell.v, cell.parameters["sigma"]
     level = float(target.functional.value)
     single = eta + ndtri(level) * spread
@@ -187,6 +188,8 @@ def _at(draws: Draws, q: np.ndarray, index: np.ndarray) -> Draws:
 
 def _roots(exceeds: Exceeds, count: int, target: Target) -> np.ndarray:
     """Solve P(Y > q) = 1 - level for every draw, on the scale of the linear predictor."""
+    from scipy.optimize import elementwise
+
     level, log = float(target.functional.value), target.base.multiplicative
     back = np.exp if log else (lambda x: x)
     inside = target.base.name == "beta"

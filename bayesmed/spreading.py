@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from bayesmed import spread_kernel
-
 _STEP = 0.1
-_MARGIN = spread_kernel.POINTS // 2
+#: Half of the points that share one.
+_MARGIN = 4
 
 
 def spread(
@@ -52,6 +51,8 @@ def spread_parts(
     weights: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The same for rows that are made part by part, between known ends low and high, (S,)."""
+    from bayesmed import spread_kernel  # late, since its compiler takes time to import
+
     step = _STEP * sigma
     length = (high - low) / step
     if not np.all(length < 0.5 * len(weights) - 2 * _MARGIN):  # also where some are not finite

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayesmed import chebyshev_kernel
 from bayesmed.series import nodes, transform
 
 Coordinates = dict[str, np.ndarray]
@@ -250,6 +249,8 @@ def _evaluate(
     coefficients: np.ndarray,
     out: np.ndarray,
 ) -> None:
+    from bayesmed import chebyshev_kernel  # late, since its compiler takes time to import
+
     held = np.ascontiguousarray(np.moveaxis(coefficients, -1, 0))
     needed = np.abs(held) > _NEGLIGIBLE * np.abs(held).max()
     if len(rows) == 1:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from scipy.optimize import elementwise
 
 from bayesmed.curve import (
     Regression,
@@ -109,6 +108,8 @@ def _between(
     Where all rows agree in the sign of the effect on M, both arms' ACMEs have one sign beyond
     both roots, so their mean vanishes between them.
     """
+    from scipy.optimize import elementwise
+
     regression, rows = with_cutpoints(regression, target), target.rows(rows)
     low, high = ends.min(axis=0), ends.max(axis=0)
     out = np.empty(len(low))
@@ -195,6 +196,8 @@ def _refined(
     start: np.ndarray,
 ) -> np.ndarray:
     """Roots between brackets, made exact."""
+    from scipy.optimize import elementwise
+
     position = np.clip(np.searchsorted(_BRACKETS, start) - 1, 0, len(_BRACKETS) - 2)
     ends = _BRACKETS[position], _BRACKETS[position + 1]
     at_ends = [np.take_along_axis(acme, (position + i)[:, None], axis=1)[:, 0] for i in (0, 1)]
