@@ -214,6 +214,9 @@ def effect_label(
     )
     within += [f"{name} = {value}" for name, value in own.items()]
     name = _NAMES.get(effect, effect)
+    if effect.startswith("share_"):
+        part = effect.removeprefix("share_")
+        name = f"Share of {_NAMES.get(part, part)}"
     return f"{name} ({', '.join(within)})" if within else name
 
 

@@ -8,7 +8,7 @@ neighbours on the grid.
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -280,6 +280,21 @@ def _ceases(ladder: Ladder, steps: range, level: float) -> tuple[float, float]:
     return found, float(error / abs(slope) * (1.0 - found * found) ** 1.5)
 
 
+def own_rho(draws: xr.Dataset) -> float:
+    """The fit's rho; zero where it has a prior or lies beyond the grid."""
+    fixed, grid = json.loads(draws.attrs["bayesmed"]).get("rho_fixed"), draws["rho"].to_numpy()
+    return float(fixed) if fixed is not None and grid[0] <= fixed <= grid[-1] else 0.0
+
+
+def likelier(draws: xr.Dataset, claim: Claim, rho: float) -> tuple[Claim, Ladder]:
+    """A claim about a sign, or its opposite where most draws at a rho have that."""
+    ladder = around_zero(build_ladder(margins(draws, claim)))
+    if probability_at(ladder, rho)[0] < 0.5:
+        claim = replace(claim, direction="negative")
+        ladder = around_zero(build_ladder(margins(draws, claim)))
+    return claim, ladder
+
+
 def conclusions_table(
     draws: xr.Dataset,
     level: float = 0.95,
@@ -315,17 +330,11 @@ def conclusions_table(
         As :func:`extent` and :func:`bayesmed.claims.choose_effect`.
     """
     _check_level(level)
-    about, grid = json.loads(draws.attrs["bayesmed"]), draws["rho"].to_numpy()
-    fixed = about.get("rho_fixed")
-    rho = float(fixed) if fixed is not None and grid[0] <= fixed <= grid[-1] else 0.0
+    about, rho = json.loads(draws.attrs["bayesmed"]), own_rho(draws)
     rows = {}
     for effect, arm, chosen in every_effect(draws, where):
         null = null_value(draws, effect)
-        claim = Claim(effect, arm, "positive", where=chosen)
-        ladder = around_zero(build_ladder(margins(draws, claim)))
-        if probability_at(ladder, rho)[0] < 0.5:
-            claim = Claim(effect, arm, "negative", where=chosen)
-            ladder = around_zero(build_ladder(margins(draws, claim)))
+        claim, ladder = likelier(draws, Claim(effect, arm, "positive", where=chosen), rho)
         found = _extent_of(ladder, claim.text(draws), level)
         probability, mcse = probability_at(ladder, rho)
         ends = [(found.r, found.mcse_r), (found.low, found.mcse_low), (found.high, found.mcse_high)]

@@ -16,6 +16,8 @@ from bayesmed.conclusions import (
     Within,
     conclusions_table,
     extent,
+    likelier,
+    own_rho,
     probability_curve,
     probability_within,
 )
@@ -231,14 +233,18 @@ class Sensitivity:
         level : float
             The probability that is enough, in (0, 1).
         **claim
-            ``effect``, ``arm``, ``direction``, ``rope`` and ``where`` of :meth:`probability`.
+            ``effect``, ``arm``, ``direction``, ``rope`` and ``where`` of :meth:`probability`;
+            without a direction the sign that most draws have at the fit's rho.
 
         Returns
         -------
         bayesmed.conclusions.Extent
             Printed, a sentence; ``r``, and for each sign of rho ``low`` and ``high``.
         """
-        return extent(self.draws, Claim(**claim), level)
+        said = Claim(**claim)
+        if not {"direction", "rope"} & claim.keys():
+            said = likelier(self.draws, said, own_rho(self.draws))[0]
+        return extent(self.draws, said, level)
 
     def conclusions(
         self,

@@ -327,3 +327,12 @@ def test_errors_of_levels_radii_grids_and_draws():
     draws["acme"][0, 0, 0, 0] = np.nan
     with pytest.raises(ValueError, match="not finite"):
         probability_curve(draws, Claim(arm="control"))
+
+
+def test_without_a_direction_the_likelier_sign_is_claimed(jobs_fit):
+    curve = jobs_fit.sensitivity([-0.2, 0.0, 0.2])
+    positive = float((curve.draws["acme"].sel(rho=0.0, arm="average") > 0).mean())
+    found, other = curve.holds(), curve.holds(direction="positive")
+    assert found.at_zero == pytest.approx(max(positive, 1.0 - positive))
+    assert other.at_zero == pytest.approx(positive)
+    assert ("< 0" in found.claim) == (positive < 0.5)

@@ -69,6 +69,7 @@ def test_a_function_of_the_mediator_that_turns(q):
             assert mine[t, s] == pytest.approx(truth, rel=2e-6), (t, s)
 
 
+@pytest.mark.slow
 def test_as_many_rows_with_trials_of_their_own_as_draws():
     """Trials by row are not parameters by draw, however many there are."""
     count, rng = 20, np.random.default_rng(2)

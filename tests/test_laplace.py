@@ -154,8 +154,8 @@ def test_condensed_rows_have_the_likelihood_of_all(discrete, arguments, rows):
 
 def test_rows_that_belong_together_are_kept_where_residuals_correlate(discrete):
     model = quiet_model(
-        discrete, mediator="m ~ t + g", outcome="k ~ m + t + g", treatment="t",
-        mediator_family="probit", outcome_family="poisson", rho=0.3,
+        discrete, mediator="m ~ t + g", outcome="y ~ m + t + g", treatment="t",
+        mediator_family="probit", rho=0.3,
     )  # fmt: skip
     assert condense.condense(model) == (None, None)
     joint, by_equation = log_densities(model)

@@ -28,7 +28,7 @@ LOGIT = {
     "treatment": "treat",
     "outcome_family": "logit",
 }
-SHORT = {"draws": 500, "tune": 500, "chains": 4, "random_seed": 11, "progress": False}
+SHORT = {"draws": 1000, "tune": 500, "chains": 4, "random_seed": 11, "progress": False}
 
 
 @pytest.fixture(scope="session")

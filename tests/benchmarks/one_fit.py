@@ -1,4 +1,7 @@
-"""One framing fit, from process start to the printed table; then the times of what follows."""
+"""One framing fit, from process start to the printed table; then the times of what follows.
+
+one_fit.py [laplace | details]
+"""
 
 import json
 import resource
@@ -10,7 +13,7 @@ import numpy as np
 import bayesmed as bm
 
 
-def main() -> None:
+def main(word: str) -> None:
     model = bm.MediationModel(
         bm.load_data("framing"),
         mediator="emo ~ treat + age + educ + gender + income",
@@ -18,10 +21,11 @@ def main() -> None:
         treatment="treat",
         outcome_family="probit",
     )
-    fit = model.fit(random_seed=1, progress=False)
+    method = "laplace" if word == "laplace" else "nuts"
+    fit = model.fit(random_seed=1, progress=False, method=method)
     table = fit.effects().summary(round_to=None)
     print(table, flush=True)
-    if len(sys.argv) < 2:
+    if word != "details":
         return
     began = time.perf_counter()
     fit.sensitivity(np.linspace(-0.9, 0.9, 41))
@@ -32,4 +36,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1] if len(sys.argv) > 1 else "")
