@@ -40,7 +40,7 @@ def probability_curve(draws: xr.Dataset, claim: Claim) -> xr.Dataset:
     ValueError
         As :func:`bayesmed.claims.margins`.
     """
-    import arviz as az
+    import arviz_stats as az
 
     true = (margins(draws, claim) > 0.0).astype(float)
     share, mcse = true.mean(["chain", "draw"]), az.mcse(true, method="mean")
@@ -53,7 +53,7 @@ def probability_curve(draws: xr.Dataset, claim: Claim) -> xr.Dataset:
 
 
 def _mean_and_mcse(values: xr.DataArray) -> tuple[float, float]:
-    import arviz as az
+    import arviz_stats as az
 
     return float(values.mean()), float(az.mcse(values, method="mean"))
 
@@ -261,7 +261,7 @@ def _extent_of(ladder: Ladder, claim: str, level: float) -> Extent:
 
 def _ceases(ladder: Ladder, steps: range, level: float) -> tuple[float, float]:
     """The first rho, from zero outward, at which a claim ceases to hold, and its mcse."""
-    import arviz as az
+    import arviz_stats as az
 
     size = ladder.ranked.shape[1]
     # At least this many draws must be positive, so the claim holds where this one is.

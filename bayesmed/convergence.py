@@ -61,7 +61,7 @@ def check_convergence(
     Rank-normalization, folding, and localization: an improved R-hat. Bayesian Analysis,
     16(2), 667-718.
     """
-    import arviz as az
+    import arviz_stats as az
 
     def over_all(values: xr.Dataset, largest: bool) -> float:
         flat = np.concatenate([values[name].to_numpy().ravel() for name in values.data_vars])

@@ -34,7 +34,7 @@ def new_axes(ax: "Axes | None", height_mm: float) -> "Axes":
 
 
 def _quantiles(values: xr.DataArray, mass: float) -> tuple[np.ndarray, np.ndarray]:
-    import arviz as az
+    import arviz_stats as az
 
     bounds = az.eti(values, prob=mass).to_numpy()
     return bounds[..., 0], bounds[..., 1]

@@ -51,7 +51,7 @@ def plot_curves(
     ValueError
         If there is no such effect or arm, or the draws are of several groups.
     """
-    import arviz as az
+    import arviz_stats as az
 
     from bayesmed.plots import effect_label, null_of
 

@@ -22,7 +22,7 @@ _BETWEEN = 12
 
 def _density(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """ArviZ's kernel density estimate, corrected at the ends of the draws."""
-    import arviz as az
+    import arviz_stats as az
 
     estimate = az.kde(xr.DataArray(values, dims="draw"), dim="draw")
     return estimate.sel(plot_axis="x").to_numpy(), estimate.sel(plot_axis="y").to_numpy()
@@ -188,7 +188,7 @@ def plot_rho_zero(
 
 
 def _intervals(ax: "Axes", found: np.ndarray, color: str) -> None:
-    import arviz as az
+    import arviz_stats as az
 
     for mass, width in ((0.95, 1.4), (0.5, 4.5)):
         ends = az.eti(xr.DataArray(found, dims="draw"), prob=mass, dim="draw").to_numpy()

@@ -129,7 +129,7 @@ def power_scaling(
         Indexed by ``effect`` and ``component``; ``prior`` and ``likelihood`` sensitivity, and
         ``diagnosis``.
     """
-    import arviz as az
+    import arviz_stats as az
 
     tree = xr.DataTree.from_dict(
         {"posterior": effects, "log_prior": log_prior, "log_likelihood": log_likelihood}

@@ -82,7 +82,7 @@ def smooth_and_resample(
     Vehtari, A., Simpson, D., Gelman, A., Yao, Y., & Gabry, J. (2024). Pareto smoothed
     importance sampling. Journal of Machine Learning Research, 25(72), 1-58.
     """
-    import arviz  # noqa: F401 - registers the azstats accessor
+    import arviz_stats  # noqa: F401 - registers the azstats accessor
 
     if np.ptp(log_ratio) < 1e-12:
         return np.arange(log_ratio.size), float("-inf")

@@ -39,7 +39,7 @@ def summarise(
     ValueError
         If the mass or kind is not one of these.
     """
-    import arviz as az
+    import arviz_stats as az
 
     if not 0.0 < ci_prob < 1.0:
         raise ValueError(f"ci_prob must lie between 0 and 1; {ci_prob!r} was given.")
