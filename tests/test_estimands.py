@@ -174,7 +174,7 @@ def functional(of, g):
     return found.mean(), found.std() / np.sqrt(g.size)
 
 
-@pytest.mark.parametrize("rho", [0.0, -0.5])
+@pytest.mark.parametrize("rho", [pytest.param(0.0, marks=pytest.mark.slow), -0.5])
 @pytest.mark.parametrize(
     ("mediator", "outcome", "of"), SIMULATED, ids=lambda v: v if isinstance(v, str) else v.kind
 )

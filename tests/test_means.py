@@ -184,7 +184,9 @@ def test_every_family_is_in_some_pair():
 
 
 @pairs
-@pytest.mark.parametrize("rho", [-0.6, 0.0, 0.9])
+@pytest.mark.parametrize(
+    "rho", [-0.6, *(pytest.param(r, marks=pytest.mark.slow) for r in (0.0, 0.9))]
+)
 def test_cells_are_those_of_adaptive_quadrature(pair, rho):
     assert_truth(pair, *rows_and_draws(pair, rho, n=2))
 
@@ -434,7 +436,7 @@ def assert_same_row_by_row(pair, rows, draws, monkeypatch, bootstrap=None):
     np.testing.assert_allclose(quick, slow, rtol=0, atol=1e-8 * np.abs(slow).max())
 
 
-@pytest.mark.parametrize("slope_by_row", [False, True])
+@pytest.mark.parametrize("slope_by_row", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("pair", [
     ("gaussian", "logit"), ("student_t", "probit"), ("gaussian", "poisson"), ("gamma", "weibull"),
     ("lognormal", "logit"), ("poisson", "probit"), ("probit", "logit"), ("beta", "gamma"),

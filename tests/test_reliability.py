@@ -214,6 +214,7 @@ def truth(frame, probit, rho, interaction):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("outcome", "rho", "share", "interaction"),
     [

@@ -181,6 +181,7 @@ def test_output_says_how_and_that_form_identifies(binary_fit):
     assert "at rho 0.4" in found.at(0.4).about["fit"]  # these draws pair with no others
 
 
+@pytest.mark.slow
 def test_large_k_leads_to_a_refit_that_says_so(binary_fit, monkeypatch):
     """Draws that stay where they are get weights that no one may trust."""
     monkeypatch.setattr(transport, "move", lambda points, base, target: points)
