@@ -11,7 +11,7 @@ import pandas as pd
 from bayesmed.frame import to_pandas
 
 #: Rows of a part.
-ROWS = 250_000
+ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def parts_of(data: Any) -> Parts:
 
     def each(function: Callable[[pd.DataFrame], Any], columns: list[str]) -> Iterator[Any]:
         for start in range(0, len(frame), ROWS):
-            yield function(frame[columns].iloc[start : start + ROWS])
+            yield function(frame.iloc[start : start + ROWS][columns])
 
     return Parts(list(map(str, frame.columns)), each)
 
@@ -76,18 +76,17 @@ def _dask_reader(data: Any) -> Any:
 
 def _parquet(path: Path) -> Parts:
     from pyarrow import dataset  # type: ignore[import-untyped]
+    from pyarrow.parquet import ParquetFile  # type: ignore[import-untyped]
 
     if not path.exists():
         raise FileNotFoundError(f"There is no Parquet file or directory {str(path)!r}.")
     source = dataset.dataset(path, format="parquet")
 
     def each(function: Callable[[pd.DataFrame], Any], columns: list[str]) -> Iterator[Any]:
-        # Little is read ahead, so that memory does not grow with the file.
-        batches = source.to_batches(
-            columns=columns, batch_size=ROWS, batch_readahead=1, fragment_readahead=1
-        )
-        for batch in batches:
-            if batch.num_rows:
-                yield function(batch.to_pandas())
+        # File by file: a scan of the whole would read ahead, and memory would grow.
+        for file in source.files:
+            with ParquetFile(file) as opened:
+                for batch in opened.iter_batches(batch_size=ROWS, columns=columns):
+                    yield function(batch.to_pandas())
 
     return Parts(list(source.schema.names), each)
