@@ -4,7 +4,10 @@ Two models of the same structure (families, distributions of the priors, fixed o
 share the compiled function whatever their data, so that a refit compiles nothing.
 """
 
-from collections.abc import Callable, Mapping
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -92,17 +95,36 @@ def _kind(prior: Prior) -> tuple[Any, ...]:
     return (prior.distribution, tuple(prior.parameters), ends)
 
 
-def log_density(model: "MediationModel") -> LogDensity:
+@contextmanager
+def told_if_slow(progress: bool, after: float = 5.0) -> Iterator[None]:
+    """Say that something compiles, if it takes more than some seconds."""
+    message = (
+        "Compiling the model: the first fit of its kind on a machine takes up to a minute; later "
+        "ones load what was compiled from disk."
+    )
+    timer = threading.Timer(after, print, [message], {"file": sys.stderr, "flush": True})
+    timer.daemon = True
+    if progress:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def log_density(model: "MediationModel", progress: bool = False) -> LogDensity:
     """Return the log-density of a model, compiled at the first call for its structure."""
     graph = model.condensed_graph
     shared = _shared_inputs(graph)
     key = (structure(model), tuple((variable.name, variable.ndim) for variable in shared))
+    data = (*(variable.get_value(borrow=True) for variable in shared), _sizes(graph))
+    start, names = start_point(model), tuple(variable.name for variable in shared)
     if key not in _CACHE:
-        _CACHE[key] = _compile(graph, shared)
-    data = tuple(variable.get_value(borrow=True) for variable in shared)
-    sizes = _sizes(graph)
-    names = tuple(variable.name for variable in shared)
-    return LogDensity(_CACHE[key], (*data, sizes), start_point(model), names)
+        with told_if_slow(progress):
+            compiled = _compile(graph, shared)
+            compiled(start, *data)  # Numba's own part happens at the first call
+        _CACHE[key] = compiled
+    return LogDensity(_CACHE[key], data, start, names)
 
 
 def _shared_inputs(graph: "pm.Model") -> list[Any]:

@@ -85,7 +85,7 @@ def sample(
         )
     if method not in ("nuts", "laplace"):
         raise ValueError(f"method={method!r}; choose 'nuts' or 'laplace'.")
-    drawn = _by_laplace(model, settings) if method == "laplace" else None
+    drawn = _by_laplace(model, settings, progress) if method == "laplace" else None
     if drawn is None:
         posterior, stats, interrupted = run_sampler(model, sampler, settings, progress, options)
         used, pareto_k = sampler, None
@@ -106,14 +106,14 @@ def sample(
 
 
 def _by_laplace(
-    model: MediationModel, settings: Mapping[str, Any]
+    model: MediationModel, settings: Mapping[str, Any], progress: bool
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], float] | None:
     """Draws around the mode, or None where the posterior is too far from normal."""
     from bayesmed.compiled import constrain
     from bayesmed.laplace import laplace_draws
     from bayesmed.reweight import LARGEST_PARETO_K
 
-    found = laplace_draws(model, settings)
+    found = laplace_draws(model, settings, progress)
     if found.pareto_k <= LARGEST_PARETO_K:
         return constrain(model, found.points), found.stats, found.pareto_k
     why = (

@@ -60,7 +60,9 @@ class LaplaceDraws:
     pareto_k: float
 
 
-def laplace_draws(model: "MediationModel", settings: Mapping[str, Any]) -> LaplaceDraws:
+def laplace_draws(
+    model: "MediationModel", settings: Mapping[str, Any], progress: bool = False
+) -> LaplaceDraws:
     r"""Draw from a multivariate t around the mode, and accept by the exact density.
 
     A candidate x with weight :math:`w = p(x) / q(x)` replaces the draw before with probability
@@ -75,7 +77,7 @@ def laplace_draws(model: "MediationModel", settings: Mapping[str, Any]) -> Lapla
     importance sampling. Journal of Machine Learning Research, 25(72), 1-58.
     """
     chains, draws = settings["chains"], settings["draws"]
-    density = compiled.log_density(model)
+    density = compiled.log_density(model, progress)
     found = find_mode(density, model.size)
     if found is None:
         return LaplaceDraws(np.empty((chains, 0, density.start.size)), {}, np.inf)

@@ -77,7 +77,7 @@ def _nutpie(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], bool]:
     from nutpie.compiled_pyfunc import from_pyfunc
 
-    density = compiled.log_density(model)
+    density = compiled.log_density(model, progress)
     start, data, function = density.start, density.data, density.function
     function(start, *data)
     began = time.perf_counter()

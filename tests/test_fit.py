@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import time
 import warnings
 
 import arviz as az
@@ -392,3 +393,14 @@ def test_reordered_rows_and_columns_change_nothing_but_noise(jobs, short_fit):
         a, b = mine[name].sel(arm="average"), theirs[name].sel(arm="average")
         error = float(a.std()) / np.sqrt(1000)
         assert abs(float(a.mean() - b.mean())) < 5 * error
+
+
+def test_a_compilation_that_takes_long_is_told(capsys):
+    with compiled.told_if_slow(True, after=0.01):
+        time.sleep(0.2)
+    assert "Compiling the model" in capsys.readouterr().err
+    with compiled.told_if_slow(False, after=0.01):
+        time.sleep(0.1)
+    with compiled.told_if_slow(True, after=5.0):
+        pass
+    assert capsys.readouterr().err == ""
