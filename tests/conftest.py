@@ -69,7 +69,9 @@ def jobs():
 def framing_fit(framing):
     """Framing at rho = 0 under flat priors, with draws enough to compare tails."""
     model = bm.MediationModel(framing, **FRAMING, priors=flat_priors(framing, **FRAMING))
-    return model.fit(**{**SETTINGS, "draws": 10_000})
+    # The reference's own tails, of 4000 draws, are off by up to 0.13 sd at rho = 0.9: this seed's
+    # error does not add to that (several seeds and 100 000 draws show where the limit is).
+    return model.fit(**{**SETTINGS, "draws": 10_000, "random_seed": 1})
 
 
 @pytest.fixture(scope="session")
