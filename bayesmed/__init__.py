@@ -1,6 +1,7 @@
 """Bayesian causal mediation analysis with posterior sensitivity to unmeasured confounding."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
+        if find_spec(f"{__name__}.{name}") is not None:  # a module, such as bm.plots
+            return import_module(f"{__name__}.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"bayesmed.{_HOMES[name]}"), name)
     globals()[name] = value

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.design import Counterfactuals
-from bayesmed.estimands import ARMS, Estimand, null_value
+from bayesmed.estimands import ARMS, Estimand, null_value, without_noise
 from bayesmed.estimands import contrasts as contrasts
 from bayesmed.families import FAMILIES
 from bayesmed.family import Family
@@ -192,7 +192,7 @@ class Effects:
         -------
         pandas.DataFrame
             Rows in the order of R's table, under one index level for each leading dimension;
-            columns median, interval ends, ``P(>0)`` (of ratios ``P(>1)``), mcse (of the
+            columns median, interval ends, ``P(>0)`` (of ratios ``P(>1)``, blank for a proportion), mcse (of the
             median), ess_bulk, ess_tail, r_hat. Effects on the scale of the response; the
             proportion mediated is a ratio.
         """
@@ -212,7 +212,7 @@ class Effects:
         acme, ratio = self.draws["acme"], self._null == 1.0
         ends = [acme.sel(arm=arm, drop=True) for arm in ("treated", "control")]
         sign = "/" if ratio else "-"
-        gap = ends[0] / ends[1] if ratio else ends[0] - ends[1]
+        gap = ends[0] / ends[1] if ratio else without_noise(ends[0] - ends[1], *ends)
         rows = _by_label({f"ACME (treated) {sign} ACME (control)": gap})
         table = summarise(rows, ci_prob, ci_kind, self._null)
         return rounded(table) if round_to == "auto" else table
@@ -235,6 +235,11 @@ class Effects:
         VanderWeele, T. J. (2014). A unification of mediation and interaction. Epidemiology,
         25(5), 749-761.
         """
+        if "int_ref" not in self.draws and self.about.get("scale") == "odds_ratio":
+            raise ValueError(
+                "The four-way decomposition is of differences or of the excess relative risk, not of "
+                "odds ratios: use scale='difference' or scale='ratio'."
+            )
         if "int_ref" not in self.draws:
             raise ValueError(
                 "The four-way decomposition needs a value of the mediator at which the controlled "
@@ -277,7 +282,7 @@ class Effects:
         parts, labels = [], []
         for first, second in itertools.combinations(kept[dim].to_numpy().tolist(), 2):
             a, b = kept.sel({dim: second}, drop=True), kept.sel({dim: first}, drop=True)
-            parts.append(a / b if ratio else a - b)
+            parts.append(a / b if ratio else without_noise(a - b, a, b))
             labels.append(f"{second} {sign} {first}")
         gap = xr.concat(parts, dim=pd.Index(labels, name=dim))
         gap.attrs["bayesmed"] = json.dumps({**self.about, "difference": True})
@@ -353,7 +358,8 @@ class Effects:
         if self._null == 1.0:
             raise ValueError("Ratios are not subtracted; ask for scale='difference'.")
         names = [n for n in ("acme", "ade", "total", "cde") if n in self.draws and n in other.draws]
-        gap = self.draws[names] - other.draws[names]
+        mine_draws, their_draws = self.draws[names], other.draws[names]
+        gap = without_noise(mine_draws - their_draws, mine_draws, their_draws)
         at = f"{_setting(mine)} minus {_setting(theirs)}"
         about = {**mine, "at": at, "assumed": "", "difference": True}
         gap.attrs["bayesmed"] = json.dumps(about)
@@ -375,7 +381,7 @@ class Effects:
         if not unsure:
             return []
         sign = f"> {self._null:g}"
-        shown = f"P(total {sign}) = {unsure[0]:.3f}" + (
+        shown = f"P(total {sign}) = {np.round(unsure[0], 3):.3f}" + (
             f", and {len(unsure) - 1} more" if len(unsure) > 1 else ""
         )
         return [
@@ -422,6 +428,7 @@ def headline(about: Mapping[str, Any]) -> str:
     kind = "Differences of mediation effects" if about.get("difference") else "Mediation effects"
     where = f", at {about['at']}" if about["at"] else ""
     plain = about.get("functional", "mean") == "mean"
+    per = " for one of the treatment" if about.get("per_sd") else ""
     of = about["outcome"] if plain else f"the {about['of']}"
     fixed = (
         f"; controlled direct effect at {about['mediator']} = {about['m']}"
@@ -431,7 +438,7 @@ def headline(about: Mapping[str, Any]) -> str:
     return (
         f"{kind} of {about['contrast']} on {of} through {about['mediator']}; "
         f"{about['families'][0]} mediator, {about['families'][1]} outcome; rho {about['rho']}; "
-        f"{about['averaged']}{where}{_SCALE_WORDS.get(about.get('scale', ''), '')}{fixed}"
+        f"{about['averaged']}{where}{_SCALE_WORDS.get(about.get('scale', ''), '')}{per}{fixed}"
         f"{_assumed(about)}{_thinned(about)}."
     )
 
@@ -518,6 +525,10 @@ def summary_table(
     about = json.loads(draws.attrs["bayesmed"])
     null = null_value(about.get("scale", "difference"))
     table = summarise(effect_rows(draws, names), ci_prob, ci_kind, null)
+    if null != 0.0:  # a proportion is no ratio
+        last = [key[-1] if isinstance(key, tuple) else key for key in table.index]
+        proportions = [str(key).startswith("Prop.") for key in last]
+        table.loc[proportions, f"P(>{null:g})"] = np.nan
     leading = [str(d) for d in draws["total"].dims if d not in ("chain", "draw")]
     name = "effect" if "contrast" in leading else about["contrast"]
     table.index.names = [*leading, name]

@@ -7,7 +7,7 @@ unless stated. A contrast of one's own is such a function too.
 """
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
@@ -18,6 +18,8 @@ ARMS = ("control", "treated")
 ARMS_AND_AVERAGE = (*ARMS, "average")
 #: The column of ``mediator_arm`` in which the mediator is set to one value.
 FIXED = "fixed"
+#: Share of its parts below which a difference is rounding.
+_ROUNDING = 1e-10
 #: A contrast: from counterfactual means, (..., arm, mediator_arm, chain, draw), to draws.
 Estimand = Callable[[xr.DataArray], xr.DataArray]
 
@@ -113,6 +115,12 @@ def prop_mediated(po: xr.DataArray, scale: Scale = "difference") -> xr.DataArray
         return acme(own) / total(own)
 
 
+def without_noise(gap: Any, *parts: Any) -> Any:
+    """A difference, zero where rounding alone makes it: below 1e-10 of its parts."""
+    size = sum(abs(part) for part in parts)
+    return gap.where(~(abs(gap) <= _ROUNDING * size), 0.0)
+
+
 def cde(po: xr.DataArray, scale: Scale = "difference", unit: float = 1.0) -> xr.DataArray:
     r"""Controlled direct effect, the mediator set to m in both arms.
 
@@ -133,7 +141,8 @@ def reference_interaction(po: xr.DataArray) -> xr.DataArray:
     VanderWeele, T. J. (2014). A unification of mediation and interaction. Epidemiology, 25(5),
     749-761.
     """
-    return ade(po).sel(arm="control", drop=True) - cde(po)
+    first, second = ade(po).sel(arm="control", drop=True), cde(po)
+    return without_noise(first - second, first, second)
 
 
 def mediated_interaction(po: xr.DataArray) -> xr.DataArray:
@@ -143,7 +152,8 @@ def mediated_interaction(po: xr.DataArray) -> xr.DataArray:
     ----------
     VanderWeele, T. J. (2014). Epidemiology, 25(5), 749-761.
     """
-    return acme(po).sel(arm="treated", drop=True) - acme(po).sel(arm="control", drop=True)
+    first, second = (acme(po).sel(arm=arm, drop=True) for arm in reversed(ARMS))
+    return without_noise(first - second, first, second)
 
 
 def four_way(po: xr.DataArray, scale: Scale = "difference", unit: float = 1.0) -> xr.Dataset:

@@ -377,6 +377,11 @@ class MediationFit:
             raise ValueError(
                 f"{model.treatment!r} is categorical, without doses; use contrast='pairwise'."
             )
+        if options.get("scale") == "standardised":
+            raise ValueError(
+                "scale='standardised' is per standard deviation of a numeric treatment, whatever the "
+                "dose; use scale='difference' for a dose-response curve."
+            )
         start = model.contrast.control if control is None else control
         if values is None:
             values = np.quantile(column, np.linspace(0.05, 0.95, 9))

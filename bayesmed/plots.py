@@ -85,7 +85,7 @@ def plot_effects(
     rows = {_row_label(k): v for k, v in effect_rows(draws, names).items()}
     rows = {k: v for k, v in rows.items() if not k.startswith("Prop.")}
     order = sorted(rows, key=lambda name: (name.partition(", ")[2], name.startswith("Total")))
-    from matplotlib.ticker import LogLocator, NullLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
     ax = new_axes(ax, 16.0 + 8.0 * len(order))
     ax.axvline(null_of(about), color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
@@ -102,6 +102,9 @@ def plot_effects(
                     solid_capstyle="butt" if width > 2 else "round")  # fmt: skip
         ax.plot(float(values.median()), place, "o", color="white", markeredgecolor=color,
                 markersize=5.5, markeredgewidth=1.4, zorder=3)  # fmt: skip
+    ends = ax.get_xlim()
+    if null_of(about) != 1.0 or ends[1] < 10.0 * ends[0]:
+        ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set_yticks(range(len(order)), order)
     ax.set_ylim(len(order) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
@@ -236,4 +239,4 @@ def _draw_tipping(ax: "Axes", values: xr.DataArray, null: float) -> None:
         ax.plot([low, high], [null, null], color=ORANGE, linewidth=width, zorder=4,
                 solid_capstyle="butt", clip_on=True)  # fmt: skip
     ax.plot(np.median(roots), null, "o", color="white", markeredgecolor=ORANGE, markersize=5.5,
-            markeredgewidth=1.4, zorder=5, label="ρ*: effect is zero")  # fmt: skip
+            markeredgewidth=1.4, zorder=5, label="ρ*: effect is zero" if null == 0.0 else "ρ*: ratio is one")  # fmt: skip

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from bayesmed.contour import along_products
+from bayesmed.estimands import null_value
 from bayesmed.plots import BLUE, GREY, ORANGE, new_axes, open_frame
 from bayesmed.plots_benchmarks import ABOVE
 from bayesmed.rsquared import product_of_rho
@@ -71,6 +72,7 @@ def plot_contour(
         benchmarks are of another fit.
     """
     about = json.loads(draws.attrs["bayesmed"])
+    null = null_value(about.get("scale", "difference"))
     chosen = _sign(zero, arm) if sign is None else sign
     points = {} if benchmarks is None else _points(draws, benchmarks)
     root = _zero_line(zero, arm, chosen)
@@ -82,12 +84,12 @@ def plot_contour(
     value = np.where(none, np.nan, np.interp(product, curve, middle))
     ax = new_axes(ax, 112.0)
     _draw_zero(ax, axis, np.where(none, np.nan, product), root)
-    _draw_lines(ax, axis, value, color)
+    _draw_lines(ax, axis, value, color, null)
     _shade(ax, axis, none, np.isnan(value) & ~none)
     _draw_points(ax, points, chosen, end, most)
     ax.set(xlim=(0.0, end), ylim=(0.0, end), xlabel=_label(about, "mediator"),
            ylabel=_label(about, "outcome"))  # fmt: skip
-    _legend(ax, chosen, arm, color, points)
+    _legend(ax, chosen, arm, color, points, null)
     open_frame(ax)
     return ax
 
@@ -161,14 +163,14 @@ def _draw_zero(ax: "Axes", axis: np.ndarray, product: np.ndarray, root: np.ndarr
         ax.contour(axis, axis, product, levels=[middle], colors=[ORANGE], linewidths=2.2)
 
 
-def _draw_lines(ax: "Axes", axis: np.ndarray, value: np.ndarray, color: str) -> None:
+def _draw_lines(ax: "Axes", axis: np.ndarray, value: np.ndarray, color: str, null: float) -> None:
     from matplotlib.ticker import MaxNLocator
 
     # Lines nearer to the axes than this cannot be told from them.
     apart = value[np.sqrt(np.outer(axis, axis)) > 0.12 * axis[-1]]
     low, high = np.nanmin(apart), np.nanmax(apart)
     ticks = MaxNLocator(7).tick_values(low, high)
-    levels = [v for v in ticks if low < v < high and abs(v) > 1e-9 * (high - low)]
+    levels = [v for v in ticks if low < v < high and abs(v - null) > 1e-9 * (high - low)]
     if levels:
         lines = ax.contour(axis, axis, value, levels=levels, colors=[color], linewidths=0.9)
         ax.clabel(lines, fontsize="x-small", fmt="%g", inline_spacing=3)
@@ -211,7 +213,12 @@ def _label(about: dict[str, Any], equation: str) -> str:
 
 
 def _legend(
-    ax: "Axes", sign: int, arm: str, color: str, points: dict[str, tuple[float, ...]]
+    ax: "Axes",
+    sign: int,
+    arm: str,
+    color: str,
+    points: dict[str, tuple[float, ...]],
+    null: float,
 ) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -219,7 +226,7 @@ def _legend(
     side, other = ("> 0", "< 0") if sign > 0 else ("< 0", "> 0")
     handles: list[Any] = [
         Line2D([], [], color=color, linewidth=0.9, label=f"ACME ({arm}), ρ {side}"),
-        Line2D([], [], color=ORANGE, linewidth=2.2, label="ACME = 0"),
+        Line2D([], [], color=ORANGE, linewidth=2.2, label=f"ACME = {null:g}"),
         Patch(color=ORANGE, alpha=_BAND, linewidth=0, label="its 95% interval"),
     ]
     style: dict[str, Any] = {"marker": "D", "markersize": 4.5, "markeredgecolor": "black"}

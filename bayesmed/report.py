@@ -124,8 +124,9 @@ def _results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset
     )
     share = effects["prop_mediated"].sel(arm="average")
     positive = float((effects["total"] > 0).mean())
+    shown = np.round(positive, 3)
     text += (
-        f"The proportion mediated had median {_number(share)}; P(total effect > 0) = {positive:.3f}"
+        f"The proportion mediated had median {_number(share)}; P(total effect > 0) = {shown:.3f}"
     )
     uncertain = UNCERTAIN[0] < positive < UNCERTAIN[1]
     text += (
@@ -134,6 +135,12 @@ def _results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset
     text += "These are medians with 95% equal-tailed credible intervals. "
     if rho_zero is not None:
         text += _tipping(about, rho_zero)
+        low, high = np.quantile(acme, [0.025, 0.975])
+        if low < 0.0 < high:
+            text += (
+                "The interval of the mediation effect includes zero without any change of rho, so rho* "
+                "says where the curve crosses zero and not how robust a finding is. "
+            )
     text += (
         "The figures assume that the treatment is ignorable given the covariates, and the mediator "
         f"given treatment and covariates up to the residual correlation rho {about['rho']}; they do "

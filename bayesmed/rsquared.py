@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.estimands import ARMS_AND_AVERAGE
+from bayesmed.estimands import ARMS_AND_AVERAGE, null_value
 from bayesmed.latent import explained_shares, latent_problem, latent_scales
 from bayesmed.sensitivity import Sensitivity, _summarise_with_gaps, select_effect
 from bayesmed.summary import readable_roots, rounded, summarise
@@ -217,13 +217,14 @@ class RSquared:
         """
         grid = self.draws["rho"].to_numpy()
         acme = select_effect(self.draws, "acme", arm)
+        null = null_value(self.about.get("scale", "difference"))
         parts = []
         for name, values in (("R2", self.draws["product"]), ("ACME", acme)):
             rows = {f"{rho:.10g}": values.sel(rho=rho, drop=True) for rho in grid}
-            table = summarise(rows, ci_prob, ci_kind)
+            table = summarise(rows, ci_prob, ci_kind, null)
             table = rounded(table) if round_to == "auto" else table
             kept = [c for c in table.columns if c == "median" or c.endswith(("_low", "_high"))]
-            kept += ["P(>0)"] if name == "ACME" else []
+            kept += [f"P(>{null:g})"] if name == "ACME" else []
             parts.append(table[kept].add_prefix(f"{name} "))
         table = pd.concat(parts, axis=1)
         table.index = pd.Index(grid, name="rho")

@@ -22,7 +22,7 @@ from bayesmed.conclusions import (
     probability_within,
 )
 from bayesmed.effects import Effects, headline
-from bayesmed.estimands import ARMS_AND_AVERAGE
+from bayesmed.estimands import ARMS_AND_AVERAGE, null_value
 from bayesmed.summary import choose, readable_roots, require_one, rounded, summarise
 
 if TYPE_CHECKING:
@@ -132,7 +132,8 @@ class Sensitivity:
         rows = {
             f"{rho:.10g}": values.sel(rho=rho, drop=True) for rho in self.draws["rho"].to_numpy()
         }
-        table = summarise(rows, ci_prob, ci_kind)
+        null = null_value(self.about.get("scale", "difference"))
+        table = summarise(rows, ci_prob, ci_kind, null)
         table = rounded(table) if round_to == "auto" else table
         table.index = pd.Index(self.draws["rho"].to_numpy(), name="rho")
         table["how"] = self.draws["how"].to_numpy()

@@ -237,6 +237,8 @@ def ask(
         "mediator": about["mediator"],
     }
     unit = _unit(fit, sources, dims, scale)
+    if scale == "standardised":
+        said["per_sd"] = _is_graded(fit.require_model("scale='standardised'"))
     return Asked(tuple(views), dims, scale, unit, said)
 
 
@@ -472,6 +474,12 @@ def _limited(fit: "MediationFit", rows: Counterfactuals, target: Target) -> Coun
     return replace(rows, outcome_columns={**rows.outcome_columns, **columns})
 
 
+def _is_graded(model: "MediationModel") -> bool:
+    """Whether the treatment is a number with more than two values."""
+    column = model.frame.data[model.treatment]
+    return not isinstance(column.dtype, pd.CategoricalDtype) and column.nunique() > 2
+
+
 def _unit(
     fit: "MediationFit", sources: list["MediationFit"], dims: Mapping[str, Any], scale: str
 ) -> Any:
@@ -482,8 +490,7 @@ def _unit(
     units = []
     for source in sources:
         model = source.require_model("scale='standardised'")
-        column = model.frame.data[model.treatment]
-        numeric = not isinstance(column.dtype, pd.CategoricalDtype) and column.nunique() > 2
+        column, numeric = model.frame.data[model.treatment], _is_graded(model)
         gap = float(model.contrast.treated) - float(model.contrast.control) if numeric else 1.0
         units.append(sd * gap / (float(column.std()) if numeric else 1.0))
     if "contrast" not in dims:

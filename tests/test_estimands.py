@@ -677,3 +677,30 @@ def test_conclusions_are_of_effects_alone(probit_fit):
     table = probit_fit.sensitivity([-0.4, 0.0, 0.4], m=5.0).conclusions()
     assert not [label for label in map(str, table.index) if "r2" in label]
     assert [label for label in map(str, table.index) if "cde" in label.lower()]
+
+
+def test_rounding_is_no_difference(jobs_fit, jobs):
+    """Without an interaction arms and groups have the same ACME: exactly, not almost."""
+    effects = jobs_fit.effects(m=4.0)
+    assert float(effects.interaction(round_to=None)["P(>0)"].iloc[0]) == 0.0
+    assert (effects.draws["int_med"] == 0.0).all()
+    groups = jobs_fit.effects(by="sex").differences()
+    assert (groups.draws["acme"] == 0.0).all()
+
+
+def test_ratio_tables_speak_of_one(probit_fit):
+    ratios = probit_fit.effects(scale="ratio").summary()
+    assert ratios.loc["Prop. mediated (average)"].isna()["P(>1)"]
+    assert not ratios.loc["ACME (average)"].isna().any()
+    curve = probit_fit.sensitivity([-0.2, 0.0, 0.2], scale="ratio")
+    assert "P(>1)" in curve.summary() and "ACME P(>1)" in curve.r_squared().summary()
+    expected = float((curve.draws["acme"].sel(arm="average", rho=0.0) > 1.0).mean())
+    assert curve.summary(round_to=None).loc[0.0, "P(>1)"] == expected
+    with pytest.raises(ValueError, match="not of odds ratios"):
+        probit_fit.effects(scale="odds_ratio", m=5.0).four_way()
+
+
+def test_standardised_effects_say_of_what_and_take_no_dose(dose_fit):
+    assert "for one of the treatment" in repr(dose_fit.effects(scale="standardised"))
+    with pytest.raises(ValueError, match="whatever the dose"):
+        dose_fit.dose_response([2.0], scale="standardised")

@@ -184,8 +184,9 @@ def test_many_rows_agree_with_nuts(outcome):
     ).data  # fmt: skip
     own = {"mediator": "m ~ treat + x", "outcome": "y ~ m * treat + x", "treatment": "treat"}
     model = quiet_model(data, **own, outcome_family=outcome)
-    quick = model.fit(method="laplace", random_seed=1)
-    full = model.fit(draws=500, tune=500, random_seed=1, progress=False)
+    # Draws enough that interval ends have an error of a few hundredths of an sd themselves.
+    quick = model.fit(method="laplace", draws=4000, random_seed=1)
+    full = model.fit(draws=2000, tune=500, random_seed=1, progress=False)
     for name in ("mediator_coef", "outcome_coef"):
         a, b = (fit.posterior[name].stack(s=("chain", "draw")) for fit in (quick, full))
         sd = b.std("s")
