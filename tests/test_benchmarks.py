@@ -37,7 +37,11 @@ def value(draws, name, covariate):
 
 @pytest.mark.parametrize(
     ("times", "sign", "theta"),
-    [(1.0, 1.0, 0.5), (2.0, 1.0, 0.5), (1.0, -1.0, 0.5), (1.0, 1.0, -0.9)],
+    [
+        (1.0, 1.0, 0.5),
+        (2.0, 1.0, 0.5),
+        *(pytest.param(*v, marks=pytest.mark.slow) for v in ((1.0, -1.0, 0.5), (1.0, 1.0, -0.9))),
+    ],
 )
 @pytest.mark.parametrize("binary", [(False, False), (False, True), (True, False), (True, True)])
 def test_an_omitted_twin_produces_the_rho_of_formula_b(binary, times, sign, theta):

@@ -176,7 +176,13 @@ def functional(of, g):
 
 @pytest.mark.parametrize("rho", [pytest.param(0.0, marks=pytest.mark.slow), -0.5])
 @pytest.mark.parametrize(
-    ("mediator", "outcome", "of"), SIMULATED, ids=lambda v: v if isinstance(v, str) else v.kind
+    ("mediator", "outcome", "of"),
+    # Every third at once, the others with the slow ones.
+    [
+        pytest.param(*one, marks=[pytest.mark.slow] if i % 3 else [])
+        for i, one in enumerate(SIMULATED)
+    ],
+    ids=lambda v: v if isinstance(v, str) else v.kind,
 )
 def test_functionals_are_those_of_simulated_people(mediator, outcome, of, rho):
     rows, draws = hand_made(mediator, outcome, rho)

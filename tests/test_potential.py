@@ -449,7 +449,9 @@ def one_draw(regression, i):
     )
 
 
-@pytest.mark.parametrize("formulas", ["plain", "T x M", "X x M", "T x X", "square"])
+@pytest.mark.parametrize(
+    "formulas", ["plain", "T x M", "X x M", "T x X", pytest.param("square", marks=pytest.mark.slow)]
+)
 @closed_pairs
 def test_tipping_points_are_roots_of_the_curve(pair, formulas):
     model = closed_model(pair, formulas)

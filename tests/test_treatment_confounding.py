@@ -157,6 +157,7 @@ def population(n, seed, interaction):
     return t, x, z, mediator, outcome
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("outcome", "interaction"), [("y", 0.0), ("y", 0.3), ("p", 0.0), ("p", 0.3)]
 )
