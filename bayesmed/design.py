@@ -4,6 +4,7 @@ A formula is code: formulaic evaluates the functions in it. Formulas come from t
 call only; one that was read from a file is never evaluated.
 """
 
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -300,7 +301,7 @@ def counterfactuals(
         return Counterfactuals(mediator_rows, base, at(1) - base)
     if is_log_scale(family) and outcome.is_affine(name, log=True):
         base = at(1.0)
-        return Counterfactuals(mediator_rows, base, at(np.e) - base, log_mediator=True)
+        return Counterfactuals(mediator_rows, base, at(math.e) - base, log_mediator=True)
 
     def rows_at(arm: int, m: np.ndarray, part: slice = slice(None)) -> np.ndarray:
         own = arms[arm].iloc[part]
