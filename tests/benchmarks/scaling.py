@@ -88,6 +88,10 @@ def exponent(sizes: list[float], seconds: list[float]) -> float:
     return float(np.polyfit(np.log(sizes[-half - 1 :]), np.log(seconds[-half - 1 :]), 1)[0])
 
 
+def sizes_of(found: dict[str, tuple[str, list[float], list[float]]], what: str) -> list[float]:
+    return next(sizes for own, sizes, _ in found.values() if own == what)
+
+
 def draw(found: dict[str, tuple[str, list[float], list[float]]], path: str) -> None:
     import matplotlib.pyplot as plt
 
@@ -105,6 +109,9 @@ def draw(found: dict[str, tuple[str, list[float], list[float]]], path: str) -> N
                 name = f"{label.split(', n')[0]} ({exponent(sizes, seconds):.2f})"
                 axis.plot(sizes, seconds, style, marker=marker, markersize=4, label=name)
         axis.set(xscale="log", yscale="log", xlabel={"rho": "values of ρ"}.get(what, what))
+        axis.xaxis.set_minor_formatter("")
+        if what == "columns":
+            axis.set_xticks(sizes_of(found, what), [f"{s:g}" for s in sizes_of(found, what)])
         axis.legend(fontsize=6, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("seconds")
