@@ -134,17 +134,16 @@ def _counted(model: "MediationModel", place: int) -> Rows | None:
     _, first, weights = np.unique(codes, return_index=True, return_counts=True)
     if len(first) > _WORTHWHILE * n:
         return None
-    order = np.argsort(first)
-    first, weights = first[order], weights[order].astype(float)
     own = {name: value[first] for name, value in columns.items()}
-    return Rows(design[first], response.values[first], own, weights)
+    return Rows(design[first], response.values[first], own, weights.astype(float))
 
 
 def _codes(columns: list[np.ndarray]) -> np.ndarray:
-    """One whole number for each distinct row."""
+    """One whole number for each distinct row, in the order in which they first occur."""
     codes = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
-        own, levels = pd.factorize(column)
+        # A missing limit of censoring is a value like any other here.
+        own, levels = pd.factorize(column, use_na_sentinel=False)
         codes, _ = pd.factorize(codes * len(levels) + own)
     return codes
 

@@ -31,6 +31,7 @@ from bayesmed.latent_cells import (
     cell_blocks,
     cells_of,
     fixed_cell,
+    has_latent_cells,
     latent_mean_at,
     row_blocks,
 )
@@ -188,7 +189,7 @@ def _latent_fixed(
             out[:, t, part], degree = curve(part, t, degree)
 
     with threads() as pool:
-        list(pool.map(fill, draw_blocks(regression, rows)))
+        list(pool.map(fill, row_blocks(len(regression.draws), rows)))
     return out
 
 
@@ -219,9 +220,8 @@ def is_latent_curve(
 
     The rows must keep the relations on which the map rests: covariates that were set may not.
     """
-    affine = rows.base is not None and rows.slope is not None
-    latent = families[1].latent is not None and not families[1].additive
-    return affine and latent and _keeps_span(regression.map, rows)
+    latent = has_latent_cells(regression.draws, families, rows) and not families[1].additive
+    return latent and _keeps_span(regression.map, rows)
 
 
 def _keeps_span(closed: ClosedMap, rows: Counterfactuals) -> bool:
@@ -268,11 +268,6 @@ def _latent_curve(
 def few_draws(regression: Regression) -> slice:
     """A few draws, which tell the degree at which the others may start."""
     return slice(0, None, max(1, len(regression.draws) // 50))
-
-
-def draw_blocks(regression: Regression, rows: Counterfactuals) -> list[slice]:
-    """Blocks of draws small enough for the processor's cache."""
-    return row_blocks(len(regression.draws), rows)
 
 
 def latent_cells(

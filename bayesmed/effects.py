@@ -23,7 +23,7 @@ from bayesmed.views import Asked, View
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Between these values of P(total > 0) the sign of the total is called uncertain.
+#: Between these values of P(total > 0) the 95% interval of the total includes zero.
 UNCERTAIN = (0.025, 0.975)
 
 
@@ -385,8 +385,8 @@ class Effects:
             f", and {len(unsure) - 1} more" if len(unsure) > 1 else ""
         )
         return [
-            f"The sign of the total effect is uncertain ({shown}): the proportion mediated is hard "
-            "to interpret."
+            f"The 95% interval of the total effect includes {self._null:g} ({shown}): the proportion "
+            "mediated is hard to interpret."
         ]
 
 

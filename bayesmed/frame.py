@@ -63,7 +63,7 @@ class Frame:
         if name not in self.others.columns:
             known = [*self.data.columns, *self.others.columns]
             raise ValueError(f"{purpose}={name!r} is not a column of the data; they are {known}.")
-        found = _normalise(self.others[name])
+        found = normalise(self.others[name])
         missing = int(found.isna().sum())
         if missing:
             raise ValueError(
@@ -127,7 +127,7 @@ def clean(
     names = list(dict.fromkeys(variables))
     if data.empty:
         raise ValueError("The data have no rows; give a frame with at least a few.")
-    columns = {name: _normalise(data[name]) for name in names}
+    columns = {name: normalise(data[name]) for name in names}
     frame = pd.DataFrame(columns).reset_index(drop=True)
     missing = {str(name): int(count) for name, count in frame.isna().sum().items() if count}
     empty = [name for name, count in missing.items() if count == len(frame)]
@@ -155,7 +155,7 @@ def clean(
     return Frame(complete, len(frame), missing, tuple(notes), kept, others)
 
 
-def _normalise(column: pd.Series) -> pd.Series:
+def normalise(column: pd.Series) -> pd.Series:
     """Numbers as float or int, text as categories; missing values as NaN."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.reset_index(drop=True)

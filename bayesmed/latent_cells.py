@@ -13,7 +13,7 @@ import numpy as np
 from bayesmed.design import Counterfactuals
 from bayesmed.draws import Draws
 from bayesmed.family import Family
-from bayesmed.potential import ARMS, common_slope, design_at
+from bayesmed.potential import ARMS, common_slope, design_at, representable
 from bayesmed.spreading import spread, spread_parts
 from bayesmed.threads import threads
 
@@ -208,7 +208,7 @@ def latent_means(draws: Draws, family: Family, rows: Counterfactuals) -> np.ndar
 
     with threads() as pool:
         list(pool.map(fill, cell_blocks(len(draws), rows)))
-    return out
+    return representable(out)
 
 
 def row_blocks(count: int, rows: Counterfactuals) -> list[slice]:

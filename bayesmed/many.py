@@ -129,7 +129,8 @@ def fit_many(
 
     Notes
     -----
-    A fit that fails is a row with its reason. An interrupted run returns what is done.
+    A fit that fails is a row with its reason. A run that is interrupted, or whose cluster or
+    disk fails, returns what is done.
     """
     sets = _sets(data)
     names = {key: list(values) for key, values in (over or {}).items()}
@@ -260,10 +261,19 @@ class Journal:
     def add(self, found: dict[str, Any]) -> None:
         """Keep one result."""
         self.done[found["place"]] = found
-        if self.path is not None:
+        if self.path is None:
+            return
+        try:
             with self.path.open("a") as file:
                 file.write("\n" + json.dumps(found))
-                file.flush()
+        except OSError as error:
+            warnings.warn(
+                f"Results can no longer be written to {self.path} ({error}); the run goes on, and "
+                "returns them.",
+                UserWarning,
+                stacklevel=4,
+            )
+            self.path = None
 
 
 def fit_one(plan: Plan, data: pd.DataFrame, task: Task) -> dict[str, Any]:
@@ -352,10 +362,12 @@ def _collect(
                     journal.add(found)
                     failed += bool(found["reason"])
                     bar.update(task, advance=1, description=_description(failed))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Exception) as error:
+            if not journal.done:
+                raise
             warnings.warn(
-                f"Interrupted: {len(journal.done)} fits are kept; the others have the reason "
-                "'not fitted'.",
+                f"The run stopped ({type(error).__name__}: {error}); {len(journal.done)} fits are kept, "
+                "the others have the reason 'not fitted'.",
                 UserWarning,
                 stacklevel=3,
             )

@@ -23,7 +23,7 @@ from bayesmed.defaults import settle_priors
 from bayesmed.design import Counterfactuals, Design
 from bayesmed.fitting import MediationFit
 from bayesmed.formula import parse
-from bayesmed.frame import _normalise
+from bayesmed.frame import normalise
 from bayesmed.model import MediationModel
 from bayesmed.parts import Parts, parts_of
 
@@ -43,7 +43,8 @@ class Scan:
         Numbers of rows, and of those without missing values.
     missing : dict of str to int
     levels : dict of str to list
-        Of each column that is no number, in their order.
+        Of each column that is no number: those that rows have, in the order of a categorical
+        column, or sorted.
     head : list of pandas.DataFrame
         Some complete rows; all levels and the ends of every number are among them.
     """
@@ -111,9 +112,9 @@ def _variables(arguments: Mapping[str, Any], columns: list[str]) -> list[str]:
 
 def scan(parts: Parts, variables: list[str], treatment: str) -> Scan:
     """Count rows, collect levels, and keep some rows that show all of the structure."""
-    found = Scan()
+    found, used, text = Scan(), dict[str, set[Any]](), set[str]()
     for one in parts.each(_Look(tuple(variables), treatment), variables):
-        given, complete, missing, levels, head = one
+        given, complete, missing, levels, present, own_text, head = one
         found.given += given
         found.complete += complete
         for name, count in missing.items():
@@ -121,17 +122,23 @@ def scan(parts: Parts, variables: list[str], treatment: str) -> Scan:
         for name, own in levels.items():
             known = found.levels.setdefault(name, [])
             known += [level for level in own if level not in known]
+            used.setdefault(name, set()).update(present[name])
             if len(known) > _MOST_LEVELS:
                 raise ValueError(
                     f"{name!r} is text with more than {_MOST_LEVELS} levels; give numbers, or fewer "
                     "levels."
                 )
+        text |= own_text
         found.head.append(head)
     if found.complete == 0:
         raise ValueError(
             f"No rows are left: all {found.given} have a missing value "
             f"(missing values by variable: {found.missing})."
         )
+    found.levels = {
+        name: [level for level in (sorted(known) if name in text else known) if level in used[name]]
+        for name, known in found.levels.items()
+    }
     return found
 
 
@@ -146,11 +153,15 @@ class _Look:
         frame = _frame(part, self.variables)
         missing = {str(n): int(count) for n, count in frame.isna().sum().items() if count}
         complete = frame.dropna() if missing else frame
-        levels, rows = {}, [np.arange(min(len(complete), _HEAD // 8))]
+        levels, present, text = {}, {}, set()
+        rows = [np.arange(min(len(complete), _HEAD // 8))]
         for name in self.variables:
             column = complete[name]
             if isinstance(column.dtype, pd.CategoricalDtype):
                 levels[name] = list(column.cat.categories)
+                present[name] = list(column.cat.remove_unused_categories().cat.categories)
+                if not isinstance(part[name].dtype, pd.CategoricalDtype):
+                    text.add(name)
                 rows.append(np.flatnonzero(~column.duplicated().to_numpy()))
             elif len(column):
                 values = column.to_numpy(dtype=float)
@@ -163,11 +174,11 @@ class _Look:
                     rest = (values != values.min()) & (values != values.max())
                     rows.append(np.flatnonzero(rest)[:1])
         head = complete.iloc[np.unique(np.concatenate(rows).astype(int))]
-        return len(frame), len(complete), missing, levels, head
+        return len(frame), len(complete), missing, levels, present, text, head
 
 
 def _frame(part: pd.DataFrame, variables: Iterable[str]) -> pd.DataFrame:
-    return pd.DataFrame({name: _normalise(part[name]) for name in variables})
+    return pd.DataFrame({name: normalise(part[name]) for name in variables})
 
 
 def _with_levels(frame: pd.DataFrame, levels: Mapping[str, list[Any]]) -> pd.DataFrame:
@@ -176,12 +187,7 @@ def _with_levels(frame: pd.DataFrame, levels: Mapping[str, list[Any]]) -> pd.Dat
 
 
 def _head_model(found: Scan, arguments: Mapping[str, Any]) -> MediationModel:
-    levels = {
-        name: values if found.head[0][name].cat.ordered else sorted(values)
-        for name, values in found.levels.items()
-    }
-    found.levels = levels
-    head = pd.concat([_with_levels(part, levels) for part in found.head], ignore_index=True)
+    head = pd.concat([_with_levels(part, found.levels) for part in found.head], ignore_index=True)
     model = MediationModel(head, **arguments)
     for design in model.designs:
         stateful = [str(name) for name, state in design.spec.transform_state.items() if state]

@@ -73,7 +73,7 @@ def cell_means(
     run = partial(_block_means, layout)
     found = over_blocks(run, draws, layout.size, _held(draws, layout), bootstrap, rows.weights)
     cells = np.concatenate([block.cells for block in found], axis=-1)
-    return _finite(cells)
+    return representable(cells)
 
 
 def mean_offset(draws: Draws, rows: Counterfactuals, bootstrap: int | None = None) -> Any:
@@ -146,7 +146,7 @@ def fixed_means(
         return np.stack(found)
 
     parts = over_blocks(means, draws, layout.size, 1, bootstrap, rows.weights)
-    return _finite(np.concatenate(parts, axis=-1)[None])[0]
+    return representable(np.concatenate(parts, axis=-1)[None])[0]
 
 
 def design_at(rows: Counterfactuals, arm: int, m: float) -> np.ndarray:
@@ -164,7 +164,14 @@ def _held(draws: Draws, layout: Layout) -> int:
     return _TABLE if table or layout.functions is not None else _PLANE
 
 
-def _finite(cells: np.ndarray) -> np.ndarray:
+def representable(cells: np.ndarray) -> np.ndarray:
+    """Means of shape (2, 2, S) as they are.
+
+    Raises
+    ------
+    ArithmeticError
+        If one is too large for a floating-point number.
+    """
     broken = ~np.isfinite(cells).all(axis=(0, 1))
     if broken.any():
         raise ArithmeticError(

@@ -130,7 +130,9 @@ def _results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset
     )
     uncertain = UNCERTAIN[0] < positive < UNCERTAIN[1]
     text += (
-        ", so its sign is uncertain and the proportion hard to interpret. " if uncertain else ". "
+        ", so its interval includes zero and the proportion is hard to interpret. "
+        if uncertain
+        else ". "
     )
     text += "These are medians with 95% equal-tailed credible intervals. "
     if rho_zero is not None:

@@ -182,7 +182,7 @@ def _pymc(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], bool]:
     import pymc as pm
 
-    graph = model.build()
+    graph = model.condensed_graph
     asked = settings["draws"]
     with graph, warnings.catch_warnings():
         # Convergence is told once, by this package.

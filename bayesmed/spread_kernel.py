@@ -6,8 +6,8 @@ from typing import Any
 import numba  # type: ignore[import-untyped]
 import numpy as np
 
-#: Grid points that share one point.
-POINTS = 8
+from bayesmed.spreading import POINTS
+
 #: 1 / prod_{l != k} (k - l), the denominators of Lagrange's polynomials.
 _SCALE = np.array([-1.0, 7.0, -21.0, 35.0, -35.0, 21.0, -7.0, 1.0]) / 5040.0
 

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 _STEP = 0.1
-#: Half of the points that share one.
-_MARGIN = 4
+#: Grid points that share one point, as many as Lagrange's polynomials of degree 7 have nodes.
+POINTS = 8
+_MARGIN = POINTS // 2
 
 
 def spread(

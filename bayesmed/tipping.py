@@ -7,7 +7,6 @@ import numpy as np
 from bayesmed.curve import (
     Regression,
     curve_cells,
-    draw_blocks,
     is_latent_curve,
     latent_cells,
     with_cutpoints,
@@ -15,7 +14,7 @@ from bayesmed.curve import (
 from bayesmed.design import Counterfactuals
 from bayesmed.family import Family
 from bayesmed.functionals import MEAN, Target, target_of
-from bayesmed.latent_cells import Cells, cell_blocks, latent_mean_at
+from bayesmed.latent_cells import Cells, cell_blocks, latent_mean_at, row_blocks
 from bayesmed.potential import ARMS, expected_rows
 
 #: Brackets for roots that have no closed form, dense near |rho| = 1.
@@ -135,7 +134,7 @@ def _mixed_signs(regression: Regression, rows: Counterfactuals) -> np.ndarray:
     beta = regression.draws.mediator_coef
     if np.all(shift == shift[:1]):
         return np.zeros(len(beta), dtype=bool)
-    parts = [shift @ beta[part].T for part in draw_blocks(regression, rows)]
+    parts = [shift @ beta[part].T for part in row_blocks(len(regression.draws), rows)]
     return np.concatenate([(part.min(axis=0) < 0) & (part.max(axis=0) > 0) for part in parts])
 
 

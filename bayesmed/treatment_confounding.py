@@ -37,9 +37,10 @@ import pandas as pd
 from scipy.special import ndtr
 
 from bayesmed.assumed import closed_regression, draw_prior, stated
-from bayesmed.curve import Regression, draw_blocks
+from bayesmed.curve import Regression
 from bayesmed.design import Counterfactuals
 from bayesmed.effects import Effects, contrasts, effects_about, label_cells
+from bayesmed.latent_cells import row_blocks
 from bayesmed.potential import ARMS
 from bayesmed.priors import Prior, check_rho
 from bayesmed.sampling import settle_seed
@@ -253,7 +254,7 @@ def _cells(
         0.0 if offset is None else offset[:, None]
         for offset in (rows.mediator_offset, rows.outcome_offset)
     ]
-    for part in draw_blocks(regression, rows):
+    for part in row_blocks(len(regression.draws), rows):
         coef, beta = regression.coef0[part], regression.draws.mediator_coef[part]
         by_t, by_m = (shift[part] for shift in found.outcome_shifts)
         sigma_m, sigma_y = found.mediator_sigma[part], found.outcome_sigma[part]

@@ -9,6 +9,7 @@ import pytest
 import bayesmed as bm
 from bayesmed import compiled, condense
 from bayesmed.curve import curve_cells
+from bayesmed.design import Counterfactuals
 from bayesmed.laplace import laplace_draws
 from tests.conftest import FRAMING, JOBS, flat_priors, quiet_model, reference
 from tests.test_reference import assert_same_posterior, draws_of
@@ -173,6 +174,21 @@ def test_equal_counterfactual_rows_are_merged(discrete):
     np.testing.assert_allclose(merged.mean(merged.base[1]), rows.mean(rows.base[1]))
     one = model.counterfactuals.take(np.arange(100))
     assert condense.merge_equal(one) is one
+
+
+def test_missing_limits_tell_rows_apart_like_other_values():
+    """A tobit outcome has NaN where a row has no limit."""
+    n = 6000
+    base = np.stack([np.column_stack([np.ones(n), np.arange(n) % 3])] * 2)
+    limits = np.where(np.arange(n) % 2, np.nan, 1.0)
+    rows = Counterfactuals(
+        base, base, 0.0 * base,
+        outcome_columns={"lower": limits, "upper": np.full(n, np.nan)},
+    )  # fmt: skip
+    merged = condense.merge_equal(rows)
+    assert merged.mediator.shape[1] == 6
+    np.testing.assert_allclose(merged.weights, 1.0 / 6.0)
+    assert np.isnan(merged.outcome_columns["lower"]).sum() == 3
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ def test_a_run_goes_on_where_it_stopped(wide, tmp_path, monkeypatch):
         return true(plan, data, task)
 
     monkeypatch.setattr(many, "fit_one", interrupted)
-    with pytest.warns(UserWarning, match="Interrupted: 2 fits are kept"):
+    with pytest.warns(UserWarning, match="The run stopped.*KeyboardInterrupt.*2 fits are kept"):
         part = bm.fit_many(wide, **KIND, over={"m": names}, path=path, **QUICK)
     assert part["reason"].to_numpy().tolist() == ["", "", "not fitted"]
     path.write_text(path.read_text() + '\n{"place": 2, "rea')  # a crash cuts a line short
@@ -88,6 +88,21 @@ def test_a_run_goes_on_where_it_stopped(wide, tmp_path, monkeypatch):
     assert len([json.loads(x) for x in path.read_text().split("\n") if x.endswith("}")]) == 4
     with pytest.raises(ValueError, match="another plan"):
         bm.fit_many(wide, **KIND, over={"m": names}, path=path, **{**QUICK, "random_seed": 8})
+
+
+def test_a_full_disk_loses_nothing(wide, tmp_path, monkeypatch):
+    path, names = tmp_path / "run.jsonl", ["m0", "m1"]
+    opened = type(path).open
+
+    def full(self, mode="r", *rest, **more):
+        if self == path and "a" in mode:
+            raise OSError(28, "No space left on device")
+        return opened(self, mode, *rest, **more)
+
+    monkeypatch.setattr(type(path), "open", full)
+    with pytest.warns(UserWarning, match="can no longer be written.*No space left"):
+        found = bm.fit_many(wide, **KIND, over={"m": names}, path=path, **QUICK)
+    assert (found["reason"] == "").all()
 
 
 @pytest.mark.parametrize(

@@ -122,3 +122,34 @@ def test_twin_has_the_moments():
     twin = Moments(500, mean, np.linalg.qr(values - mean, mode="r")).twin()
     np.testing.assert_allclose(twin.mean(axis=0), mean, rtol=1e-12)
     np.testing.assert_allclose(np.cov(twin.T, ddof=0), np.cov(values.T, ddof=0), atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_categories_keep_their_order_and_lose_unused_levels(rows, monkeypatch):
+    """The first level is the reference, as with the rows in memory."""
+    monkeypatch.setattr(parts, "ROWS", 300)
+    order = pd.CategoricalDtype(["middle", "none", "low", "high"])
+    own = rows.sort_values("g").assign(g=lambda d: d["g"].astype(order))
+    kind = {"mediator": "m ~ t + x + g", "outcome": "y ~ m * t + x + g", "treatment": "t"}
+    mine, theirs = bm.fit(own, **kind, **QUICK, moments=True), bm.fit(own, **kind, **QUICK)
+    terms = theirs.posterior["mediator_term"].to_numpy().tolist()
+    assert mine.posterior["mediator_term"].to_numpy().tolist() == terms
+    assert not any("none" in term or "middle" in term for term in terms)
+    np.testing.assert_allclose(
+        mine.posterior["mediator_coef"], theirs.posterior["mediator_coef"], atol=1e-8
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_every_sampler_counts_all_rows(rows, whole):
+    """PyMC's sampler gets the model whose rows count n / q times, too."""
+    fit = bm.fit(
+        rows, **KIND, moments=True, sampler="pymc", draws=1000, tune=500, random_seed=2,
+        progress=False,
+    )  # fmt: skip
+    for name in ("mediator_coef", "outcome_coef"):
+        mine, theirs = (f.posterior[name].stack(s=("chain", "draw")) for f in (fit, whole))
+        sd = theirs.std("s")
+        assert np.all(np.abs(mine.mean("s") - theirs.mean("s")) < 0.15 * sd)
+        assert np.all(np.abs(mine.std("s") / sd - 1.0) < 0.1)
