@@ -1,0 +1,347 @@
+"""From the arguments of a question to the rows, weights, contrasts and functionals asked for."""
+
+import itertools
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesmed.design import Counterfactuals
+from bayesmed.estimands import SCALES, Scale
+from bayesmed.family import Family
+from bayesmed.functionals import Functional, Target, probability, resolve_functional, target_of
+from bayesmed.views import Asked, View
+
+if TYPE_CHECKING:
+    from bayesmed.fitting import MediationFit
+    from bayesmed.model import MediationModel
+
+#: Most pairs of treatment values that contrast="pairwise" compares.
+_MOST_PAIRS = 45
+
+
+def ask(
+    fit: "MediationFit",
+    *,
+    at: Mapping[str, Any] | None = None,
+    by: str | None = None,
+    on: str = "all",
+    weights: str | None = None,
+    contrast: Any = None,
+    of: Any = "mean",
+    m: Any = None,
+    scale: Scale = "difference",
+) -> Asked:
+    """Settle a question; see :meth:`bayesmed.MediationFit.effects`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For what a model does not have; the message says what it has.
+    """
+    about = fit.about
+    if about.get("moments") and of != "mean":
+        fit.require_model(f"of={of!r}")
+    levels = tuple(about["categories"].get("outcome", ()))
+    functionals = _functionals(of, levels, fit.families[1])
+    targets = [target_of(one, fit.families[1], levels) for one in functionals]
+    for one in targets:
+        check_scale(one, scale)
+        _warn_of_horizon(fit, one.functional)
+    sources = _sources(fit, contrast)
+    values = _mediator_values(fit, m)
+    views, groups = [], None
+    for source in sources:
+        rows = source.counterfactuals(at)
+        own = _groups(source, rows, by, on, weights)
+        groups = [label for label, _ in own]
+        for (_, part), target, value in itertools.product(own, targets, values):
+            views.append(View(fit.families, _limited(fit, part, target), target, value))
+    assert groups is not None
+    dims: dict[str, list[Any]] = {}
+    if isinstance(contrast, list) or contrast == "pairwise":
+        dims["contrast"] = [_contrast(source).split(": ", 1)[1] for source in sources]
+    if by is not None:
+        dims["by"] = groups
+    if of == "categories":
+        dims["category"] = list(levels)
+    if isinstance(m, (list, tuple, np.ndarray)):
+        dims["m"] = list(m)
+    named = _contrast(sources[0])
+    if "contrast" in dims:
+        named = f"{about['treatment']}: {'; '.join(dims['contrast'])}"
+    said = {
+        "contrast": named,
+        "on": {"all": "", "treated": "of the treated", "untreated": "of the untreated"}[on],
+        "by": by or "",
+        "weights": weights or "",
+        "of": _of_label(of, functionals[0], about["outcome"]),
+        "functional": functionals[0].kind,
+        "scale": scale,
+        "m": "" if m is None else str(list(m) if isinstance(m, (list, tuple, np.ndarray)) else m),
+        "mediator": about["mediator"],
+    }
+    unit = _unit(fit, sources, dims, scale)
+    if scale == "standardised":
+        said["per_sd"] = _is_graded(fit.require_model("scale='standardised'"))
+    return Asked(tuple(views), dims, scale, unit, said)
+
+
+def _contrast(fit: "MediationFit") -> str:
+    return str(fit.model.contrast) if fit.model is not None else str(fit.about["contrast"])
+
+
+def _of_label(of: Any, functional: Functional, outcome: str) -> str:
+    return (
+        f"probability of each category of {outcome}"
+        if of == "categories"
+        else functional.label(outcome)
+    )
+
+
+def _functionals(of: Any, levels: tuple[Any, ...], family: Family) -> list[Functional]:
+    if isinstance(of, str) and of == "categories":
+        if family.kind != "ordered":
+            raise ValueError(
+                f"of='categories' is for an ordered outcome; a {family.name} outcome has none. Ask "
+                "for bm.probability(...)."
+            )
+        return [probability(equals=level) for level in levels]
+    return [resolve_functional(of)]
+
+
+def check_scale(target: Target, scale: str) -> None:
+    """Refuse ratios of what can be zero or negative, and odds of what is no probability.
+
+    Raises
+    ------
+    ValueError
+    """
+    if scale not in SCALES:
+        raise ValueError(f"scale={scale!r}; choose one of {list(SCALES)}.")
+    base, kind = target.base, target.functional.kind
+    chance = kind == "probability" or (kind == "mean" and base.kind == "binary")
+    if scale == "odds_ratio" and not chance:
+        raise ValueError(
+            f"An odds ratio needs a probability; this is the {kind.replace('_', ' ')} of a {base.name} "
+            "outcome. Ask for of=bm.probability(...), or scale='difference'."
+        )
+    positive = base.multiplicative or base.kind == "count" or base.name == "beta"
+    if scale == "ratio" and not (
+        chance or kind == "restricted_mean" or (positive and kind in ("mean", "quantile"))
+    ):
+        raise ValueError(
+            f"A ratio needs what is always positive; the {kind.replace('_', ' ')} of a {base.name} "
+            "outcome is not. Use scale='difference', or ask for of=bm.probability(above=...)."
+        )
+    if scale == "standardised" and kind not in ("mean", "observed", "quantile"):
+        raise ValueError(
+            f"scale='standardised' divides by the outcome's standard deviation, which a "
+            f"{kind.replace('_', ' ')} is not measured in. Use scale='difference'."
+        )
+
+
+def _warn_of_horizon(fit: "MediationFit", functional: Functional) -> None:
+    time = functional.value
+    if functional.kind not in ("restricted_mean", "probability") or not isinstance(time, float):
+        return
+    last = float(fit.tree["observed_data"]["outcome"].max())
+    if "event" in fit.families[1].takes and time > last:
+        warnings.warn(
+            f"The time {time:g} lies beyond the end of follow-up, {last:g}: what happens there is "
+            "extrapolated by the shape of the outcome's family.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _sources(fit: "MediationFit", contrast: Any) -> list["MediationFit"]:
+    """The fit under each contrast that is asked for."""
+    if contrast is None:
+        return [fit]
+    model = fit.require_model("contrast=")
+    if isinstance(contrast, str):
+        pairs = _all_pairs(model, contrast)
+    else:
+        pairs = contrast if isinstance(contrast, list) else [contrast]
+        for pair in pairs:
+            if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
+                raise ValueError(
+                    "contrast= takes (control, treated), a list of such pairs or 'pairwise'; "
+                    f"{contrast!r} was given."
+                )
+    return [_under(fit, model, *pair) for pair in pairs]
+
+
+def _all_pairs(model: "MediationModel", word: str) -> list[tuple[Any, Any]]:
+    if word != "pairwise":
+        raise ValueError(
+            f"contrast={word!r}; give (control, treated), a list of them or 'pairwise'."
+        )
+    column = model.frame.data[model.treatment]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        levels = column.cat.categories.tolist()
+    else:
+        levels = np.unique(column.to_numpy()).tolist()
+    pairs = list(itertools.combinations(levels, 2))
+    if len(pairs) > _MOST_PAIRS:
+        raise ValueError(
+            f"{model.treatment!r} has {len(levels)} values, so {len(pairs)} pairs; name some in a list "
+            "of (control, treated), or use fit.dose_response()."
+        )
+    return pairs
+
+
+def _under(
+    fit: "MediationFit", model: "MediationModel", control: Any, treated: Any
+) -> "MediationFit":
+    """The same draws under another contrast."""
+    own = model.with_contrast(control, treated)
+    if (own.identification.map is None) != (model.identification.map is None):
+        raise ValueError(
+            f"Between {control!r} and {treated!r} the pair is not closed in the same way as for the "
+            "model's own contrast; fit a model with this contrast."
+        )
+    return replace(fit, model=own)
+
+
+def _mediator_values(fit: "MediationFit", m: Any) -> list[float | None]:
+    """Positions or numbers at which the mediator is set."""
+    if m is None:
+        return [None]
+    values = list(m) if isinstance(m, (list, tuple, np.ndarray)) else [m]
+    family, name = fit.families[0], fit.about["mediator"]
+    if family.kind == "ordered":
+        levels = fit.about["categories"]["mediator"]
+        unknown = [value for value in values if value not in levels]
+        if unknown:
+            raise ValueError(f"m={unknown[0]!r} is not a category of {name!r}; it has {levels}.")
+        return [float(levels.index(value)) for value in values]
+    for value in values:
+        number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+        if not number or not np.all(family.valid(np.array([float(value)]))):
+            raise ValueError(
+                f"m={value!r} is no value of the mediator {name!r}: a {family.name} mediator takes "
+                f"{family.domain}."
+            )
+    observed = fit.tree["observed_data"]["mediator"].to_numpy()
+    if fit.about.get("moments"):
+        observed = np.array(fit.about["moments"]["mediator"])
+    outside = [v for v in values if not observed.min() <= v <= observed.max()]
+    if outside:
+        warnings.warn(
+            f"m = {outside[0]:g} lies outside the observed range of {name!r} ({observed.min():g} to "
+            f"{observed.max():g}): the effect there is an extrapolation.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return [float(value) for value in values]
+
+
+def _groups(
+    fit: "MediationFit", rows: Counterfactuals, by: str | None, on: str, weights: str | None
+) -> list[tuple[Any, Counterfactuals]]:
+    """Rows of each subgroup, weighted, with its label."""
+    if on not in ("all", "treated", "untreated"):
+        raise ValueError(f"on={on!r}; choose 'all', 'treated' or 'untreated'.")
+    if by is None and on == "all" and weights is None:
+        return [(None, rows)]
+    model = fit.require_model("by=, on= and weights=")
+    size = len(model.frame.data)
+    if weights is not None:
+        rows = replace(rows, weights=_checked_weights(model, weights))
+    wanted = np.ones(size, dtype=bool)
+    if on != "all":
+        level = model.contrast.treated if on == "treated" else model.contrast.control
+        wanted = (model.frame.data[model.treatment] == level).to_numpy()
+        if not wanted.any():
+            raise ValueError(
+                f"on={on!r}: no row has {model.treatment} = {level!r}, so nobody is to be averaged "
+                "over."
+            )
+    if by is None:
+        return [(None, rows.take(np.flatnonzero(wanted)))]
+    return list(_by_level(model, rows, by, wanted))
+
+
+def _by_level(
+    model: "MediationModel", rows: Counterfactuals, by: str, wanted: np.ndarray
+) -> Iterator[tuple[Any, Counterfactuals]]:
+    column = model.frame.column(by, "by")
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        levels = column.cat.categories.tolist()
+    else:
+        levels = np.unique(column.to_numpy()).tolist()
+    if len(levels) > 25:
+        raise ValueError(
+            f"by={by!r} has {len(levels)} different values; cut it into groups first, for example with "
+            "pandas.cut, or use at=."
+        )
+    for level in levels:
+        index = np.flatnonzero((column == level).to_numpy() & wanted)
+        if not index.size:
+            raise ValueError(f"by={by!r}: the group {level!r} has no rows to average over.")
+        part = rows.take(index)
+        if part.weights is not None and not np.all(np.isfinite(part.weights)):
+            raise ValueError(f"by={by!r}: the weights of the group {level!r} are all zero.")
+        yield level, part
+
+
+def _checked_weights(model: "MediationModel", name: str) -> np.ndarray:
+    column = model.frame.column(name, "weights")
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        raise ValueError(f"weights={name!r} is categorical; it must be a column of numbers.")
+    values = column.to_numpy(dtype=float)
+    if not np.all(np.isfinite(values)) or values.min() < 0.0 or values.sum() == 0.0:
+        raise ValueError(
+            f"weights={name!r} must be finite and not negative, with some above zero; it runs from "
+            f"{values.min():g} to {values.max():g}."
+        )
+    return values / values.sum()
+
+
+def _limited(fit: "MediationFit", rows: Counterfactuals, target: Target) -> Counterfactuals:
+    """Rows with the limits within which a tobit outcome is observed."""
+    if target.functional.kind != "observed":
+        return rows
+    data = fit.tree["constant_data"]
+    columns = {
+        n: data[f"outcome_{n}"].to_numpy() for n in ("lower", "upper") if f"outcome_{n}" in data
+    }
+    for name, values in columns.items():
+        if len(values) != rows.mediator.shape[1]:
+            if np.ptp(values) > 0.0:
+                raise ValueError(
+                    f"The {name} limit differs between rows: of='observed' takes all rows together, "
+                    "without by= and on=."
+                )
+            columns[name] = np.full(rows.mediator.shape[1], values[0])
+    return replace(rows, outcome_columns={**rows.outcome_columns, **columns})
+
+
+def _is_graded(model: "MediationModel") -> bool:
+    """Whether the treatment is a number with more than two values."""
+    column = model.frame.data[model.treatment]
+    return not isinstance(column.dtype, pd.CategoricalDtype) and column.nunique() > 2
+
+
+def _unit(
+    fit: "MediationFit", sources: list["MediationFit"], dims: Mapping[str, Any], scale: str
+) -> Any:
+    """sd of the outcome; for a numeric treatment, times the contrast in sds of the treatment."""
+    if scale != "standardised":
+        return 1.0
+    sd = float(fit.tree["observed_data"]["outcome"].std(ddof=1))
+    units = []
+    for source in sources:
+        model = source.require_model("scale='standardised'")
+        column, numeric = model.frame.data[model.treatment], _is_graded(model)
+        gap = float(model.contrast.treated) - float(model.contrast.control) if numeric else 1.0
+        units.append(sd * gap / (float(column.std()) if numeric else 1.0))
+    if "contrast" not in dims:
+        return units[0]
+    return xr.DataArray(units, dims=("contrast",), coords={"contrast": dims["contrast"]})

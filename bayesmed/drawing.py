@@ -1,0 +1,124 @@
+"""Drawing from a model's posterior: the tree of draws that a fit holds."""
+
+import json
+import uuid
+import warnings
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from bayesmed.describe import describe, versions
+from bayesmed.family import EQUATIONS
+from bayesmed.kept import constant_data
+from bayesmed.model import IdentificationWarning, MediationModel
+from bayesmed.priors import Prior
+from bayesmed.sampling import run_sampler, settle_seed, to_dataset
+
+
+def draw_tree(
+    model: MediationModel,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    cores: int | None,
+    random_seed: int | None,
+    sampler: str,
+    progress: bool,
+    options: Mapping[str, Any],
+    method: Literal["nuts", "laplace"] = "nuts",
+) -> xr.DataTree:
+    """Draw from the posterior; see :meth:`bayesmed.MediationModel.fit`.
+
+    Returns
+    -------
+    xarray.DataTree
+        That of :class:`bayesmed.MediationFit`.
+
+    Raises
+    ------
+    ValueError
+        For a number of draws, a method or a sampler that does not exist.
+    """
+    for name, value in (("draws", draws), ("tune", tune), ("chains", chains)):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, np.integer))
+            or value < (0 if name == "tune" else 1)
+        ):
+            raise ValueError(f"{name} must be a positive whole number; {value!r} was given.")
+    seed = settle_seed(random_seed)
+    settings = {
+        "draws": int(draws), "tune": int(tune), "chains": int(chains), "cores": cores,
+        "random_seed": seed,
+    }  # fmt: skip
+    if isinstance(model.rho, Prior) and model.identification.map is None:
+        warnings.warn(
+            "The posterior of rho is not evidence about confounding: it is identified by "
+            f"{model.identification.reason}.",
+            IdentificationWarning,
+            stacklevel=4,
+        )
+    if method not in ("nuts", "laplace"):
+        raise ValueError(f"method={method!r}; choose 'nuts' or 'laplace'.")
+    drawn = _by_laplace(model, settings, progress) if method == "laplace" else None
+    if drawn is None:
+        posterior, stats, interrupted = run_sampler(model, sampler, settings, progress, options)
+        used, pareto_k = sampler, None
+    else:
+        posterior, stats, pareto_k = drawn
+        used, interrupted = "laplace", False
+    tree = _tree(model, posterior, stats)
+    about = describe(model)
+    about.update(
+        sampler=used, settings={**settings, "cores": None}, interrupted=interrupted,
+        fit=uuid.uuid4().hex, versions=versions(used), pareto_k=pareto_k,
+    )  # fmt: skip
+    tree.attrs["bayesmed"] = json.dumps(about)
+    return tree
+
+
+def _by_laplace(
+    model: MediationModel, settings: Mapping[str, Any], progress: bool
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], float] | None:
+    """Draws around the mode, or None where the posterior is too far from normal."""
+    from bayesmed.compiled import constrain
+    from bayesmed.laplace import laplace_draws
+    from bayesmed.reweight import LARGEST_PARETO_K
+
+    found = laplace_draws(model, settings, progress)
+    if found.pareto_k <= LARGEST_PARETO_K:
+        return constrain(model, found.points), found.stats, found.pareto_k
+    why = (
+        f"the Pareto k-hat of its weights is {found.pareto_k:.2f}, above {LARGEST_PARETO_K}"
+        if np.isfinite(found.pareto_k)
+        else "the log-density has no mode that could be found"
+    )
+    warnings.warn(
+        f"method='laplace' cannot be trusted here: {why}. The posterior is sampled by NUTS instead.",
+        UserWarning,
+        stacklevel=5,
+    )
+    return None
+
+
+def _tree(
+    model: MediationModel, posterior: dict[str, np.ndarray], stats: dict[str, np.ndarray]
+) -> xr.DataTree:
+    arrays = {k: v for k, v in posterior.items() if not k.endswith("__")}
+    order = ["rho", "mediator_coef", "outcome_coef"]
+    arrays = {
+        k: arrays[k]
+        for k in [*(n for n in order if n in arrays), *sorted(set(arrays) - set(order))]
+    }
+    graph = model.condensed_graph
+    coords = {name: list(values) for name, values in graph.coords.items() if name != "obs"}
+    observed = xr.Dataset({name: ("obs", model.values(name)) for name in EQUATIONS})
+    return xr.DataTree.from_dict({
+        "posterior": to_dataset(arrays, coords, dict(graph.named_vars_to_dims)),
+        "sample_stats": to_dataset(stats, {}, {}),
+        "observed_data": observed,
+        "constant_data": constant_data(model),
+    })  # fmt: skip
