@@ -56,11 +56,13 @@ def ask(
     values = _mediator_values(fit, m)
     views, groups = [], None
     for source in sources:
-        rows = source.counterfactuals(at)
+        passed = source.passes is not None and not at
+        rows = source.kept_counterfactuals if passed else source.counterfactuals(at)
         own = _groups(source, rows, by, on, weights)
         groups = [label for label, _ in own]
         for (_, part), target, value in itertools.product(own, targets, values):
-            views.append(View(fit.families, _limited(fit, part, target), target, value))
+            rows_of = _limited(fit, part, target)
+            views.append(View(fit.families, rows_of, target, value, fit.passes))
     assert groups is not None
     dims: dict[str, list[Any]] = {}
     if isinstance(contrast, list) or contrast == "pairwise":

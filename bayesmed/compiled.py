@@ -4,6 +4,7 @@ Two models of the same structure (families, distributions of the priors, fixed o
 share the compiled function whatever their data, so that a refit compiles nothing.
 """
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtri
 
-from bayesmed.defaults import working_scale
+from bayesmed.defaults import scale_of
 from bayesmed.family import EQUATIONS
 from bayesmed.priors import Prior
+from bayesmed.threads import threads
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from bayesmed.design import Design
     from bayesmed.model import MediationModel
 
+#: Points that a thread takes at once.
+_PART = 250
+#: From so many numbers on even a few points are shared among threads.
+_LARGE = 200_000
 _CACHE: dict[tuple[Any, ...], Callable[..., Any]] = {}
 #: How many log-densities were compiled in this process.
 compilations = 0
@@ -49,6 +55,39 @@ class LogDensity:
     data: tuple[np.ndarray, ...]
     start: np.ndarray
     names: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """How many numbers the density reads."""
+        return sum(np.size(part) for part in self.data)
+
+    def at(self, point: np.ndarray) -> tuple[float, np.ndarray]:
+        """Value and gradient at one point."""
+        value, gradient = self.function(point, *self.data)
+        return float(value), gradient
+
+    def batch(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values, shape (S,), and gradients, shape (S, dim), at points of shape (S, dim)."""
+
+        def some(part: np.ndarray) -> list[tuple[float, np.ndarray]]:
+            found = (self.function(point, *self.data) for point in part)
+            return [(float(value), gradient) for value, gradient in found]
+
+        # The compiled function lets go of the interpreter. Small parts, so that Ctrl-C need not
+        # wait. BLAS would wait for its own threads on the same cores.
+        least = min(len(points), os.cpu_count() or 1) if self.size > _LARGE else 1
+        count = max(least, -(-len(points) // _PART))
+        if count == 1:
+            found = some(points)
+        else:
+            with threads() as pool:
+                parts = pool.map(some, np.array_split(points, count))
+                found = [one for part in parts for one in part]
+        return np.array([value for value, _ in found]), np.stack([own for _, own in found])
+
+    def values(self, points: np.ndarray) -> np.ndarray:
+        """Values at points of shape (S, dim)."""
+        return self.batch(points)[0]
 
     def at_rho(self, rho: float) -> "LogDensity":
         """The same with another number for a fixed rho that is not zero; compiles nothing."""
@@ -159,7 +198,7 @@ def start_point(model: "MediationModel") -> np.ndarray:
         place = EQUATIONS.index(equation)
         family, response = model.families[place], model.responses[place]
         if parameter.startswith("sigma") and getattr(transform, "name", "").startswith("log"):
-            spread = working_scale(family, response.values, response.offset)[1]
+            spread = scale_of(family, response)[1]
             start[sizes[i]] = np.log(spread)
         elif parameter.startswith("cutpoints"):
             share = np.bincount(response.values.astype(int)).cumsum()[:-1] / len(response.values)

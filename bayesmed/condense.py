@@ -52,10 +52,19 @@ class Rows:
 def condense(model: "MediationModel") -> tuple[Rows | None, Rows | None]:
     """Rows for the likelihood of the mediator and the outcome; None where all are needed."""
     if model.counted is not None:
-        return _moments(model, 0), _moments(model, 1)
+        return _of_many(model)
     if not model.independent:
         return _jointly(model)
     first, second = (_one(model, place) for place in (0, 1))
+    return first, second
+
+
+def _of_many(model: "MediationModel") -> tuple[Rows | None, Rows | None]:
+    """Gaussian equations by their moments; rows of the others are read in passes."""
+    gaussian = [family is FAMILIES["gaussian"] for family in model.families]
+    if not (model.independent or all(gaussian)):
+        return None, None
+    first, second = (_moments(model, i) if own else None for i, own in enumerate(gaussian))
     return first, second
 
 

@@ -12,6 +12,7 @@ from bayesmed.priors import Prior
 
 if TYPE_CHECKING:
     from bayesmed.model import MediationModel
+    from bayesmed.responses import Response
 
 
 def working_scale(
@@ -25,6 +26,13 @@ def working_scale(
         return 0.0, 1.0
     working = working_values(family, y, offset, seen)
     return float(working.mean()), float(working.std())
+
+
+def scale_of(family: Family, response: "Response") -> tuple[float, float]:
+    """:func:`working_scale` of a response, as stated where its values are not all rows'."""
+    if response.scale is not None:
+        return response.scale
+    return working_scale(family, response.values, response.offset)
 
 
 def working_values(
@@ -43,11 +51,16 @@ def working_values(
     centre, deviation = working.mean(), (working - working.mean()) / np.sqrt(seen)
     if family.kind == "count" and family.link == "log":
         rate = y.mean() if offset is None else y.sum() / np.exp(offset).sum()
-        centre = np.log(max(float(rate), 0.5 / len(y)))
-        spread = deviation.std()
-        if 0.0 < spread < 1.0:
-            deviation = deviation / spread
+        spread = float(deviation.std())
+        centre, wanted = count_scale(float(rate), spread, len(y))
+        if spread > 0.0:
+            deviation = deviation * (wanted / spread)
     return centre + deviation
+
+
+def count_scale(rate: float, spread: float, n: int) -> tuple[float, float]:
+    """Centre and spread of the logarithms of counts with a mean rate."""
+    return float(np.log(max(rate, 0.5 / n))), max(spread, 1.0) if spread > 0.0 else spread
 
 
 def default_priors(
@@ -57,6 +70,7 @@ def default_priors(
     offset: np.ndarray | None = None,
     without: tuple[str, ...] = (),
     seen: float = 1.0,
+    stated: tuple[float, float] | None = None,
 ) -> dict[str, Prior]:
     r"""Weakly informative priors on the scale of the data.
 
@@ -88,6 +102,8 @@ def default_priors(
         Parameters that have a regression of their own.
     seen : float
         Share of the values that are not censored.
+    stated : tuple of float, optional
+        Mean of w and S, where ``y`` holds some of the rows only.
 
     Returns
     -------
@@ -96,7 +112,7 @@ def default_priors(
     """
     centred = INTERCEPT in design.terms or bool(family.vectors)
     spread = design.matrix.std(axis=0) if centred else np.sqrt((design.matrix**2).mean(axis=0))
-    location, scale = working_scale(family, y, offset, seen)
+    location, scale = stated or working_scale(family, y, offset, seen)
     if not centred and family.working is not None:
         scale = float(np.sqrt((working_values(family, y, offset, seen) ** 2).mean()))
     multiple = family.coefficient_scale or 2.5
@@ -225,7 +241,7 @@ def settle_priors(model: "MediationModel") -> dict[str, dict[str, Prior]]:
         response = model.responses[place]
         about = (family, response.values, response.offset)
         without = ("sigma",) if scale is not None else ()
-        defaults = default_priors(design, *about, without, response.seen)
+        defaults = default_priors(design, *about, without, response.seen, response.scale)
         merged[name] = merge_priors(defaults, given.get(name, {}), name, family)
         if scale is not None:
             key = SCALES[place]

@@ -32,6 +32,7 @@ from bayesmed.kept import kept_counterfactuals, kept_map
 from bayesmed.likelihood import row_log_likelihood
 from bayesmed.model import MediationModel
 from bayesmed.parts import is_dask
+from bayesmed.passes import LostRows, Passes, kept_means
 from bayesmed.paths import coefficient_table
 from bayesmed.potential import Draws
 from bayesmed.priors import Prior
@@ -66,10 +67,13 @@ class MediationFit:
         ``rho`` where it has a prior.
     model : MediationModel or None
         None for a fit that was loaded without one.
+    passes : Passes, LostRows or None
+        Rows that are read part by part, where equations other than Gaussian were fitted to them.
     """
 
     tree: xr.DataTree
     model: MediationModel | None = None
+    passes: Passes | LostRows | None = None
 
     @property
     def about(self) -> dict[str, Any]:
@@ -134,10 +138,17 @@ class MediationFit:
         """
         if at:
             return self.require_model("at=").counterfactuals_at(at)
+        if self.passes is not None:
+            self.require_model("This question")
         if self.model is not None:
             return self.model.counterfactuals
         if not self.about["affine"]:
             self.require_model("the mediator inside a function")
+        return self.kept_counterfactuals
+
+    @property
+    def kept_counterfactuals(self) -> Counterfactuals:
+        """Those that the tree holds; where rows are read in passes, a few with their moments."""
         data = self.tree["constant_data"].to_dataset()
         return kept_counterfactuals(data, self.about["log_mediator"])
 
@@ -244,9 +255,12 @@ class MediationFit:
             from bayesmed.assumed import draws_under
 
             draws, about["rho"] = draws_under(self, rho, random_seed)
-        po = means_of(asked, draws, self.shape, bootstrap)
+        asked_for = (at, by, weights, contrast, m, rho, bootstrap)
+        po = kept_means(self.tree) if on == "all" and all(v is None for v in asked_for) else None
+        if po is None:
+            po = means_of(asked, draws, self.shape, bootstrap)
         result = contrasts(po, asked.scale, asked.unit)
-        said = {**effects_about(about, at, average, asked.said), "every": po.attrs["every"]}
+        said = {**effects_about(about, at, average, asked.said), "every": int(po.attrs["every"])}
         result.attrs["bayesmed"] = json.dumps(said)
         return Effects(result, po=po)
 

@@ -14,7 +14,7 @@ from bayesmed import copula
 from bayesmed.closed import ClosedMap
 from bayesmed.coefficients import ClosedInputs, coefficient_variable, column_centre
 from bayesmed.condense import Rows
-from bayesmed.defaults import working_scale
+from bayesmed.defaults import scale_of
 from bayesmed.family import EQUATIONS, Family
 from bayesmed.priors import Prior
 
@@ -80,7 +80,7 @@ def build_graph(
 
 
 def _coords(model: "MediationModel") -> dict[str, Any]:
-    coords: dict[str, Any] = {"obs": np.arange(len(model.frame.data))}
+    coords: dict[str, Any] = {"obs": np.arange(len(model.designs[0].matrix))}
     for name, design, scale, response in zip(
         EQUATIONS, model.designs, model.scale_designs, model.responses, strict=True
     ):
@@ -128,7 +128,7 @@ def _coefficients(
 ) -> Any:
     place = EQUATIONS.index(equation)
     response, priors = model.responses[place], model.priors_in_use[equation]
-    location, scale = working_scale(model.families[place], response.values, response.offset)
+    location, scale = scale_of(model.families[place], response)
     return coefficient_variable(
         name, f"{equation}_term", model.designs[place], priors, location, scale,
         bool(model.families[place].vectors), closed,
@@ -154,7 +154,7 @@ def _row_sigma(model: "MediationModel", equation: str) -> Any:
     place, key = EQUATIONS.index(equation), f"{equation}_sigma"
     design, response = model.scale_designs[place], model.responses[place]
     assert design is not None
-    spread = working_scale(model.families[place], response.values, response.offset)[1]
+    spread = scale_of(model.families[place], response)[1]
     coef = coefficient_variable(
         f"{key}_coef", f"{key}_term", design, model.priors_in_use[key], float(np.log(spread)), 1.0
     )

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy import linalg
 
 from bayesmed import compiled
-from bayesmed.compiled import LogDensity
 from bayesmed.reweight import smooth_and_resample
-from bayesmed.threads import threads
 
 if TYPE_CHECKING:
     from bayesmed.model import MediationModel
@@ -23,14 +21,24 @@ _MOST_STEPS = 80
 #: A curvature serves until a step promises more than this share of the one before.
 _SLOW = 0.25
 _SMALLEST_STEP = 1e-6
-#: Draws that a thread takes at once.
-_PART = 250
 #: Degrees of freedom of the proposal: tails heavier than the posterior's.
 _FREEDOM = 12
 #: Candidates beyond the draws, among which each chain finds its start.
 _STARTS = 50
 #: Steps for each kept draw where the data have at most so many numbers; one step elsewhere.
 _STEPS, _FEW = 4, 40_000
+
+
+class Density(Protocol):
+    """What is asked of a log-density; see :class:`bayesmed.compiled.LogDensity`."""
+
+    @property
+    def start(self) -> np.ndarray: ...
+    @property
+    def size(self) -> int: ...
+    def at(self, point: np.ndarray) -> tuple[float, np.ndarray]: ...
+    def batch(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
+    def values(self, points: np.ndarray) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -77,16 +85,17 @@ def laplace_draws(
     importance sampling. Journal of Machine Learning Research, 25(72), 1-58.
     """
     chains, draws = settings["chains"], settings["draws"]
-    density = compiled.log_density(model, progress)
+    whole = compiled.log_density(model, progress)
+    density: Density = whole if model.passes is None else model.passes.density(whole)
     found = find_mode(density, model.size)
     if found is None:
         return LaplaceDraws(np.empty((chains, 0, density.start.size)), {}, np.inf)
     rng = np.random.default_rng(settings["random_seed"])
-    steps = _STEPS if sum(np.size(part) for part in density.data) <= _FEW else 1
+    steps = _STEPS if density.size <= _FEW else 1
     shape = (chains, _STARTS + steps * draws)
     candidates, log_proposal = _propose(found, rng, shape)
     flat = candidates.reshape(-1, candidates.shape[-1])
-    values = log_density_at(density, flat)
+    values = density.values(flat)
     log_weight = np.where(np.isfinite(values), values, -np.inf) - log_proposal.ravel()
     finite = np.isfinite(log_weight)
     if not finite.any():
@@ -101,7 +110,7 @@ def laplace_draws(
     return LaplaceDraws(flat[index], {"accepted": moved, "lp": values[index]}, pareto_k)
 
 
-def find_mode(density: LogDensity, rows: int) -> Laplace | None:
+def find_mode(density: Density, rows: int) -> Laplace | None:
     """The mode, with differences taken on the scale of its own curvature."""
     rough = laplace(density, density.start, np.full(density.start.size, 1.0 / np.sqrt(rows)))
     if rough is None:
@@ -142,28 +151,14 @@ def _accept(
     return index, accepted
 
 
-def log_density_at(density: LogDensity, points: np.ndarray) -> np.ndarray:
-    """Log-density of many points, shape (S,)."""
-    function, data = density.function, density.data
-
-    def values(part: np.ndarray) -> list[float]:
-        return [float(function(point, *data)[0]) for point in part]
-
-    # The compiled function lets go of the interpreter. Small parts, so that Ctrl-C need not wait.
-    parts = np.array_split(points, max(1, len(points) // _PART))
-    # BLAS would wait for its own threads on the same cores.
-    with threads() as pool:
-        return np.concatenate(list(pool.map(values, parts)))
-
-
-def laplace(density: LogDensity, start: np.ndarray, scale: np.ndarray) -> Laplace | None:
+def laplace(density: Density, start: np.ndarray, scale: np.ndarray) -> Laplace | None:
     """Find a mode by Newton's method, and the curvature there.
 
     A curvature is kept as long as its steps gain well, since it costs two gradients a coordinate.
 
     Parameters
     ----------
-    density : LogDensity
+    density : Density
     start : numpy.ndarray
         Shape (dim,).
     scale : numpy.ndarray
@@ -175,7 +170,7 @@ def laplace(density: LogDensity, start: np.ndarray, scale: np.ndarray) -> Laplac
         None if there is no mode to be found, or the curvature is not that of a maximum.
     """
     x, last, solve = start, np.inf, None
-    value, gradient = density.function(x, *density.data)
+    value, gradient = density.at(x)
     for _ in range(_MOST_STEPS):
         if not (np.isfinite(value) and np.all(np.isfinite(gradient))):
             return None
@@ -213,27 +208,22 @@ def _uphill_solver(precision: np.ndarray) -> tuple[np.ndarray, Callable[[np.ndar
     return curvature, lambda gradient: vectors @ ((vectors.T @ gradient) / size)
 
 
-def _precision(density: LogDensity, x: np.ndarray, scale: np.ndarray) -> np.ndarray:
+def _precision(density: Density, x: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Minus the Hessian per posterior sd of each coordinate, by differences of the gradient."""
-    rows = []
-    for i, width in enumerate(scale):
-        ends = [x.copy(), x.copy()]
-        ends[0][i] -= _DIFFERENCE * width
-        ends[1][i] += _DIFFERENCE * width
-        before, after = (density.function(end, *density.data)[1] for end in ends)
-        rows.append((before - after) * scale / (2.0 * _DIFFERENCE))
-    hessian = np.stack(rows)
+    ends = x + _DIFFERENCE * np.concatenate([-np.diag(scale), np.diag(scale)])
+    before, after = np.split(density.batch(ends)[1], 2)
+    hessian = (before - after) * scale / (2.0 * _DIFFERENCE)
     return 0.5 * (hessian + hessian.T)
 
 
 def _uphill(
-    density: LogDensity, x: np.ndarray, value: float, gradient: np.ndarray, step: np.ndarray
+    density: Density, x: np.ndarray, value: float, gradient: np.ndarray, step: np.ndarray
 ) -> tuple[np.ndarray, float, np.ndarray] | None:
     """Halve a step until the log-density rises by a share of what its slope promises."""
     size, slope = 1.0, float(step @ gradient)
     while size > _SMALLEST_STEP:
         there = x + size * step
-        new, new_gradient = density.function(there, *density.data)
+        new, new_gradient = density.at(there)
         if np.isfinite(new) and float(new) >= value + 1e-4 * size * slope:
             return there, float(new), new_gradient
         size *= 0.5

@@ -33,8 +33,10 @@ from bayesmed.stated import complete_rows, observed_responses, parse_scales
 if TYPE_CHECKING:
     import pymc as pm
 
+    from bayesmed.condense import Rows
     from bayesmed.effects import Effects
     from bayesmed.fitting import MediationFit
+    from bayesmed.passes import Passes
 
 PriorScale = Literal["regression", "structural"]
 
@@ -170,6 +172,7 @@ class MediationModel:
     identification: Closedness = field(init=False, repr=False)
     notes: tuple[str, ...] = field(init=False, repr=False)
     counted: int | None = field(init=False, default=None, repr=False)
+    passes: "Passes | None" = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.weights is not None:
@@ -446,12 +449,17 @@ class MediationModel:
     @cached_property
     def condensed_graph(self) -> "pm.Model":
         """The same log-density over fewer rows, where those suffice; see ``condense``."""
-        from bayesmed.condense import condense
         from bayesmed.graph import build_graph
 
-        found = condense(self)
-        plain = self.independent and found == (None, None)
-        return self._graph if plain else build_graph(self, found)
+        plain = self.independent and self.condensed_rows == (None, None) and self.counted is None
+        return self._graph if plain else build_graph(self, self.condensed_rows)
+
+    @cached_property
+    def condensed_rows(self) -> "tuple[Rows | None, Rows | None]":
+        """Rows that serve for all in the likelihood of either equation; None for all."""
+        from bayesmed.condense import condense
+
+        return condense(self)
 
     def prior_predictive(self, draws: int = 500, random_seed: int | None = None) -> "Effects":
         """Draw from the prior: data and the effects it implies.

@@ -10,7 +10,7 @@ same posterior as the n rows; they are made from R of the columns' QR decomposit
 
 import json
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,18 +19,22 @@ import pandas as pd
 from scipy import linalg
 
 from bayesmed.condense import triangle
-from bayesmed.defaults import settle_priors
+from bayesmed.defaults import count_scale, settle_priors
 from bayesmed.design import Counterfactuals, Design
+from bayesmed.family import EQUATIONS, Family
 from bayesmed.fitting import MediationFit
-from bayesmed.formula import parse
-from bayesmed.frame import normalise
+from bayesmed.formula import INTERCEPT, parse
 from bayesmed.model import MediationModel
-from bayesmed.parts import Parts, parts_of
+from bayesmed.parts import Parts, columns_of_part, parts_of, rows_of_part, with_levels
+from bayesmed.passes import Passes, response_of, with_effects
+from bayesmed.responses import Response
 
 #: Rows from which formulas are checked and the structure of the designs is learnt.
 _HEAD = 4000
 _MOST_LEVELS = 1000
 _EXACT = 1e-8
+#: Families that rows read part by part can have: by moments, or in passes over the rows.
+FROM_PARTS = ("gaussian", "probit", "logit", "poisson")
 
 
 @dataclass
@@ -75,28 +79,39 @@ def fit_moments(
         For another family, offsets, a regression of sigma, a function that looks at all rows
         (``center``, splines), or rows of a counterfactual that are not linear in the columns.
     """
-    _refuse(arguments)
+    _refuse(arguments, settings)
     parts = parts_of(data)
     variables = _variables(arguments, parts.columns)
     found = scan(parts, variables, str(arguments.get("treatment")))
     model = _head_model(found, arguments)
     _take_moments(model, found, _accumulate(parts, variables, found, model))
+    if any(family.name != "gaussian" for family in model.families):
+        rows = Passes(parts, tuple(variables), found.levels, found.complete, model)
+        object.__setattr__(model, "passes", rows)
+        settings = {"method": "laplace", **settings}
     fit = model.fit(**settings)
     mediator = model.frame.data[model.designs[0].parsed.response]  # its ends are in the head
     ends = [float(mediator.min()), float(mediator.max())]
-    fit.tree.attrs["bayesmed"] = json.dumps({**fit.about, "moments": {"mediator": ends}})
-    return MediationFit(fit.tree)
+    kept = {"mediator": ends, "passes": model.passes is not None}
+    fit.tree.attrs["bayesmed"] = json.dumps({**fit.about, "moments": kept})
+    return with_effects(MediationFit(fit.tree, passes=model.passes))
 
 
-def _refuse(arguments: Mapping[str, Any]) -> None:
-    for name in ("mediator_family", "outcome_family"):
-        family = arguments.get(name, "gaussian")
-        if family != "gaussian":
+def _refuse(arguments: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    names = [arguments.get(f"{equation}_family", "gaussian") for equation in EQUATIONS]
+    for equation, family in zip(EQUATIONS, names, strict=True):
+        if family not in FROM_PARTS:
             raise ValueError(
-                f"{name}={family!r}: only two Gaussian equations can be fitted from moments of rows "
-                "that are not kept. Fit a sample of the rows in memory, or rows that fit in it, where "
-                "equal ones are put together by themselves."
+                f"{equation}_family={family!r}: rows that are read part by part serve the families "
+                f"{list(FROM_PARTS)}. Fit a sample of the rows in memory, or rows that fit in it, "
+                "where equal ones are put together by themselves."
             )
+    if names != ["gaussian", "gaussian"] and settings.get("method", "laplace") != "laplace":
+        raise ValueError(
+            f"method={settings['method']!r} needs all rows in memory, which a {' and a '.join(names)} "
+            "equation would take at each step; rows that are read part by part are fitted by "
+            "method='laplace'."
+        )
     for name in ("mediator_data", "outcome_data", "mediator_sigma", "outcome_sigma", "weights"):
         if arguments.get(name):
             raise ValueError(f"{name}= needs all rows in memory; it cannot be used with moments.")
@@ -150,7 +165,7 @@ class _Look:
     treatment: str
 
     def __call__(self, part: pd.DataFrame) -> tuple[Any, ...]:
-        frame = _frame(part, self.variables)
+        frame = columns_of_part(part, self.variables)
         missing = {str(n): int(count) for n, count in frame.isna().sum().items() if count}
         complete = frame.dropna() if missing else frame
         levels, present, text = {}, {}, set()
@@ -177,17 +192,8 @@ class _Look:
         return len(frame), len(complete), missing, levels, present, text, head
 
 
-def _frame(part: pd.DataFrame, variables: Iterable[str]) -> pd.DataFrame:
-    return pd.DataFrame({name: normalise(part[name]) for name in variables})
-
-
-def _with_levels(frame: pd.DataFrame, levels: Mapping[str, list[Any]]) -> pd.DataFrame:
-    own = {name: pd.Categorical(frame[name], categories=values) for name, values in levels.items()}
-    return frame.assign(**own)
-
-
 def _head_model(found: Scan, arguments: Mapping[str, Any]) -> MediationModel:
-    head = pd.concat([_with_levels(part, found.levels) for part in found.head], ignore_index=True)
+    head = pd.concat([with_levels(part, found.levels) for part in found.head], ignore_index=True)
     model = MediationModel(head, **arguments)
     for design in model.designs:
         stateful = [str(name) for name, state in design.spec.transform_state.items() if state]
@@ -201,34 +207,41 @@ def _head_model(found: Scan, arguments: Mapping[str, Any]) -> MediationModel:
 
 @dataclass(frozen=True)
 class _Columns:
-    """One part of the second pass: R of its columns, those of a constant first."""
+    """One part of the second pass: R of a constant and its columns, and the responses' sums."""
 
     designs: tuple[Design, Design]
+    families: tuple[Family, Family]
     variables: tuple[str, ...]
     levels: dict[str, list[Any]]
     shift: np.ndarray
 
-    def __call__(self, part: pd.DataFrame) -> np.ndarray:
-        frame = _with_levels(_frame(part, self.variables).dropna(), self.levels)
-        columns = columns_of(self.designs, frame.reset_index(drop=True)) - self.shift
-        return triangle(np.column_stack([np.ones(len(columns)), columns]))
+    def __call__(self, part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        frame = rows_of_part(part, self.variables, self.levels)
+        columns = columns_of(self.designs, self.families, frame) - self.shift
+        sums = frame[[design.parsed.response for design in self.designs]].to_numpy(dtype=float)
+        return triangle(np.column_stack([np.ones(len(columns)), columns])), sums.sum(axis=0)
 
 
-def columns_of(designs: tuple[Design, Design], frame: pd.DataFrame) -> np.ndarray:
-    """Both designs, each followed by its response."""
+def columns_of(
+    designs: tuple[Design, Design], families: tuple[Family, Family], frame: pd.DataFrame
+) -> np.ndarray:
+    """Both designs, each followed by its response on the scale of the linear predictor."""
     parts = []
-    for design in designs:
-        parts += [design.rows(frame), frame[[design.parsed.response]].to_numpy(dtype=float)]
+    for design, family in zip(designs, families, strict=True):
+        y = response_of(frame, design.parsed.response, family)
+        working = y if family.working is None else np.asarray(family.working(y), dtype=float)
+        parts += [design.rows(frame), working[:, None]]
     return np.column_stack(parts)
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Number of rows, means and R of the centred columns."""
+    """Number of rows, means and R of the centred columns, and means of both responses."""
 
     n: int
     mean: np.ndarray
     triangle: np.ndarray
+    response_mean: np.ndarray
 
     def twin(self) -> np.ndarray:
         """A few rows with the same means and covariances, shape (column + 1, column)."""
@@ -240,14 +253,14 @@ class Moments:
 
 
 def _accumulate(parts: Parts, variables: list[str], found: Scan, model: MediationModel) -> Moments:
-    head = columns_of(model.designs, model.frame.data)
+    head = columns_of(model.designs, model.families, model.frame.data)
     shift = head.mean(axis=0)
-    read = _Columns(model.designs, tuple(variables), found.levels, shift)
-    kept = np.empty((0, head.shape[1] + 1))
-    for one in parts.each(read, variables):
-        kept = triangle(np.concatenate([kept, one]))
+    read = _Columns(model.designs, model.families, tuple(variables), found.levels, shift)
+    kept, total = np.empty((0, head.shape[1] + 1)), np.zeros(2)
+    for one, sums in parts.each(read, variables):
+        kept, total = triangle(np.concatenate([kept, one])), total + sums
     mean = shift + kept[0, 1:] / kept[0, 0]
-    return Moments(found.complete, mean, kept[1:, 1:])
+    return Moments(found.complete, mean, kept[1:, 1:], total / found.complete)
 
 
 def _take_moments(model: MediationModel, found: Scan, moments: Moments) -> None:
@@ -259,9 +272,9 @@ def _take_moments(model: MediationModel, found: Scan, moments: Moments) -> None:
         replace(first, matrix=twin[:, :width]),
         replace(second, matrix=twin[:, width + 1 : -1]),
     )
-    responses = (
-        replace(model.responses[0], values=twin[:, width]),
-        replace(model.responses[1], values=twin[:, -1]),
+    responses = tuple(
+        _response(model, place, twin[:, column], float(moments.response_mean[place]))
+        for place, column in enumerate((width, -1))
     )
     dropped = found.given - found.complete
     note = f"{dropped} of {found.given} rows dropped for missing values " + (
@@ -279,9 +292,27 @@ def _take_moments(model: MediationModel, found: Scan, moments: Moments) -> None:
     object.__setattr__(model, "priors_in_use", settle_priors(model))
 
 
+def _response(model: MediationModel, place: int, working: np.ndarray, mean: float) -> Response:
+    """The twin's response; of another family some of the head's values, and the scale of all."""
+    family, response = model.families[place], model.responses[place]
+    if family.name == "gaussian":
+        return replace(response, values=working)
+    values = np.resize(response.values, len(working))
+    if family.working is None:
+        return replace(response, values=values)
+    if INTERCEPT not in model.designs[place].terms:
+        raise ValueError(
+            f"The {EQUATIONS[place]} equation has no intercept; with a {family.name} family, rows that "
+            "are read part by part need one."
+        )
+    return replace(
+        response, values=values, scale=count_scale(mean, float(working.std()), model.size)
+    )
+
+
 def _counterfactuals(model: MediationModel, twin: np.ndarray) -> Counterfactuals:
     """The twin's rows under either arm, by the linear relation that the head's rows show."""
-    seen = columns_of(model.designs, model.frame.data)
+    seen = columns_of(model.designs, model.families, model.frame.data)
     rows = model.counterfactuals
     if rows.base is None or rows.slope is None:
         raise ValueError(

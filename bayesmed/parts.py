@@ -1,17 +1,36 @@
 """Data that are read part by part: Dask frames, Parquet files, slices of a large frame."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from bayesmed.frame import to_pandas
+from bayesmed.frame import normalise, to_pandas
 
 #: Rows of a part.
 ROWS = 100_000
+
+
+def columns_of_part(part: pd.DataFrame, variables: Iterable[str]) -> pd.DataFrame:
+    """Some columns, each as numbers or categories."""
+    return pd.DataFrame({name: normalise(part[name]) for name in variables})
+
+
+def with_levels(frame: pd.DataFrame, levels: Mapping[str, list[Any]]) -> pd.DataFrame:
+    """Columns of text with the levels that all parts share."""
+    own = {name: pd.Categorical(frame[name], categories=values) for name, values in levels.items()}
+    return frame.assign(**own)
+
+
+def rows_of_part(
+    part: pd.DataFrame, variables: Iterable[str], levels: Mapping[str, list[Any]]
+) -> pd.DataFrame:
+    """The complete rows of a part."""
+    complete = columns_of_part(part, variables).dropna().reset_index(drop=True)
+    return with_levels(complete, levels)
 
 
 @dataclass(frozen=True)

@@ -261,7 +261,14 @@ def total_log_likelihood(fit: "MediationFit") -> xr.Dataset:
     -------
     xarray.Dataset
         ``joint(chain, draw)``.
+
+    Raises
+    ------
+    ValueError
+        If rows are read in passes.
     """
+    if fit.passes is not None:
+        fit.require_model("The log-likelihood at each draw")
     about, data = fit.about, fit.tree["constant_data"].to_dataset()
     observed = [fit.tree["observed_data"][name].to_numpy() for name in EQUATIONS]
     regression = fit.closed_map if about["independent"] else None

@@ -10,6 +10,11 @@ import numpy as np
 _POSITIVE = ("sigma", "tau", "scale", "nu", "lam")
 
 
+def _rebuilt(distribution: str, parameters: dict[str, float]) -> "Prior":
+    """A Prior that another process sent."""
+    return Prior(distribution, **parameters)
+
+
 class Prior:
     """A univariate continuous prior, by the name and parameters of a PyMC distribution.
 
@@ -53,6 +58,9 @@ class Prior:
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("A Prior does not change; make a new one.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (self.distribution, self.parameters)
 
     def __repr__(self) -> str:
         inside = "".join(f", {name}={value:.6g}" for name, value in self.parameters.items())

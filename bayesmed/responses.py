@@ -33,12 +33,16 @@ class Response:
         Added to the linear predictor, shape (obs,).
     levels : tuple
         Categories of an ordered response in their order.
+    scale : tuple of float or None
+        Centre and spread on the scale of the linear predictor, where ``values`` are not those of
+        all rows.
     """
 
     values: np.ndarray
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     offset: np.ndarray | None = None
     levels: tuple[Any, ...] = ()
+    scale: tuple[float, float] | None = None
 
     @property
     def seen(self) -> float:

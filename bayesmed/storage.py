@@ -11,6 +11,7 @@ import xarray as xr
 
 from bayesmed.describe import model_hash
 from bayesmed.fitting import MediationFit
+from bayesmed.passes import LostRows
 
 if TYPE_CHECKING:
     from bayesmed.model import MediationModel
@@ -104,4 +105,5 @@ def load(path: "str | os.PathLike[str]", model: "MediationModel | None" = None) 
             f"({about['formulas']}), families ({about['families']}), contrast "
             f"({about['contrast']}), priors or rho ({about['rho']}) differ."
         )
-    return MediationFit(tree, model)
+    passed = (about.get("moments") or {}).get("passes", False)
+    return MediationFit(tree, model, LostRows(about["n"]) if passed else None)

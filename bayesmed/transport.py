@@ -21,7 +21,7 @@ from scipy import linalg
 
 from bayesmed import compiled
 from bayesmed.compiled import LogDensity
-from bayesmed.laplace import Laplace, laplace, log_density_at
+from bayesmed.laplace import Laplace, laplace
 from bayesmed.reweight import smooth_and_resample
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Transport:
         """Carry the draws to another rho."""
         assert self.base is not None
         points = move(self.points, self.base, target)
-        ratio = log_density_at(self.density.at_rho(rho), points) - self.log_density
+        ratio = self.density.at_rho(rho).values(points) - self.log_density
         finite = np.isfinite(ratio)
         if not finite.any():
             return Carried(points, np.arange(len(points)), np.inf)
@@ -145,7 +145,7 @@ def prepare(fit: "MediationFit", grid: np.ndarray) -> Transport:
     points = points.reshape(-1, points.shape[-1])
     density = compiled.log_density(at_some).at_rho(rho)
     base = laplace(density, points.mean(axis=0), points.std(axis=0))
-    log_density = log_density_at(density, points)
+    log_density = density.values(points)
     return Transport(fit, at_some, density, rho, points, log_density, base)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,12 +15,10 @@ from bayesmed.estimands import ARMS, FIXED, Scale
 from bayesmed.family import Family
 from bayesmed.functionals import Target
 from bayesmed.latent_cells import has_latent_cells, latent_means
+from bayesmed.passes import LostRows, Passes
 from bayesmed.potential import cell_means, fixed_means, mediator_effect
 from bayesmed.quantiles import quantile_cells, quantile_curve, quantile_curve_fixed, quantile_fixed
 from bayesmed.thinning import thinning
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -36,12 +34,15 @@ class View:
     m : float or None
         The value at which the mediator is set for a controlled direct effect; of an ordered
         one the position of its category.
+    passes : Passes, LostRows or None
+        Reads the rows part by part; ``rows`` then has their moments only.
     """
 
     families: tuple[Family, Family]
     rows: Counterfactuals
     target: Target
     m: float | None = None
+    passes: Passes | LostRows | None = None
 
     @cached_property
     def merged(self) -> Counterfactuals:
@@ -50,6 +51,8 @@ class View:
 
     def cells(self, draws: Draws, bootstrap: int | None = None) -> np.ndarray:
         """Counterfactual means, shape (2, 2 or 3, S): arm, mediator arm, draw."""
+        if self.passes is not None:
+            return self.passes.mean(lambda rows: self._of(rows).cells(draws))
         target = self.target
         if target.functional.kind == "quantile":
             cells = quantile_cells(draws, self.families[0], self.rows, target, bootstrap)
@@ -72,6 +75,8 @@ class View:
 
     def curve(self, regression: Regression, rho: np.ndarray) -> np.ndarray:
         """The same along rho from the draws at rho = 0 of a closed pair: (rho, 2, 2 or 3, S)."""
+        if self.passes is not None:
+            return self.passes.mean(lambda rows: self._of(rows).curve(regression, rho))
         target = self.target
         if target.functional.kind == "quantile":
             quick = quantile_curve(regression, self.families, self.rows, target, rho)
@@ -90,10 +95,17 @@ class View:
 
     def shift(self, draws: Draws) -> np.ndarray:
         """Mean effect of the treatment on the mediator, shape (S,)."""
+        if self.passes is not None:
+            return self.passes.mean(lambda rows: self._of(rows).shift(draws))
         return mediator_effect(draws, self.families, self.merged)
+
+    def _of(self, rows: Counterfactuals) -> "View":
+        return replace(self, rows=rows, passes=None)
 
     def every(self, draws: Draws, points: int = 1) -> int:
         """Every how many draws to use, so that it takes some minutes at most."""
+        if self.passes is not None:  # all of the rows, not the few with their moments
+            points *= -(-self.passes.n // self.rows.mediator.shape[1])
         families, rows = (self.families[0], self.target.family), self.target.rows(self.merged)
         return thinning(families, rows, self.target.draws(draws), points)
 

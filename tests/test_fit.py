@@ -404,3 +404,10 @@ def test_a_compilation_that_takes_long_is_told(capsys):
     with compiled.told_if_slow(True, after=5.0):
         pass
     assert capsys.readouterr().err == ""
+
+
+def test_priors_travel_between_processes():
+    import pickle
+
+    prior = bm.Prior("StudentT", nu=4, mu=0, sigma=2)
+    assert pickle.loads(pickle.dumps(prior)) == prior

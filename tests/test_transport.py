@@ -147,8 +147,8 @@ def test_transport_to_the_own_rho_is_the_identity(binary_fit):
 def test_log_density_at_zero_is_that_of_two_regressions(binary_fit):
     ready = transport.prepare(binary_fit, np.array([0.5]))
     alone = compiled.log_density(binary_fit.model)
-    mine = transport.log_density_at(ready.density.at_rho(0.0), ready.points[:50])
-    np.testing.assert_allclose(mine, transport.log_density_at(alone, ready.points[:50]), rtol=1e-10)
+    mine = ready.density.at_rho(0.0).values(ready.points[:50])
+    np.testing.assert_allclose(mine, alone.values(ready.points[:50]), rtol=1e-10)
 
 
 @pytest.mark.slow
