@@ -14,6 +14,7 @@ from bayesmed.design import Counterfactuals
 from bayesmed.estimands import SCALES, Scale
 from bayesmed.family import Family
 from bayesmed.functionals import Functional, Target, probability, resolve_functional, target_of
+from bayesmed.slices import slices
 from bayesmed.views import Asked, View
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def ask(
     of: Any = "mean",
     m: Any = None,
     scale: Scale = "difference",
+    memory: float | None = None,
 ) -> Asked:
     """Settle a question; see :meth:`bayesmed.MediationFit.effects`.
 
@@ -61,8 +63,10 @@ def ask(
         own = _groups(source, rows, by, on, weights)
         groups = [label for label, _ in own]
         for (_, part), target, value in itertools.product(own, targets, values):
-            rows_of = _limited(fit, part, target)
-            views.append(View(fit.families, rows_of, target, value, fit.passes))
+            own_rows = _limited(fit, part, target)
+            whole = target.functional.kind == "quantile"  # of all rows' distribution, no mean
+            passes = fit.passes or slices(own_rows, None if whole else memory)
+            views.append(View(fit.families, own_rows, target, value, passes))
     assert groups is not None
     dims: dict[str, list[Any]] = {}
     if isinstance(contrast, list) or contrast == "pairwise":

@@ -1,7 +1,9 @@
 """Draws in blocks, so that no array of rows x draws is held, on all processors."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
@@ -10,6 +12,17 @@ from bayesmed.threads import threads
 
 _BLOCK = 2_000_000
 _THREADS = 4
+_LIMIT: ContextVar[int] = ContextVar("limit", default=_BLOCK)
+
+
+@contextmanager
+def at_most(numbers: int) -> Iterator[None]:
+    """Keep each array of rows and draws to so many numbers, where one draw's rows allow it."""
+    token = _LIMIT.set(min(numbers, _BLOCK))
+    try:
+        yield
+    finally:
+        _LIMIT.reset(token)
 
 
 def over_blocks[R](
@@ -41,7 +54,7 @@ def over_blocks[R](
     list
         Results in order.
     """
-    size = max(1, _BLOCK // max(rows, held))
+    size = max(1, _LIMIT.get() // max(rows, held))
     starts = range(0, len(draws), size)
 
     def run(start: int, first: R | None) -> R:

@@ -29,7 +29,7 @@ from bayesmed.effects import (
 from bayesmed.estimands import Scale
 from bayesmed.family import EQUATIONS, Family
 from bayesmed.kept import kept_counterfactuals, kept_map
-from bayesmed.likelihood import row_log_likelihood
+from bayesmed.likelihood import CHUNK, row_log_likelihood
 from bayesmed.model import MediationModel
 from bayesmed.parts import is_dask
 from bayesmed.passes import LostRows, Passes, kept_means
@@ -37,6 +37,7 @@ from bayesmed.paths import coefficient_table
 from bayesmed.potential import Draws
 from bayesmed.priors import Prior
 from bayesmed.sampling import to_dataset
+from bayesmed.slices import numbers_within
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -180,6 +181,7 @@ class MediationFit:
         scale: Scale = "difference",
         rho: Any = None,
         random_seed: int | None = None,
+        memory: float | None = None,
     ) -> Effects:
         r"""Posterior of the mediation effects.
 
@@ -219,6 +221,10 @@ class MediationFit:
             its prior.
         random_seed : int, optional
             Of the draws of rho; the fit's own by default.
+        memory : float, optional
+            Gigabytes that working arrays may take, beside the rows themselves: the means are
+            taken over some rows at a time. Quantiles and ``average="population"`` need all rows
+            at once and take no notice of it.
 
         Returns
         -------
@@ -248,8 +254,9 @@ class MediationFit:
             self.require_model("average='population'")
         bootstrap = about["settings"]["random_seed"] if average == "population" else None
         asked = ask(
-            self, at=at, by=by, on=on, weights=weights, contrast=contrast, of=of, m=m, scale=scale
-        )
+            self, at=at, by=by, on=on, weights=weights, contrast=contrast, of=of, m=m, scale=scale,
+            memory=memory,
+        )  # fmt: skip
         draws = self.draws
         if rho is not None:
             from bayesmed.assumed import draws_under
@@ -328,8 +335,8 @@ class MediationFit:
         at : mapping, optional
             Covariates and the value every row gets, as in :meth:`effects`.
         **asked
-            ``by``, ``on``, ``weights``, ``contrast``, ``of``, ``m`` and ``scale``, as in
-            :meth:`effects`.
+            ``by``, ``on``, ``weights``, ``contrast``, ``of``, ``m``, ``scale`` and ``memory``, as
+            in :meth:`effects`.
 
         Returns
         -------
@@ -589,8 +596,14 @@ class MediationFit:
 
         return plot_rho(self.rho_draws(), ax=ax, **options)
 
-    def add_log_likelihood(self) -> "MediationFit":
+    def add_log_likelihood(self, memory: float | None = None) -> "MediationFit":
         """Write the ``log_likelihood`` group: ``mediator`` log p(m), ``outcome`` log p(y | m).
+
+        Parameters
+        ----------
+        memory : float, optional
+            Gigabytes that working arrays may take, beside the result, which has 16 bytes for
+            each row and draw.
 
         Returns
         -------
@@ -609,8 +622,9 @@ class MediationFit:
         observed = [self.tree["observed_data"][name].to_numpy() for name in EQUATIONS]
         regression = self.closed_map if about["independent"] else None
         out = row_log_likelihood(
-            self.families, self.draws, data, observed, about["independent"], regression
-        )
+            self.families, self.draws, data, observed, about["independent"], regression,
+            CHUNK if memory is None else numbers_within(memory),
+        )  # fmt: skip
         arrays = {str(name): out[i].reshape(*self.shape, -1) for i, name in enumerate(EQUATIONS)}
         group = to_dataset(
             arrays, {"obs": np.arange(len(observed[0]))}, {name: ("obs",) for name in EQUATIONS}

@@ -11,7 +11,8 @@ from bayesmed.draws import Draws
 from bayesmed.family import EQUATIONS, Family
 from bayesmed.kept import kept_columns
 
-_CHUNK = 4_000_000
+#: Numbers in an array of rows and draws.
+CHUNK = 4_000_000
 
 
 def row_log_likelihood(
@@ -21,6 +22,7 @@ def row_log_likelihood(
     observed: list[np.ndarray],
     independent: bool,
     regression: ClosedMap | None,
+    chunk: int = CHUNK,
 ) -> np.ndarray:
     """Log p(m) and log p(y | m) of every row and draw.
 
@@ -36,6 +38,8 @@ def row_log_likelihood(
         Whether the likelihood is the product of two regressions.
     regression : ClosedMap or None
         Takes the outcome's parameters to that regression in a closed pair.
+    chunk : int
+        Numbers in an array of rows and draws.
 
     Returns
     -------
@@ -43,7 +47,7 @@ def row_log_likelihood(
         Shape (2, S, obs).
     """
     n, count = len(observed[0]), len(draws)
-    size = max(1, _CHUNK // n)
+    size = max(1, chunk // n)
     out = np.empty((2, count, n))
     for start in range(0, count, size):
         part = slice(start, start + size)

@@ -367,7 +367,7 @@ def _roots_of(
     if regression is None or fit.about["priors_on"] != "regression":
         return *_roots_by_rank(grid, flat / shift), on_grid
     additive = view.target.family.additive
-    smooth = (additive or view.rows.base is not None) and view.passes is None
+    smooth = (additive or view.rows.base is not None) and view.in_memory
     if not smooth or view.target.functional.kind == "quantile":
         # Functions of the mediator, quantiles, rows that are not in memory: the draws' own
         # curves, between grid values.

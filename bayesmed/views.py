@@ -18,6 +18,7 @@ from bayesmed.latent_cells import has_latent_cells, latent_means
 from bayesmed.passes import LostRows, Passes
 from bayesmed.potential import cell_means, fixed_means, mediator_effect
 from bayesmed.quantiles import quantile_cells, quantile_curve, quantile_curve_fixed, quantile_fixed
+from bayesmed.slices import Slices
 from bayesmed.thinning import thinning
 
 
@@ -34,15 +35,21 @@ class View:
     m : float or None
         The value at which the mediator is set for a controlled direct effect; of an ordered
         one the position of its category.
-    passes : Passes, LostRows or None
-        Reads the rows part by part; ``rows`` then has their moments only.
+    passes : Passes, LostRows, Slices or None
+        Takes the rows part by part. Of :class:`bayesmed.passes.Passes` ``rows`` has the moments
+        only.
     """
 
     families: tuple[Family, Family]
     rows: Counterfactuals
     target: Target
     m: float | None = None
-    passes: Passes | LostRows | None = None
+    passes: Passes | LostRows | Slices | None = None
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether ``rows`` are the rows."""
+        return self.passes is None or isinstance(self.passes, Slices)
 
     @cached_property
     def merged(self) -> Counterfactuals:
@@ -51,7 +58,7 @@ class View:
 
     def cells(self, draws: Draws, bootstrap: int | None = None) -> np.ndarray:
         """Counterfactual means, shape (2, 2 or 3, S): arm, mediator arm, draw."""
-        if self.passes is not None:
+        if self.passes is not None and bootstrap is None:
             return self.passes.mean(lambda rows: self._of(rows).cells(draws))
         target = self.target
         if target.functional.kind == "quantile":
@@ -104,7 +111,9 @@ class View:
 
     def every(self, draws: Draws, points: int = 1) -> int:
         """Every how many draws to use, so that it takes some minutes at most."""
-        if self.passes is not None:  # all of the rows, not the few with their moments
+        if (
+            self.passes is not None and not self.in_memory
+        ):  # all of the rows, not the few with their moments
             points *= -(-self.passes.n // self.rows.mediator.shape[1])
         families, rows = (self.families[0], self.target.family), self.target.rows(self.merged)
         return thinning(families, rows, self.target.draws(draws), points)
