@@ -32,6 +32,8 @@ class Group:
 
     def dist(self, parameters: Any) -> Any:
         """The vector of priors as an unnamed random variable."""
+        if not self.names:  # Flat: nothing else tells how many they are
+            return self.distribution.dist(size=len(self.index))
         return self.distribution.dist(**dict(zip(self.names, parameters, strict=True)))
 
 

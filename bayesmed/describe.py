@@ -17,6 +17,8 @@ from bayesmed.strength import column_variables
 
 def sampler_words(about: Mapping[str, Any]) -> str:
     """Who drew the posterior."""
+    if about["sampler"] == "exact":
+        return "independent draws from the exact posterior"
     if about["sampler"] != "laplace":
         return str(about["sampler"])
     k = about["pareto_k"]
@@ -29,7 +31,7 @@ def versions(sampler: str) -> dict[str, str]:
         "bayesmed",
         "pymc",
         "arviz",
-        *([sampler] if sampler not in ("pymc", "laplace") else []),
+        *([sampler] if sampler not in ("pymc", "laplace", "exact") else []),
     ]
     found = {}
     for name in names:

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from bayesmed.describe import describe, versions
+from bayesmed.exact import exact_draws, is_exact
 from bayesmed.family import EQUATIONS
 from bayesmed.kept import constant_data
 from bayesmed.model import IdentificationWarning, MediationModel
@@ -63,13 +64,16 @@ def draw_tree(
         )
     if method not in ("nuts", "laplace"):
         raise ValueError(f"method={method!r}; choose 'nuts' or 'laplace'.")
-    drawn = _by_laplace(model, settings, progress) if method == "laplace" else None
-    if drawn is None:
-        posterior, stats, interrupted = run_sampler(model, sampler, settings, progress, options)
-        used, pareto_k = sampler, None
-    else:
+    interrupted, pareto_k = False, None
+    if method == "laplace" and is_exact(model):
+        posterior, used = exact_draws(model, settings), "exact"
+        stats = {"accepted": np.ones(posterior["mediator_sigma"].shape)}
+    elif method == "laplace" and (drawn := _by_laplace(model, settings, progress)) is not None:
         posterior, stats, pareto_k = drawn
-        used, interrupted = "laplace", False
+        used = "laplace"
+    else:
+        posterior, stats, interrupted = run_sampler(model, sampler, settings, progress, options)
+        used = sampler
     tree = _tree(model, posterior, stats)
     about = describe(model)
     about.update(
@@ -96,6 +100,11 @@ def _by_laplace(
         if np.isfinite(found.pareto_k)
         else "the log-density has no mode that could be found"
     )
+    if model.passes is not None:
+        raise ValueError(
+            f"method='laplace' cannot be trusted here: {why}; NUTS needs all rows in memory. State "
+            "narrower priors, simplify the formulas, or fit a sample of the rows in memory."
+        )
     warnings.warn(
         f"method='laplace' cannot be trusted here: {why}. The posterior is sampled by NUTS instead.",
         UserWarning,

@@ -510,7 +510,9 @@ class MediationModel:
         method : {"nuts", "laplace"}
             "laplace" proposes from a multivariate t around the mode and accepts by the exact
             density (independence Metropolis-Hastings), in a fraction of the time; where the
-            proposals' Pareto k-hat is above 0.7 it warns and samples by NUTS.
+            proposals' Pareto k-hat is above 0.7 it warns and samples by NUTS. Two Gaussian
+            equations with flat priors (``Flat``, and ``HalfFlat`` of sigma) have independent draws
+            of the exact posterior.
         progress : bool
             Show the sampler's progress bar.
         **sampler_options

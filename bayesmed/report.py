@@ -57,7 +57,11 @@ def _methods(about: Mapping[str, Any], convergence: str) -> str:
     )
     dropped = about["n_given"] - about["n"]
     missing = f" ({dropped} of {about['n_given']} rows had missing values)" if dropped else ""
-    warm = f" after {settings['tune']} of warm-up" if about["sampler"] != "laplace" else ""
+    warm = (
+        f" after {settings['tune']} of warm-up"
+        if about["sampler"] not in ("laplace", "exact")
+        else ""
+    )
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     return (
         f"We estimated natural mediation effects of {about['treatment']} ({about['levels'][0]} "

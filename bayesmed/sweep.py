@@ -247,7 +247,7 @@ def refit(fit: "MediationFit", rho: float, failed: list[str]) -> "MediationFit":
         warnings.simplefilter("ignore")
         own = (
             {"method": "laplace"}
-            if about["sampler"] == "laplace"
+            if about["sampler"] in ("laplace", "exact")
             else {"sampler": about["sampler"]}
         )
         again = model.with_rho(rho).fit(**settings, **own, progress=False)
