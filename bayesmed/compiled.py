@@ -49,12 +49,16 @@ class LogDensity:
         A sensible point, shape (dim,).
     names : tuple of str
         Of the shared data.
+    alone : callable or None
+        ``alone()`` returns ``function(x, *data)`` of the log-density without its gradient,
+        compiled at the first call.
     """
 
     function: Callable[..., Any]
     data: tuple[np.ndarray, ...]
     start: np.ndarray
     names: tuple[str, ...]
+    alone: Callable[[], Callable[..., Any]] | None = None
 
     @property
     def size(self) -> int:
@@ -69,25 +73,27 @@ class LogDensity:
     def batch(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Values, shape (S,), and gradients, shape (S, dim), at points of shape (S, dim)."""
 
-        def some(part: np.ndarray) -> list[tuple[float, np.ndarray]]:
-            found = (self.function(point, *self.data) for point in part)
-            return [(float(value), gradient) for value, gradient in found]
+        found = self._each(self.function, points)
+        return np.array([float(value) for value, _ in found]), np.stack([own for _, own in found])
+
+    def values(self, points: np.ndarray) -> np.ndarray:
+        """Values at points of shape (S, dim), in about half of the time that :meth:`batch` takes."""
+        function = self.function if self.alone is None else self.alone()
+        return np.array([float(found[0]) for found in self._each(function, points)])
+
+    def _each(self, function: Callable[..., Any], points: np.ndarray) -> list[Any]:
+        def some(part: np.ndarray) -> list[Any]:
+            return [function(point, *self.data) for point in part]
 
         # The compiled function lets go of the interpreter. Small parts, so that Ctrl-C need not
         # wait. BLAS would wait for its own threads on the same cores.
         least = min(len(points), os.cpu_count() or 1) if self.size > _LARGE else 1
         count = max(least, -(-len(points) // _PART))
         if count == 1:
-            found = some(points)
-        else:
-            with threads() as pool:
-                parts = pool.map(some, np.array_split(points, count))
-                found = [one for part in parts for one in part]
-        return np.array([value for value, _ in found]), np.stack([own for _, own in found])
-
-    def values(self, points: np.ndarray) -> np.ndarray:
-        """Values at points of shape (S, dim)."""
-        return self.batch(points)[0]
+            return some(points)
+        with threads() as pool:
+            parts = pool.map(some, np.array_split(points, count))
+            return [one for part in parts for one in part]
 
     def at_rho(self, rho: float) -> "LogDensity":
         """The same with another number for a fixed rho that is not zero; compiles nothing."""
@@ -163,7 +169,15 @@ def log_density(model: "MediationModel", progress: bool = False) -> LogDensity:
             compiled = _compile(graph, shared)
             compiled(start, *data)  # Numba's own part happens at the first call
         _CACHE[key] = compiled
-    return LogDensity(_CACHE[key], data, start, names)
+
+    def alone() -> Callable[..., Any]:
+        own = ("value", *key)
+        if own not in _CACHE:
+            _CACHE[own] = _compile(graph, shared, gradient=False)
+            _CACHE[own](start, *data)  # once, before threads call it
+        return _CACHE[own]
+
+    return LogDensity(_CACHE[key], data, start, names, alone)
 
 
 def _shared_inputs(graph: "pm.Model") -> list[Any]:
@@ -293,7 +307,7 @@ def _replacements(graph: "pm.Model", x: Any, sizes: Any) -> dict[Any, Any]:
     return parts
 
 
-def _compile(graph: "pm.Model", shared: list[Any]) -> Callable[..., Any]:
+def _compile(graph: "pm.Model", shared: list[Any], gradient: bool = True) -> Callable[..., Any]:
     global compilations
     import pytensor
     import pytensor.tensor as pt
@@ -301,12 +315,14 @@ def _compile(graph: "pm.Model", shared: list[Any]) -> Callable[..., Any]:
 
     compilations += 1
     logp = graph.logp(jacobian=True)
-    gradients = pt.grad(logp, graph.value_vars)
-    gradient = pt.concatenate([part.ravel() for part in gradients])
+    wanted = [logp]
+    if gradient:
+        gradients = pt.grad(logp, graph.value_vars)
+        wanted.append(pt.concatenate([part.ravel() for part in gradients]))
     x, sizes = pt.vector("x"), pt.lvector("sizes")
     inputs = [variable.type(name=variable.name) for variable in shared]
     replaced = {**_replacements(graph, x, sizes), **dict(zip(shared, inputs, strict=True))}
-    outputs = clone_replace([logp, gradient], replaced)
+    outputs = clone_replace(wanted, replaced)
     function = pytensor.function(
         [x, *inputs, sizes], outputs, mode="NUMBA", trust_input=True, on_unused_input="ignore"
     )

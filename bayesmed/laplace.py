@@ -95,7 +95,8 @@ def laplace_draws(
     shape = (chains, _STARTS + steps * draws)
     candidates, log_proposal = _propose(found, rng, shape)
     flat = candidates.reshape(-1, candidates.shape[-1])
-    values = density.values(flat)
+    # Small data are not worth a second compilation, of the density without its gradient.
+    values = density.values(flat) if density.size > _FEW else density.batch(flat)[0]
     log_weight = np.where(np.isfinite(values), values, -np.inf) - log_proposal.ravel()
     finite = np.isfinite(log_weight)
     if not finite.any():

@@ -118,22 +118,20 @@ class PassedDensity:
 
     def batch(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Values, shape (S,), and gradients, shape (S, dim), at points of shape (S, dim)."""
-        own = self.passes
+        found = self._sums(points, gradients=True)
+        return found[:, 0], found[:, 1:]
+
+    def _sums(self, points: np.ndarray, gradients: bool) -> np.ndarray:
+        own, points = self.passes, np.ascontiguousarray(points)
         read = _Evaluate(
-            own.bare,
-            own.token,
-            self.places,
-            own.variables,
-            own.levels,
-            np.ascontiguousarray(points),
+            own.bare, own.token, self.places, own.variables, own.levels, points, gradients
         )
-        values, gradients = self.empty.batch(points)
-        nothing = _OPENED[own.token].batch(points)
+        total = evaluate(self.empty, points, gradients)
+        nothing = evaluate(_OPENED[own.token], points, gradients)
         for added in own.parts.each(read, list(own.variables)):
             if added is not None:
-                values = values + (added[0] - nothing[0])
-                gradients = gradients + (added[1] - nothing[1])
-        return values, gradients
+                total = total + (added - nothing)
+        return total
 
     def at(self, point: np.ndarray) -> tuple[float, np.ndarray]:
         """Value and gradient at one point."""
@@ -142,7 +140,12 @@ class PassedDensity:
 
     def values(self, points: np.ndarray) -> np.ndarray:
         """Values at points of shape (S, dim)."""
-        return self.batch(points)[0]
+        return self._sums(points, gradients=False)[:, 0]
+
+
+def evaluate(density: "LogDensity", points: np.ndarray, gradients: bool) -> np.ndarray:
+    """Values and, if wanted, gradients, side by side: shape (S, 1) or (S, 1 + dim)."""
+    return np.column_stack(density.batch(points) if gradients else [density.values(points)])
 
 
 @dataclass(frozen=True)
@@ -155,8 +158,9 @@ class _Evaluate:
     variables: tuple[str, ...]
     levels: dict[str, list[Any]]
     points: np.ndarray
+    gradients: bool
 
-    def __call__(self, part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray] | None:
+    def __call__(self, part: pd.DataFrame) -> np.ndarray | None:
         frame = rows_of_part(part, self.variables, self.levels)
         if not len(frame):
             return None
@@ -174,7 +178,8 @@ class _Evaluate:
         data = [
             rows.get(name, value) for name, value in zip(base.names, base.data[:-1], strict=True)
         ]
-        return replace(base, data=(*data, base.data[-1])).batch(self.points)
+        own = replace(base, data=(*data, base.data[-1]))
+        return evaluate(own, self.points, self.gradients)
 
 
 def response_of(frame: pd.DataFrame, name: str, family: Family) -> np.ndarray:
