@@ -12,7 +12,7 @@ from bayesmed.threads import threads
 
 _BLOCK = 2_000_000
 _THREADS = 4
-_LIMIT: ContextVar[int] = ContextVar("limit", default=_BLOCK)
+_LIMIT: ContextVar[int | None] = ContextVar("limit", default=None)
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def over_blocks[R](
     list
         Results in order.
     """
-    size = max(1, _LIMIT.get() // max(rows, held))
+    size = max(1, (_LIMIT.get() or _BLOCK) // max(rows, held))
     starts = range(0, len(draws), size)
 
     def run(start: int, first: R | None) -> R:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 import bayesmed as bm
-from bayesmed import fitting, sampling
+from bayesmed import drawing, sampling
 from bayesmed.sensitivity import DEFAULT_GRID, check_grid
 from tests.conftest import FRAMING, JOBS
 
@@ -612,7 +612,7 @@ def test_sampler_that_is_not_installed(small, monkeypatch):
      ("tune", -1), ("chains", 0), ("random_seed", -1), ("random_seed", 1.5), ("random_seed", True)],
 )  # fmt: skip
 def test_bad_settings(small, monkeypatch, name, value):
-    monkeypatch.setattr(fitting, "run_sampler", lambda *_: pytest.fail("sampling began"))
+    monkeypatch.setattr(drawing, "run_sampler", lambda *_: pytest.fail("sampling began"))
     model = build(small)
     refused(lambda: model.fit(**{name: value}), name, "whole number", repr(value))
 
