@@ -223,13 +223,15 @@ def carried_point(
         return None
     draws = draws_of(transport.posterior(carried), rho, fit.about["parameters"])
     used = draws.block(carried.index[asked.kept(fit.shape).ravel()])
-    return RhoPoint(asked.cells(used), asked.shift(used), TRANSPORT, carried.pareto_k)
+    cells = asked.cells(used)
+    return RhoPoint(cells, asked.shift(used, cells), TRANSPORT, carried.pareto_k)
 
 
 def fitted_point(fit: "MediationFit", asked: Asked, how: str = FITTED) -> RhoPoint:
     """Counterfactual means of a fit at its own rho."""
     used = fit.draws.block(asked.kept(fit.shape).ravel())
-    return RhoPoint(asked.cells(used), asked.shift(used), how)
+    cells = asked.cells(used)
+    return RhoPoint(cells, asked.shift(used, cells), how)
 
 
 def refit_point(fit: "MediationFit", asked: Asked, rho: float, failed: list[str]) -> RhoPoint:

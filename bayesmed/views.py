@@ -16,7 +16,7 @@ from bayesmed.family import Family
 from bayesmed.functionals import Target
 from bayesmed.latent_cells import has_latent_cells, latent_means
 from bayesmed.passes import LostRows, Passes
-from bayesmed.potential import cell_means, fixed_means, mediator_effect
+from bayesmed.potential import cell_means, common_slope, fixed_means, mediator_effect
 from bayesmed.quantiles import quantile_cells, quantile_curve, quantile_curve_fixed, quantile_fixed
 from bayesmed.slices import Slices
 from bayesmed.thinning import thinning
@@ -100,11 +100,26 @@ class View:
         fixed = curve_fixed(regression, self.families, rows, rho, self.m, target)
         return np.concatenate([cells, fixed[:, :, None]], axis=2)
 
-    def shift(self, draws: Draws) -> np.ndarray:
-        """Mean effect of the treatment on the mediator, shape (S,)."""
+    def shift(self, draws: Draws, cells: np.ndarray | None = None) -> np.ndarray:
+        """Mean effect of the treatment on the mediator, shape (S,).
+
+        ``cells`` are the means of the same draws: where the outcome is linear in the mediator
+        they are that effect times the slope.
+        """
+        slope = None if cells is None else self._slope(draws)
+        if cells is not None and slope is not None:
+            return (cells[0, 1] - cells[0, 0]) / slope
         if self.passes is not None:
             return self.passes.mean(lambda rows: self._of(rows).shift(draws))
         return mediator_effect(draws, self.families, self.merged)
+
+    def _slope(self, draws: Draws) -> np.ndarray | None:
+        """Slope in the mediator of a control's mean outcome, (S,); None unless one serves all rows."""
+        rows, family = self.rows, self.target.family
+        if rows.slope is None or rows.log_mediator or rows.outcome_sigma is not None:
+            return None
+        slope = common_slope(rows.slope[0], self.target.draws(draws).outcome_coef)
+        return slope[0] if family.additive and len(slope) == 1 and np.all(slope != 0) else None
 
     def _of(self, rows: Counterfactuals) -> "View":
         return replace(self, rows=rows, passes=None)
@@ -166,9 +181,12 @@ class Asked:
         """The same along rho, shape (rho, view, 2, 2 or 3, S)."""
         return np.stack([view.curve(regression, rho) for view in self.views], axis=1)
 
-    def shift(self, draws: Draws) -> np.ndarray:
-        """Mean effects on the mediator, shape (view, S)."""
-        return np.stack([view.shift(draws) for view in self.views])
+    def shift(self, draws: Draws, cells: np.ndarray | None = None) -> np.ndarray:
+        """Mean effects on the mediator, shape (view, S); see :meth:`View.shift`."""
+        own = [None] * len(self.views) if cells is None else cells
+        return np.stack(
+            [view.shift(draws, part) for view, part in zip(self.views, own, strict=True)]
+        )
 
     def label(
         self, cells: np.ndarray, kept: np.ndarray, rho: np.ndarray | None = None

@@ -17,7 +17,7 @@ import warnings
 import numpy as np
 from run import REFERENCE_S, timed
 
-SWEEP_S, EFFECTS_S = 30.0, 300.0
+SWEEP_S, EFFECTS_S = 15.0, 300.0
 PAIRS = (
     "gaussian/logit/0.3", "gaussian/poisson/0", "student_t/probit/0.3", "gamma/probit/0.3",
     "lognormal/logit/0.3", "poisson/gaussian/0.3", "gaussian/gamma/0.3", "probit/logit/0.3",
