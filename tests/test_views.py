@@ -4,10 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
-from tests.handmade import hand_fit
 
 import bayesmed as bm
 from bayesmed.asking import ask
+from tests.handmade import hand_fit
 
 
 @pytest.mark.parametrize("outcome", ["y ~ m + treat + x", "y ~ m * treat + x", "y ~ m * x + treat"])
