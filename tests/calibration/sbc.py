@@ -149,14 +149,19 @@ def evidence(ranks, largest=LARGEST, random_seed=1):
         return np.abs((np.sort(values, -1)[..., None, :] <= grid[:, None]).mean(-1)
                       - (grid + 1) / (largest + 1)).max(-1)  # fmt: skip
 
-    chance = np.array(
-        [distance(rng.integers(0, largest + 1, len(ranks))) for _ in range(2000)]
-    )
+    chance = np.array([distance(rng.integers(0, largest + 1, len(ranks))) for _ in range(2000)])
     found = float(distance(np.asarray(ranks)))
     return found, float((chance >= found).mean())
 
 
-NAMES = {"acme": "ACME", "ade": "ADE", "total": "total", "rho_zero": "ρ*", "rho": "ρ", "size": "|ρ|"}
+NAMES = {
+    "acme": "ACME",
+    "ade": "ADE",
+    "total": "total",
+    "rho_zero": "ρ*",
+    "rho": "ρ",
+    "size": "|ρ|",
+}
 
 
 def table():
@@ -191,7 +196,9 @@ def figure(path):
         len(PAIRS), 2, figsize=(7.0, 1.45 * len(PAIRS)), sharex=True, sharey=True,
         layout="constrained",
     )  # fmt: skip
-    colours = dict(zip(NAMES, ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00"), strict=True))
+    colours = dict(
+        zip(NAMES, ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00"), strict=True)
+    )
     for pair, kind in [(p, k) for p in PAIRS for k in KINDS]:
         ax = axes[PAIRS.index(pair), KINDS.index(kind)]
         what = f"ρ = {RHO:g}" if kind == "fixed" else "ρ uniform"
@@ -209,7 +216,9 @@ def figure(path):
     handles = {}
     for ax in axes.flat:
         handles.update({label: h for h, label in zip(*ax.get_legend_handles_labels(), strict=True)})
-    fig.legend(handles.values(), handles, loc="outside lower center", ncols=7, fontsize=8, frameon=False)
+    fig.legend(
+        handles.values(), handles, loc="outside lower center", ncols=7, fontsize=8, frameon=False
+    )
     fig.supxlabel("rank, as a share of the draws", fontsize=8)
     fig.supylabel("ECDF less the uniform", fontsize=8)
     fig.savefig(path, dpi=160)

@@ -48,7 +48,9 @@ def outcome_value(family, e, eta, own):
     if family == "logit":
         return (stats.norm.cdf(e) > special.expit(-eta)).astype(float)
     mean, size = np.exp(eta), own["alpha"]
-    return stats.nbinom.ppf(np.clip(stats.norm.cdf(e), 0.0, 1.0 - 1e-15), size, size / (size + mean))
+    return stats.nbinom.ppf(
+        np.clip(stats.norm.cdf(e), 0.0, 1.0 - 1e-15), size, size / (size + mean)
+    )
 
 
 def outcome_given(family, e, eta, rho, own):
@@ -167,7 +169,10 @@ def draw_world(families, rho, rng, regression):
     treat, x = np.arange(ROWS) % 2.0, np.resize([-1.0, -1.0, 0.0, 0.0, 1.5, 1.5], ROWS)
     e_m, z = rng.standard_normal((2, ROWS))
     e_y = rho * e_m + np.sqrt(1.0 - rho**2) * z
-    mediator = {**_own(families[0], rng), **_coefficients(families[0], {"treat": treat, "x": x}, rng)}
+    mediator = {
+        **_own(families[0], rng),
+        **_coefficients(families[0], {"treat": treat, "x": x}, rng),
+    }
     m = mediator_value(families[0], e_m, predictor(mediator, treat, x), mediator)
     columns = {"m": m, "treat": treat, "x": x}
     outcome = {**_own(families[1], rng), **_coefficients(families[1], columns, rng)}
