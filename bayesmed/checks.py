@@ -7,6 +7,8 @@ from bayesmed.formula import INTERCEPT, Parsed
 
 # A linear program decides separation; beyond this many rows a random part serves.
 _SEPARATION_ROWS = 5000
+#: Residuals below this share of the response are rounding.
+_EXACT = 1e-12
 
 
 def check_roles(mediator: Parsed, outcome: Parsed, treatment: str, columns: list[str]) -> None:
@@ -77,6 +79,40 @@ def separation_note(design: Design, y: np.ndarray, equation: str) -> str | None:
         f"Separation in the {equation} equation: {names} predict {design.parsed.response!r} without "
         "error in some rows, so the likelihood does not bound the coefficients and their priors "
         "do. Drop or merge these columns, or state a prior for them that you can defend."
+    )
+
+
+def refuse_exact_fit(design: Design, y: np.ndarray, equation: str) -> None:
+    """Refuse a response that its columns give without error.
+
+    The likelihood is then unbounded as sigma goes to zero, and no prior of bounded density mends it.
+
+    Parameters
+    ----------
+    design : Design
+    y : numpy.ndarray
+        The response on the scale of the linear predictor, shape (obs,).
+    equation : str
+
+    Raises
+    ------
+    ValueError
+        If the residuals of least squares are rounding.
+    """
+    if len(y) <= len(design.terms):
+        return
+    scale = np.abs(design.matrix).max(axis=0)
+    columns = design.matrix / np.where(scale > 0.0, scale, 1.0)
+    centred = y - y.mean()
+    both = np.column_stack([columns, np.ones(len(y))])
+    residual = centred - both @ np.linalg.lstsq(both, centred)[0]
+    if np.abs(residual).max() > _EXACT * np.abs(centred).max():
+        return
+    raise ValueError(
+        f"The {equation} formula gives {design.parsed.response!r} without error, so its residual "
+        f"spread is zero and the posterior does not exist: is it computed from "
+        f"{[term for term in design.terms if term != INTERCEPT]}? "
+        "Take the columns it is computed from out of the formula, or use another variable."
     )
 
 

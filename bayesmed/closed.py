@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from bayesmed.model import MediationModel
 
 _SPAN_TOLERANCE = 1e-8
+#: Weights of least squares below this share of the target are rounding.
+_ROUNDING = 1e-10
 
 
 @dataclass(frozen=True)
@@ -253,4 +255,5 @@ def _solve(columns: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.nda
     weights = linalg.lstsq(columns / scale, targets)[0]
     gaps = np.abs(targets - (columns / scale) @ weights).max(axis=0)
     size = np.abs(targets).max(axis=0)
+    weights[np.abs(weights) < _ROUNDING * size] = 0.0
     return weights / scale[:, None], gaps / np.where(size > 0, size, 1.0)

@@ -221,19 +221,23 @@ def is_latent_curve(
     The rows must keep the relations on which the map rests: covariates that were set may not.
     """
     latent = has_latent_cells(regression.draws, families, rows) and not families[1].additive
-    return latent and _keeps_span(regression.map, rows)
+    return latent and _keeps_span(
+        regression.map, rows, float(np.mean(regression.draws.mediator_parameters["sigma"]))
+    )
 
 
-def _keeps_span(closed: ClosedMap, rows: Counterfactuals) -> bool:
+def _keeps_span(closed: ClosedMap, rows: Counterfactuals, unit: float) -> bool:
+    """Whether rows keep the relations of the map; ``unit`` is one of the mediator's scale."""
     assert rows.base is not None and rows.slope is not None
     offset = 0.0 if rows.mediator_offset is None else rows.mediator_offset
     held = [np.abs(rows.slope @ closed.direction - 1.0).max() < _SPAN]
+    size = np.abs(rows.mediator).max(axis=(0, 1))
+    size[size == 0.0] = 1.0
     for t in ARMS:
         mediator = rows.base[t] @ closed.loading + closed.constant_loading
-        size = np.maximum(np.abs(rows.mediator[t]).max(axis=0), 1.0)
         held.append(np.all(np.abs(mediator - rows.mediator[t]).max(axis=0) < _SPAN * size))
         m = rows.base[t] @ closed.direction + closed.constant + offset
-        held.append(np.abs(m).max() < _SPAN * max(1.0, np.abs(offset).max()))
+        held.append(np.abs(m).max() < _SPAN * max(unit, np.abs(offset).max()))
     return bool(np.all(held))
 
 

@@ -537,5 +537,10 @@ def summary_table(
 
 def families_of(about: Mapping[str, Any]) -> tuple[Family, Family]:
     """The family constants by their stored names."""
+    unknown = [name for name in about["families"] if name not in FAMILIES]
+    if unknown:
+        raise ValueError(
+            f"The file names the family {unknown[0]!r}, which this version of bayesmed does not have."
+        )
     mediator, outcome = about["families"]
     return FAMILIES[mediator], FAMILIES[outcome]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from bayesmed.checks import check_roles, separation_note
+from bayesmed.checks import check_roles, refuse_exact_fit, separation_note
 from bayesmed.closed import Closedness, closedness
 from bayesmed.defaults import settle_priors
 from bayesmed.design import (
@@ -206,6 +206,12 @@ class MediationModel:
             None if part is None else build_design(part, frame.data, name)
             for part, name in zip(scales, SCALES, strict=True)
         )
+        for design, family, response, equation in zip(
+            designs, families, responses, EQUATIONS, strict=True
+        ):
+            if family.kind == "continuous" and family.working is not None and response.whole:
+                offset = 0.0 if response.offset is None else response.offset
+                refuse_exact_fit(design, family.working(response.values) - offset, equation)
         if families[0].kind in ("continuous", "count"):
             check_mediator_terms(designs[1], frame.data, parsed[0].response, families[0])
         chosen = contrast(frame, self.treatment, self.control, self.treated)

@@ -31,7 +31,7 @@ from bayesmed.design import Counterfactuals
 from bayesmed.draws import Draws
 from bayesmed.effects import Effects, contrasts, effects_about, label_cells
 from bayesmed.error_curve import assumption
-from bayesmed.potential import ARMS, cell_means
+from bayesmed.potential import ARMS, cell_means, equal_rows
 from bayesmed.priors import Prior, check_rho
 from bayesmed.sampling import settle_seed
 
@@ -175,11 +175,7 @@ def _observed(fit: "MediationFit") -> _Observed:
 def _slopes(fit: "MediationFit", regression: Regression) -> np.ndarray:
     """Slope in the mediator at rho = 0 in each arm, shape (2, S)."""
     rows = fit.counterfactuals()
-    if (
-        rows.slope is None
-        or rows.log_mediator
-        or not all(np.allclose(rows.slope[t], rows.slope[t][:1]) for t in ARMS)
-    ):
+    if rows.slope is None or rows.log_mediator or not all(equal_rows(rows.slope[t]) for t in ARMS):
         raise ValueError(
             "A correction for measurement error needs a mediator that enters the outcome as a plain "
             "column, alone or in a product with the treatment; here it stands inside a function or "

@@ -45,6 +45,11 @@ class Response:
     scale: tuple[float, float] | None = None
 
     @property
+    def whole(self) -> bool:
+        """Whether the values are those of all rows, and none is censored."""
+        return self.scale is None and self.seen == 1.0
+
+    @property
     def seen(self) -> float:
         """Share of the values that are not censored."""
         if "event" in self.columns:

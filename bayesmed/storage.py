@@ -1,12 +1,14 @@
 """Saving and loading a fit: arrays and one JSON string, nothing that runs."""
 
 import contextlib
+import hashlib
 import json
 import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import xarray as xr
 
 from bayesmed.describe import model_hash
@@ -16,14 +18,37 @@ from bayesmed.passes import LostRows
 if TYPE_CHECKING:
     from bayesmed.model import MediationModel
 
-_FORMAT = 1
+_FORMAT = 2
+#: What the description of every fit holds.
+_NEEDED = {
+    "families", "own_families", "formulas", "parameters", "rho_fixed", "closed", "priors", "priors_on",
+    "settings", "contrast", "hash", "fit", "interrupted", "sampler", "affine", "log_mediator", "n",
+}  # fmt: skip
+
+
+def digest(tree: xr.DataTree) -> str:
+    """Fingerprint of the numbers and words of a tree, by which a damaged file is told."""
+    found = hashlib.sha256(str(tree.attrs["bayesmed"]).encode())
+    for group in sorted(node.path for node in tree.subtree):
+        data = tree[group].to_dataset()
+        for name in sorted(map(str, data.variables)):
+            values = data[name].to_numpy()
+            found.update(f"{group} {name} {data[name].dims} {values.shape}".encode())
+            numbers = values.dtype.kind in "biuf"  # files keep no bool
+            found.update(
+                np.ascontiguousarray(values, dtype=float).tobytes()
+                if numbers
+                else "\0".join(map(str, values.ravel())).encode()
+            )
+    return found.hexdigest()
 
 
 def save(fit: MediationFit, path: "str | os.PathLike[str]") -> None:
     """Write a fit to a NetCDF file, all or nothing.
 
     The file is written beside its target and moved there when it is complete, so an older
-    file stays intact if the disk is full or the process dies.
+    file stays intact if the disk is full or the process dies. It is made in memory, which takes
+    as much again as the fit. A fingerprint in it tells :func:`load` of damage.
 
     Parameters
     ----------
@@ -39,13 +64,18 @@ def save(fit: MediationFit, path: "str | os.PathLike[str]") -> None:
     target = Path(path)
     tree = fit.tree.copy()
     tree.attrs["bayesmed_format"] = _FORMAT
+    tree.attrs["bayesmed_digest"] = digest(tree)
+    # Made in memory first: HDF5 does not survive a disk that fills while it writes.
+    whole = tree.to_netcdf(None, engine="h5netcdf")
     try:
         handle, name = tempfile.mkstemp(dir=target.parent or ".", prefix=".bayesmed-", suffix=".nc")
     except OSError as error:
         raise OSError(f"Cannot write a file in {target.parent.resolve()}: {error}") from error
-    os.close(handle)
     try:
-        tree.to_netcdf(name, engine="h5netcdf")
+        with os.fdopen(handle, "wb") as file:
+            file.write(whole)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(name, target)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -90,6 +120,9 @@ def load(path: "str | os.PathLike[str]", model: "MediationModel | None" = None) 
         found = int(tree.attrs["bayesmed_format"])
         for group in ("posterior", "sample_stats", "observed_data", "constant_data"):
             tree[group]
+        lacking = _NEEDED - set(about)
+        if lacking:
+            raise KeyError(f"no {sorted(lacking)}")
     except Exception as error:
         raise ValueError(
             f"{source} is not a complete fit saved by bayesmed ({type(error).__name__}: {error})."
@@ -98,6 +131,11 @@ def load(path: "str | os.PathLike[str]", model: "MediationModel | None" = None) 
         raise ValueError(
             f"{source} has format {found}, but this version of bayesmed reads format {_FORMAT}; use "
             f"the version that wrote it ({about.get('versions', {}).get('bayesmed', 'unknown')})."
+        )
+    if tree.attrs.get("bayesmed_digest") != digest(tree):
+        raise ValueError(
+            f"{source} is damaged: its numbers are not those that were saved. Copy it again from "
+            "where it was written, or fit again."
         )
     if model is not None and model_hash(model) != about["hash"]:
         raise ValueError(

@@ -15,7 +15,7 @@ from bayesmed.design import Counterfactuals
 from bayesmed.family import Family
 from bayesmed.functionals import MEAN, Target, target_of
 from bayesmed.latent_cells import Cells, cell_blocks, latent_mean_at, row_blocks
-from bayesmed.potential import ARMS, expected_rows
+from bayesmed.potential import ARMS, equal_rows, expected_rows
 
 #: Brackets for roots that have no closed form, dense near |rho| = 1.
 _BRACKETS = np.tanh(np.linspace(-3.8, 3.8, 61))
@@ -58,7 +58,7 @@ def tipping_points(
     if slopes is None or not (own[1].additive or is_latent_curve(regression, own, rows)):
         return _bracketed(regression, families, rows, target)
     ends = np.stack(slopes) * sigma / scale
-    same = np.allclose(slopes[0], slopes[1], rtol=1e-12)
+    same = np.allclose(ends[0], ends[1], rtol=1e-12, atol=1e-12)
     if not target.monotone:  # such as a middle category, whose curve can turn
         mixed = np.ones_like(mixed)
     if own[1].additive or same:
@@ -147,7 +147,7 @@ def _common_slopes(
     regression: Regression, rows: Counterfactuals
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Slope in m of each arm at rho = 0, where it is the same for every row."""
-    if rows.slope is None or not all(np.allclose(rows.slope[t], rows.slope[t][:1]) for t in ARMS):
+    if rows.slope is None or not all(equal_rows(rows.slope[t]) for t in ARMS):
         return None
     control, treated = (regression.coef0 @ rows.slope[t][0] for t in ARMS)
     return control, treated

@@ -218,10 +218,10 @@ def test_failed_save_leaves_the_old_file(short_fit, tmp_path, monkeypatch):
     short_fit.save(path)
     before = path.read_bytes()
 
-    def full(*args, **kwargs):
+    def full(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(xr.DataTree, "to_netcdf", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="still in memory"):
         short_fit.save(path)
     assert path.read_bytes() == before
