@@ -41,6 +41,11 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
         raise ValueError(
             f"The {equation} formula must read 'response ~ terms'; {formula!r} was given."
         )
+    if "``" in formula:  # formulaic would leave it out without a word
+        raise ValueError(
+            f"The {equation} formula {formula!r} names a column by an empty pair of backticks; give "
+            "that column a name."
+        )
     left, rhs = (part.strip() for part in formula.split("~"))
     rhs = re.sub(r"(?<![\w.`])factor\(", "C(", rhs)  # as R writes it
     if "|" in rhs:

@@ -34,12 +34,20 @@ class LatentCell:
         Of the family, at that sd.
     weights : numpy.ndarray or None
         Where u holds nodes in place of rows, their weights, shape (node, S).
+    smooth : float
+        A scale on which the mean is smooth, beside the latent sd: one for an exponential.
     """
 
     u: np.ndarray
     v: np.ndarray
     parameters: dict[str, Any]
     weights: np.ndarray | None = None
+    smooth: float = np.inf
+
+    @property
+    def scale(self) -> np.ndarray:
+        """Scale on which the mean is smooth in u, shape (S,) or (1,)."""
+        return np.minimum(np.ravel(self.parameters.get("sigma", 1.0)), self.smooth)
 
     @property
     def shares(self) -> bool:
@@ -59,8 +67,7 @@ class LatentCell:
         """The same with nodes for rows, where v and the parameters are one for all rows."""
         if not self.shares or len(self.u) == 1:
             return self
-        sigma = np.ravel(self.parameters.get("sigma", 1.0)) * np.ones(self.u.shape[1])
-        found = spread(self.u, sigma, rows.weights)
+        found = spread(self.u, self.scale * np.ones(self.u.shape[1]), rows.weights)
         return self if found is None else replace(self, u=found[0], weights=found[1])
 
     def block(self, index: np.ndarray) -> "LatentCell":
@@ -72,7 +79,7 @@ class LatentCell:
             for name, value in self.parameters.items()
         }
         weights = None if self.weights is None else self.weights[:, index]
-        return LatentCell(self.u[:, index], self.v[:, index], own, weights)
+        return LatentCell(self.u[:, index], self.v[:, index], own, weights, self.smooth)
 
 
 Cells = dict[tuple[int, int], LatentCell]
@@ -118,9 +125,12 @@ def cells_of(draws: Draws, family: Family, rows: Counterfactuals) -> Cells:
         gaps = (0.0 * shift, -shift) if t == 0 else (shift, 0.0 * shift)
         v = [scale * gap / (sigma * unit) for gap in gaps]
         index = _Index(rows, t, coef, beta, slope, unit)
-        first = _many(index, v[0], at)
+        smooth = 1.0 if family.multiplicative else np.inf
+        first = _many(
+            index, LatentCell(np.zeros((rows.mediator.shape[1], 1)), v[0], at, None, smooth)
+        )
         if first is None:
-            first = LatentCell(index.part(slice(None)), v[0], at).on_nodes(rows)
+            first = LatentCell(index.part(slice(None)), v[0], at, None, smooth).on_nodes(rows)
         # Where all rows have one shift, the same nodes serve either mediator arm.
         moved = slope * shift / unit
         cells |= {(t, 0): first, (t, 1): replace(first, u=first.u + moved, v=v[1])}
@@ -167,17 +177,19 @@ class _Index:
         return low / self.unit[0], high / self.unit[0]
 
 
-def _many(index: _Index, v: np.ndarray, parameters: dict[str, Any]) -> LatentCell | None:
-    """Nodes of many rows, made part by part; None where rows are few or differ in more."""
-    rows, n = index.rows, index.rows.mediator.shape[1]
-    blank = LatentCell(np.zeros((n, 1)), v, parameters)
+def _many(index: _Index, blank: LatentCell) -> LatentCell | None:
+    """Nodes of many rows, made part by part; None where rows are few or differ in more.
+
+    ``blank`` is the cell without its rows.
+    """
+    rows, n = index.rows, len(blank.u)
     if n <= _PART or not blank.shares or len(index.slope) > 1:
         return None
     weights = np.full(n, 1.0 / n) if rows.weights is None else rows.weights
-    sigma = np.ravel(parameters.get("sigma", 1.0)) * np.ones(len(index.coef))
+    sigma = blank.scale * np.ones(len(index.coef))
     parts = [slice(start, start + _PART) for start in range(0, n, _PART)]
     found = spread_parts(parts, index.part, *index.ends(), sigma, weights)
-    return None if found is None else LatentCell(found[0], v, parameters, found[1])
+    return None if found is None else replace(blank, u=found[0], weights=found[1])
 
 
 def serves_nodes(rows: Counterfactuals) -> bool:

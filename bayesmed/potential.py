@@ -68,7 +68,7 @@ def cell_means(
         expected = expected_rows(draws, families, rows, bootstrap)
         cells = np.einsum("abst,st->abs", expected, draws.outcome_coef)
         cells += _mean_shift(draws, layout, bootstrap)[:, None]
-        return cells + mean_offset(draws, rows, bootstrap)
+        return representable(cells + mean_offset(draws, rows, bootstrap))
     layout = with_functions(layout, draws)
     run = partial(_block_means, layout)
     found = over_blocks(run, draws, layout.size, _held(draws, layout), bootstrap, rows.weights)
@@ -173,6 +173,11 @@ def representable(cells: np.ndarray) -> np.ndarray:
         If one is too large for a floating-point number.
     """
     broken = ~np.isfinite(cells).all(axis=(0, 1))
+    if np.isnan(cells).any():
+        raise ArithmeticError(
+            f"E[Y(t, M(t'))] is not a number in {broken.mean():.1%} of the draws: the posterior holds "
+            "draws that are not finite, so its sampler failed; fit again, and look at fit.posterior."
+        )
     if broken.any():
         raise ArithmeticError(
             f"E[Y(t, M(t'))] is too large for a floating-point number in {broken.mean():.1%} of the "
