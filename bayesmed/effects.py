@@ -198,6 +198,47 @@ class Effects:
         """
         return summary_table(self.draws, ci_prob, ci_kind, names, round_to)
 
+    def table(
+        self,
+        ci_prob: float = 0.95,
+        ci_kind: Literal["eti", "hdi"] = "eti",
+        names: Literal["r", "epi"] = "r",
+        style: Literal["html", "latex", "markdown", "frame"] = "html",
+        title: str | None = None,
+    ) -> Any:
+        """The effects as a paper shows them.
+
+        Parameters
+        ----------
+        ci_prob, ci_kind, names
+            As in :meth:`summary`.
+        style : {"html", "latex", "markdown", "frame"}
+            A great-tables object, which notebooks show and which pastes into Word; a string of
+            LaTeX or Markdown; or a DataFrame of text.
+        title : str, optional
+
+        Returns
+        -------
+        great_tables.GT, str or pandas.DataFrame
+            The median with its interval, and P(> 0). Three significant digits of the interval's
+            width, none below the Monte Carlo error; no zero before the point where a number
+            cannot pass one.
+
+        Raises
+        ------
+        ValueError
+            If there is no such style.
+        """
+        from bayesmed.publish import effects_table
+
+        return effects_table(self.draws, ci_prob, ci_kind, names, style, title)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Draws in tidy form: columns effect, arm, leading dimensions, chain, draw, value."""
+        from bayesmed.tidy import long_frame
+
+        return long_frame(self.draws)
+
     def interaction(
         self,
         ci_prob: float = 0.95,
@@ -369,8 +410,10 @@ class Effects:
         return "\n".join([headline(self.about), self.summary().to_string(), *self._flags()])
 
     def _repr_html_(self) -> str:
-        notes = "".join(f"<p>{note}</p>" for note in self._flags())
-        return f"<p>{headline(self.about)}</p>{self.summary().to_html()}{notes}"
+        from html import escape
+
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self._flags())
+        return f"<p>{escape(headline(self.about))}</p>{self.summary().to_html()}{notes}"
 
     def _flags(self) -> list[str]:
         """A word of caution where the proportion mediated divides by a total near zero."""
@@ -463,6 +506,8 @@ _EPI_NAMES = {
     ("acme", "treated"): "TNIE",
     ("ade", "control"): "PNDE",
     ("ade", "treated"): "TNDE",
+    ("acme", "average"): "NIE (average)",
+    ("ade", "average"): "NDE (average)",
 }
 
 
@@ -496,7 +541,10 @@ def effect_rows(draws: xr.Dataset, names: Literal["r", "epi"] = "r") -> dict[Any
     for variable in ("acme", "ade", "prop_mediated"):
         add(variable, "average")
     if "cde" in draws:
-        rows["CDE (m)"] = draws["cde"]
+        own = json.loads(draws.attrs["bayesmed"]).get("m", "") if "bayesmed" in draws.attrs else ""
+        rows[f"CDE (m = {own})" if own and "m" not in draws["cde"].dims else "CDE (m)"] = draws[
+            "cde"
+        ]
     return _by_label(rows)
 
 

@@ -562,6 +562,39 @@ class MediationFit:
         """
         return coefficient_table(self.posterior, self.about, ci_prob, ci_kind, round_to)
 
+    def table(
+        self,
+        ci_prob: float = 0.95,
+        ci_kind: Literal["eti", "hdi"] = "eti",
+        style: Literal["html", "latex", "markdown", "frame"] = "html",
+        title: str | None = None,
+    ) -> Any:
+        """Coefficients of both equations as a paper shows them.
+
+        Parameters
+        ----------
+        ci_prob, ci_kind
+            As :meth:`bayesmed.Effects.summary`.
+        style, title
+            As :meth:`bayesmed.Effects.table`.
+
+        Returns
+        -------
+        great_tables.GT, str or pandas.DataFrame
+            On the scale of each linear predictor.
+        """
+        from bayesmed.publish import coefficients_in_words, note_of, styled
+
+        shown = coefficients_in_words(self.coefficients(ci_prob, ci_kind, round_to=None))
+        about = {**self.about, "at": "", "averaged": "coefficients of both equations"}
+        return styled(shown, style, title, note_of(about, ci_prob, ci_kind))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Posterior draws, one row a draw and one column a parameter (``name[label]``)."""
+        from bayesmed.tidy import wide_frame
+
+        return wide_frame(self.posterior)
+
     def prior_sensitivity(
         self,
         effects: Effects | None = None,
@@ -632,22 +665,44 @@ class MediationFit:
         self.tree["log_likelihood"] = xr.DataTree(group)
         return self
 
-    def report(self, sensitivity: "Sensitivity | None" = None) -> str:
+    def report(
+        self, sensitivity: "Sensitivity | None" = None, effects: Effects | None = None
+    ) -> str:
         """A methods and results paragraph with this fit's figures.
 
         Parameters
         ----------
         sensitivity : Sensitivity, optional
             Adds the tipping point.
+        effects : Effects, optional
+            Those to report, such as ``fit.effects(scale="ratio")`` or of one group; by default
+            :meth:`effects`.
+
+        Raises
+        ------
+        ValueError
+            If the effects are those of several groups or contrasts; choose one by ``.where()``.
         """
         from bayesmed.report import paragraph
 
-        return paragraph(
-            self.about,
-            self.effects().draws,
-            str(self.convergence),
-            None if sensitivity is None else sensitivity.rho_zero,
-        )
+        return paragraph(*self._told(sensitivity, effects))
+
+    def checklist(
+        self, sensitivity: "Sensitivity | None" = None, effects: Effects | None = None
+    ) -> pd.DataFrame:
+        """The AGReMA checklist of a paper, filled in as far as the fit knows.
+
+        Arguments as of :meth:`report`; see :func:`bayesmed.agrema.checklist` for the table.
+        """
+        from bayesmed.agrema import checklist
+
+        return checklist(*self._told(sensitivity, effects))
+
+    def _told(self, sensitivity: "Sensitivity | None", effects: Effects | None) -> tuple[Any, ...]:
+        """What a report is made of."""
+        own = self.effects() if effects is None else effects
+        zero = None if sensitivity is None else sensitivity.rho_zero
+        return self.about, own.draws, str(self.convergence), zero
 
     def save(self, path: "str | os.PathLike[str]") -> None:
         """Write the fit to a NetCDF file; see :func:`bayesmed.load`."""

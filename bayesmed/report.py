@@ -1,5 +1,6 @@
 """The paragraph of a paper, with every figure in it from the fit."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,8 @@ import xarray as xr
 
 from bayesmed.describe import sampler_words
 from bayesmed.effects import UNCERTAIN
-from bayesmed.summary import readable_roots, rounded, summarise
+from bayesmed.estimands import null_value
+from bayesmed.summary import readable_roots, require_one, rounded, summarise
 
 
 def paragraph(
@@ -33,11 +35,13 @@ def paragraph(
     -------
     str
     """
-    parts = [_methods(about, convergence), _results(about, effects, rho_zero)]
+    about = {**about, **json.loads(effects.attrs["bayesmed"])}
+    parts = [methods(about, convergence), results(about, effects, rho_zero)]
     return "\n\n".join(parts)
 
 
-def _methods(about: Mapping[str, Any], convergence: str) -> str:
+def methods(about: Mapping[str, Any], convergence: str) -> str:
+    """The methods paragraph."""
     names = {
         "gaussian": "a Gaussian linear model",
         "probit": "a probit model",
@@ -64,13 +68,14 @@ def _methods(about: Mapping[str, Any], convergence: str) -> str:
     )
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
     return (
-        f"We estimated natural mediation effects of {about['treatment']} ({about['levels'][0]} "
-        f"against {about['levels'][1]}) on {about['outcome']} through {about['mediator']} in "
+        f"We estimated natural mediation effects of {about['treatment']} ({_levels(about)}) on "
+        f"{about['outcome']} through {about['mediator']} in "
         f"n = {about['n']} participants{missing}, fitting jointly {mediator} of the mediator "
         f"({formulas['mediator']}{_further(about, 'mediator')}) and {outcome} of the outcome "
         f"({formulas['outcome']}{_further(about, 'outcome')}) with "
-        f"residual correlation rho {about['rho']}. {priors} Effects are {_scale(about)}, contrasts of "
-        "counterfactual means averaged over the observed rows, computed for each posterior draw. "
+        f"residual correlation rho {about['rho']}. {priors} Effects are {scale_words(about)}, contrasts of "
+        f"counterfactual means {about.get('averaged', 'averaged over the observed rows')}{_at(about)}, "
+        "computed for each posterior draw. "
         f"The posterior was sampled with {sampler_words(about)} ({settings['chains']} chains of "
         f"{settings['draws']} draws{warm}, seed {settings['random_seed']}; {versions}). {convergence}"
     )
@@ -89,63 +94,77 @@ def _further(about: Mapping[str, Any], equation: str) -> str:
     return f"; {', '.join(parts)}" if parts else ""
 
 
-def _scale(about: Mapping[str, Any]) -> str:
-    """What the effects are differences of."""
-    from bayesmed.effects import families_of
+def _levels(about: Mapping[str, Any]) -> str:
+    """The contrast in words, that of the effects where it is another than the model's."""
+    named = str(about["contrast"]).split(": ", 1)[-1]
+    return " against ".join(reversed(named.split(" -> "))) if named.count(" -> ") == 1 else named
+
+
+def _at(about: Mapping[str, Any]) -> str:
+    return f", at {about['at']}" if about.get("at") else ""
+
+
+def scale_words(about: Mapping[str, Any]) -> str:
+    """What the effects are, and on what scale."""
+    kind, unit = {
+        "ratio": ("ratios of", ""),
+        "odds_ratio": ("odds ratios of", ""),
+        "standardised": ("differences in", ", in its standard deviations"),
+    }.get(about.get("scale", "difference"), ("differences in", ""))
+    return f"{kind} {_mean_words(about)}{unit}"
+
+
+def _mean_words(about: Mapping[str, Any]) -> str:
     from bayesmed.families import FAMILIES
 
-    own = about["families"][1]
+    own, outcome = about["families"][1], about["outcome"]
+    if about.get("functional", "mean") != "mean":
+        return f"the {about['of']}"
     if own not in FAMILIES:
-        return f"differences in the mean of {about['outcome']}"
-    family, data = (
-        families_of({**about, "families": [own, own]})[1],
-        about["data"].get("outcome", {}),
-    )
+        return f"the mean of {outcome}"
+    family, data = FAMILIES[own], about["data"].get("outcome", {})
     if family.kind == "binary":
-        return f"differences in the probability of {about['outcome']} = 1"
+        return f"the probability of {outcome} = 1"
     if family.kind == "count":
         given = [name for name in ("exposure", "trials") if name in data]
         at = f" at the observed {given[0]}" if given else ""
-        return f"differences in the expected count of {about['outcome']}{at}"
+        return f"the expected count of {outcome}{at}"
     if family.kind == "ordered":
-        return f"differences in the mean score of the categories of {about['outcome']}"
+        return f"the mean score of the categories of {outcome}"
     if "event" in data:
-        return f"differences in the uncensored mean of {about['outcome']}"
-    if own == "tobit":
-        return f"differences in the mean of {about['outcome']} before censoring"
-    return f"differences in the mean of {about['outcome']}"
+        return f"the uncensored mean of {outcome}"
+    return f"the mean of {outcome}{' before censoring' if own == 'tobit' else ''}"
 
 
 def _stated(changed: list[str]) -> str:
     return f", except those stated for {', '.join(changed)}," if changed else ""
 
 
-def _results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset | None) -> str:
+def results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset | None) -> str:
+    """The results paragraph."""
+    about = {**about, **json.loads(effects.attrs["bayesmed"])}
+    require_one(effects["total"])
+    null = null_value(about.get("scale", "difference"))
     acme, ade = effects["acme"].sel(arm="average"), effects["ade"].sel(arm="average")
     text = (
-        f"The average causal mediation effect was {_quote(acme)}, the average direct effect "
-        f"{_quote(ade)} and the total effect {_quote(effects['total'])}. "
+        f"The average causal mediation effect was {_quote(acme, null)}, the average direct effect "
+        f"{_quote(ade, null)} and the total effect {_quote(effects['total'], null)}. "
     )
-    share = effects["prop_mediated"].sel(arm="average")
-    positive = float((effects["total"] > 0).mean())
-    shown = np.round(positive, 3)
-    text += (
-        f"The proportion mediated had median {_number(share)}; P(total effect > 0) = {shown:.3f}"
-    )
-    uncertain = UNCERTAIN[0] < positive < UNCERTAIN[1]
-    text += (
-        ", so its interval includes zero and the proportion is hard to interpret. "
-        if uncertain
-        else ". "
-    )
+    low, high = np.quantile(acme, [0.025, 0.975])
+    unsure = low < null < high
+    if unsure:
+        text += (
+            f"The interval of the mediation effect includes {null:g}: the data are compatible with no "
+            "mediation and with effects of either sign. "
+        )
+    if "prop_mediated" in effects:
+        text += _share(effects, null)
     text += "These are medians with 95% equal-tailed credible intervals. "
     if rho_zero is not None:
         text += _tipping(about, rho_zero)
-        low, high = np.quantile(acme, [0.025, 0.975])
-        if low < 0.0 < high:
+        if unsure:
             text += (
-                "The interval of the mediation effect includes zero without any change of rho, so rho* "
-                "says where the curve crosses zero and not how robust a finding is. "
+                "rho* therefore says where the curve crosses zero and not how robust a finding is. "
             )
     text += (
         "The figures assume that the treatment is ignorable given the covariates, and the mediator "
@@ -153,6 +172,20 @@ def _results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset
         "not cover confounders that the treatment affects."
     )
     return text
+
+
+def _share(effects: xr.Dataset, null: float) -> str:
+    share = effects["prop_mediated"].sel(arm="average")
+    positive = float((effects["total"] > null).mean())
+    text = (
+        f"The proportion mediated had median {_number(share)}; P(total effect > {null:g}) "
+        f"{_chance(float(np.round(positive, 3)))}"
+    )
+    if UNCERTAIN[0] < positive < UNCERTAIN[1]:
+        return (
+            f"{text}, so its interval includes {null:g} and the proportion is hard to interpret. "
+        )
+    return f"{text}. "
 
 
 def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset) -> str:
@@ -180,12 +213,19 @@ def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset) -> str:
     )
 
 
-def _quote(values: xr.DataArray) -> str:
-    table = rounded(summarise({"x": values})).loc["x"]
+def _quote(values: xr.DataArray, null: float = 0.0) -> str:
+    table = rounded(summarise({"x": values}, null=null)).loc["x"]
     return (
         f"{table['median']:g} [{table['eti95_low']:g}, {table['eti95_high']:g}], "
-        f"P(> 0) = {table['P(>0)']:.3f}"
+        f"P(> {null:g}) {_chance(float(table[f'P(>{null:g})']))}"
     )
+
+
+def _chance(value: float) -> str:
+    """A probability from a number of draws is never one or nought."""
+    if value >= 0.9995:
+        return "> 0.999"
+    return "< 0.001" if value < 0.0005 else f"= {value:.3f}"
 
 
 def _number(values: xr.DataArray) -> str:

@@ -141,6 +141,57 @@ class Sensitivity:
             table["pareto_k"] = self.draws["pareto_k"].to_numpy()
         return table
 
+    def table(
+        self,
+        effect: Literal["acme", "ade", "total"] = "acme",
+        arm: Literal["control", "treated", "average"] = "average",
+        every: float = 0.1,
+        ci_prob: float = 0.95,
+        ci_kind: Literal["eti", "hdi"] = "eti",
+        style: Literal["html", "latex", "markdown", "frame"] = "html",
+        title: str | None = None,
+    ) -> Any:
+        """One effect at some values of rho, as a paper shows it.
+
+        Parameters
+        ----------
+        effect, arm : str
+            Which effect; the total has no arm.
+        every : float
+            Multiples of it among the curve's values of rho are shown.
+        ci_prob, ci_kind, style, title
+            As in :meth:`bayesmed.Effects.table`.
+
+        Returns
+        -------
+        great_tables.GT, str or pandas.DataFrame
+
+        Raises
+        ------
+        ValueError
+            If no rho is a multiple of ``every``, or there is no such effect, arm or style.
+        """
+        from bayesmed.publish import curve_table
+
+        note = identification_note(self.about)
+        return curve_table(self.draws, effect, arm, every, ci_prob, ci_kind, style, title, note)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Draws in tidy form: columns effect, arm, rho, chain, draw, value."""
+        from bayesmed.tidy import long_frame
+
+        return long_frame(self.draws)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        note = escape(identification_note(self.about))
+        own = [d for d in self.rho_zero["rho_zero"].dims if d not in ("arm", "chain", "draw")]
+        tipping = self._tipping_of_all([str(d) for d in own]) if own else self.tipping_summary()
+        curve = "" if own else self.summary().to_html()
+        title = escape(headline({**self.about, "rho": "as given by the rows"}))
+        return f"<p>{title}</p><p>{note}</p>{tipping.to_html()}{curve}"
+
     def tipping_point(self) -> xr.Dataset:
         """The posterior of rho*, where the ACME is zero: ``rho_zero(arm, chain, draw)``."""
         return self.rho_zero

@@ -62,30 +62,23 @@ def by_bambi(case):
 
     data, mediator, outcome, family, treatment, right = CASES[case]
     df = bm.load_data(data)
-    if family == "probit":
-        second = bambi.Model(f"{outcome} ~ {mediator} + {treatment} + {right}", df,
-                             family="bernoulli", link="probit")  # fmt: skip
-    else:
-        second = bambi.Model(f"{outcome} ~ {mediator} + {treatment} + {right}", df)
-    first = bambi.Model(f"{mediator} ~ {treatment} + {right}", df)
+    dummies = model_matrix(right, df).drop(columns="Intercept")
+    covariates = [f"v{i}" for i in range(dummies.shape[1])]
+    df = df.join(pd.DataFrame(dummies.to_numpy(float), columns=covariates, index=df.index))
+    right = " + ".join([treatment, *covariates])
+    kind = {"family": "bernoulli", "link": "probit"} if family == "probit" else {}
+    second = bambi.Model(f"{outcome} ~ {mediator} + {right}", df, **kind)
+    first = bambi.Model(f"{mediator} ~ {right}", df)
     options = {"draws": 2000, "random_seed": 1, "progressbar": False}
     posts = [
-        model.fit(**options)["posterior"].to_dataset().stack(s=("chain", "draw")) for model in (first, second)
+        model.fit(**options)["posterior"].to_dataset().stack(s=("chain", "draw"))
+        for model in (first, second)
     ]
 
-    def predictor(post, formula, frame):
-        matrix = model_matrix(formula, frame)
-        total = 0.0
-        for name in matrix.columns:
-            base = name.split("[")[0]
-            values = post[base]
-            if values.ndim > 1:
-                level = name.split("T.")[-1].rstrip("]")
-                values = values.isel(
-                    {values.dims[0]: list(values[values.dims[0]].values).index(level)}
-                )
-            total = total + matrix[name].to_numpy(float)[:, None] * values.to_numpy()[None]
-        return total
+    def predictor(post, frame):
+        names = [treatment, *covariates]
+        values = sum(frame[n].to_numpy(float)[:, None] * post[n].to_numpy()[None] for n in names)
+        return values + post["Intercept"].to_numpy()[None]
 
     sigma = (
         posts[0]["sigma"].to_numpy()
@@ -96,11 +89,8 @@ def by_bambi(case):
     po = {}
     for t in (0, 1):
         for s in (0, 1):
-            mean = predictor(posts[0], f"{treatment} + {right}", df.assign(**{treatment: s}))
-            eta = (
-                predictor(posts[1], f"{treatment} + {right}", df.assign(**{treatment: t}))
-                + slope * mean
-            )
+            mean = predictor(posts[0], df.assign(**{treatment: s}))
+            eta = predictor(posts[1], df.assign(**{treatment: t})) + slope * mean
             value = ndtr(eta / np.sqrt(1.0 + (slope * sigma) ** 2)) if family == "probit" else eta
             po[t, s] = value.mean(axis=0)
     drawn = {

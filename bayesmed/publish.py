@@ -1,0 +1,320 @@
+"""Tables for papers: numbers as journals want them, in HTML, LaTeX or Markdown."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesmed.effects import effect_rows, headline
+from bayesmed.estimands import null_value
+from bayesmed.sensitivity import select_effect
+from bayesmed.summary import CiKind, summarise
+
+Style = Literal["html", "latex", "markdown", "frame"]
+_STYLES = ("html", "latex", "markdown", "frame")
+_MINUS = "\u2212"
+#: Outcomes whose effects cannot pass one.
+_BOUNDED = ("probit", "logit", "beta")
+
+
+def number(value: float, digits: int, bounded: bool = False) -> str:
+    """One number in print.
+
+    Parameters
+    ----------
+    value : float
+    digits : int
+        After the point, at least 0; fewer than 0 round to tens and hundreds.
+    bounded : bool
+        It cannot pass one in size, so that it has no zero before the point, as the American
+        Psychological Association asks.
+
+    Returns
+    -------
+    str
+        With a true minus sign; "–" for what is not a number.
+
+    Examples
+    --------
+    >>> from bayesmed.publish import number
+    >>> number(-0.1234, 2, bounded=True), number(1.5, 0), number(0.123, 2)
+    ('−.12', '2', '0.12')
+    """
+    if np.isnan(value):
+        return "–"
+    rounded = round(float(value), digits) + 0.0
+    text = f"{abs(rounded):,.{max(digits, 0)}f}"
+    if bounded and text.startswith("0."):
+        text = text[1:]
+    return f"{_MINUS if rounded < 0 else ''}{text}"
+
+
+def probability(value: float) -> str:
+    """A probability with three digits; never 1 or 0 where draws are few.
+
+    Examples
+    --------
+    >>> from bayesmed.publish import probability
+    >>> probability(0.9625), probability(1.0)
+    ('.963', '> .999')
+    """
+    if np.isnan(value):
+        return "–"
+    if value >= 0.9995:
+        return "> .999"
+    return "< .001" if value < 0.0005 else number(value, 3, bounded=True)
+
+
+def digits_of(low: float, high: float, mcse: float) -> int:
+    """Digits after the point: three significant ones of the interval's width, none below the MCSE."""
+    width = high - low
+    wanted = 2 - int(np.floor(np.log10(width))) if np.isfinite(width) and width > 0 else 3
+    known = -int(np.floor(np.log10(mcse))) if np.isfinite(mcse) and mcse > 0 else 15
+    return min(wanted, known)
+
+
+def in_words(
+    table: pd.DataFrame, bounded: Any, pieces: bool = False, groups: Any = None
+) -> pd.DataFrame:
+    """A summary as text: the median, its interval, and the probability.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        By :func:`bayesmed.summary.summarise`.
+    bounded : array-like of bool
+        Of each row, whether it cannot pass one.
+    pieces : bool
+        Estimate and interval in one column.
+    groups : sequence, optional
+        Of each row, what it has its digits in common with; all, where None.
+    """
+    columns = [str(c) for c in table.columns]
+    low, high = (next(c for c in columns if c.endswith(end)) for end in ("_low", "_high"))
+    chance = next(c for c in columns if c.startswith("P("))
+    kind = low.removesuffix("_low")
+    name = f"{kind[3:]}% {'CI' if kind.startswith('eti') else 'HDI'}"
+    rows = [dict(zip(columns, row, strict=True)) for row in table.to_numpy(dtype=float)]
+    kin = [0] * len(rows) if groups is None else list(groups)
+    own = [digits_of(row[low], row[high], row["mcse"]) for row in rows]
+    fewest = {k: min(d for d, g in zip(own, kin, strict=True) if g == k) for k in kin}
+    lines = []
+    for row, flag, group in zip(rows, np.broadcast_to(bounded, len(rows)), kin, strict=True):
+        shown = [number(row[c], fewest[group], bool(flag)) for c in ("median", low, high)]
+        interval = f"[{shown[1]}, {shown[2]}]" if np.isfinite(row["median"]) else ""
+        line = {"Median": shown[0], name: interval}
+        if pieces:
+            line = {f"Median [{name}]": f"{shown[0]} {interval}".strip()}
+        lines.append({**line, chance.replace(">", "> "): probability(row[chance])})
+    return pd.DataFrame(lines, index=table.index)
+
+
+def effects_in_words(
+    draws: xr.Dataset, ci_prob: float, ci_kind: CiKind, names: Literal["r", "epi"],
+    pieces: bool = False,
+) -> pd.DataFrame:  # fmt: skip
+    """The rows of an effects Dataset as text."""
+    about = json.loads(draws.attrs["bayesmed"])
+    scale = about.get("scale", "difference")
+    table = summarise(effect_rows(draws, names), ci_prob, ci_kind, null_value(scale))
+    last = [str(key[-1]) if isinstance(key, tuple) else str(key) for key in table.index]
+    shares = np.array([name.startswith("Prop.") for name in last])
+    if null_value(scale) != 0.0:
+        table.loc[shares, f"P(>{null_value(scale):g})"] = np.nan
+    whole = scale == "difference" and about["families"][1] in _BOUNDED
+    found = in_words(table, np.where(shares, False, whole), pieces, shares.tolist())
+    leading = [str(d) for d in draws["total"].dims if d not in ("chain", "draw")]
+    found.index.names = [*leading, "Effect"]
+    return found
+
+
+def styled(
+    table: pd.DataFrame, style: Style, title: str | None = None, note: str = "",
+    spanners: Mapping[str, list[str]] | None = None,
+) -> Any:  # fmt: skip
+    """A frame of text as a great-tables object, LaTeX, Markdown, or itself.
+
+    Raises
+    ------
+    ValueError
+        If there is no such style.
+    """
+    if style not in _STYLES:
+        raise ValueError(f"style={style!r}; choose one of {list(_STYLES)}.")
+    if style == "frame":
+        return table
+    flat = table.reset_index()
+    if style == "markdown":
+        plain = flat.rename(
+            columns=dict(zip(flat.columns, _plain(flat.columns, spanners), strict=True))
+        )
+        text = plain.to_markdown(index=False, disable_numparse=True)
+        head = f"**{title}**\n\n" if title else ""
+        return f"{head}{text}\n" + (f"\n*Note.* {note}\n" if note else "")
+    found = _great_table(flat, list(table.index.names), title, note, spanners)
+    return _latex(found.as_latex()) if style == "latex" else found
+
+
+def _latex(text: str) -> str:
+    """Characters that a plain LaTeX does not know, as its commands."""
+    for character, command in ((_MINUS, "$-$"), ("ρ", r"$\rho$"), ("–", "--"), ("→", r"$\to$")):
+        text = text.replace(character, command)
+    return text
+
+
+def _plain(columns: Any, spanners: Mapping[str, list[str]] | None) -> list[str]:
+    """Column names without the marks that keep them apart."""
+    over = {column: name for name, own in (spanners or {}).items() for column in own}
+    return [f"{over[c]}: {str(c).split(chr(0))[-1]}" if c in over else str(c) for c in columns]
+
+
+def _great_table(
+    flat: pd.DataFrame, index: list[Any], title: str | None, note: str,
+    spanners: Mapping[str, list[str]] | None,
+) -> Any:  # fmt: skip
+    from great_tables import GT
+
+    group = None
+    if len(index) > 1:  # all levels but the last name the group of rows
+        group = "group"
+        flat.insert(0, group, [
+            ", ".join(f"{n}: {v}" for n, v in zip(index[:-1], values, strict=True))
+            for values in flat[index[:-1]].itertuples(index=False, name=None)
+        ])  # fmt: skip
+        flat = flat.drop(columns=index[:-1])
+    found = GT(flat, rowname_col=index[-1], groupname_col=group)
+    found = found.tab_stubhead(label=str(index[-1]))
+    columns = [c for c in flat.columns if c not in (group, index[-1])]
+    found = found.cols_align(align="center", columns=columns)
+    for name, own in (spanners or {}).items():
+        found = found.tab_spanner(label=name, columns=own, id=name)
+    found = found.cols_label(cases={c: str(c).split(chr(0))[-1] for c in columns})
+    if title:
+        found = found.tab_header(title=title)
+    return found.tab_source_note(source_note=note) if note else found
+
+
+def note_of(about: Mapping[str, Any], ci_prob: float, ci_kind: CiKind) -> str:
+    """What stands under a table."""
+    kind = "equal-tailed" if ci_kind == "eti" else "highest-density"
+    return (
+        f"{headline(about)} n = {about['n']}. Posterior medians with {100 * ci_prob:g}% {kind} "
+        "credible intervals."
+    )
+
+
+def effects_table(
+    draws: xr.Dataset, ci_prob: float = 0.95, ci_kind: CiKind = "eti",
+    names: Literal["r", "epi"] = "r", style: Style = "html", title: str | None = None,
+) -> Any:  # fmt: skip
+    """The table of a paper; see :meth:`bayesmed.Effects.table`."""
+    about = json.loads(draws.attrs["bayesmed"])
+    found = effects_in_words(draws, ci_prob, ci_kind, names)
+    return styled(found, style, title, note_of(about, ci_prob, ci_kind))
+
+
+def curve_table(
+    draws: xr.Dataset, effect: str, arm: str, every: float, ci_prob: float, ci_kind: CiKind,
+    style: Style, title: str | None, note: str,
+) -> Any:  # fmt: skip
+    """An effect at some values of rho; see :meth:`bayesmed.Sensitivity.table`."""
+    about = json.loads(draws.attrs["bayesmed"])
+    values = select_effect(draws, effect, arm)
+    grid = draws["rho"].to_numpy()
+    steps = grid / every
+    shown = grid[np.abs(steps - np.round(steps)) < 1e-9]
+    if not shown.size:
+        raise ValueError(f"No rho of the curve is a multiple of every={every!r}; they are {grid}.")
+    scale = about.get("scale", "difference")
+    rows = {float(rho): values.sel(rho=rho, drop=True) for rho in shown}
+    table = summarise(rows, ci_prob, ci_kind, null_value(scale))
+    whole = effect != "prop_mediated" and scale == "difference"
+    found = in_words(table, whole and about["families"][1] in _BOUNDED)
+    found.index = pd.Index([number(rho, 2, bounded=True) for rho in shown], name="ρ")
+    said = note_of({**about, "rho": "as given by the rows"}, ci_prob, ci_kind)
+    named = {
+        "acme": "ACME",
+        "ade": "ADE",
+        "total": "Total effect",
+        "prop_mediated": "Prop. mediated",
+    }
+    what = named[effect] + ("" if effect == "total" else f" ({arm})")
+    return styled(found, style, title or what, f"{said} {note}".strip())
+
+
+def coefficients_in_words(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of coefficients as text; ``path`` stays."""
+    found = in_words(table.drop(columns="path"), False, groups=range(len(table)))
+    found.insert(0, "Path", table["path"])
+    return found
+
+
+def table(
+    models: Mapping[str, Any],
+    *,
+    ci_prob: float = 0.95,
+    ci_kind: CiKind = "eti",
+    names: Literal["r", "epi"] = "r",
+    style: Style = "html",
+    title: str | None = None,
+) -> Any:
+    """Effects of several models side by side.
+
+    Parameters
+    ----------
+    models : mapping of str to Effects or MediationFit
+        By the name that heads their columns. Of a fit its effects with the defaults.
+    ci_prob : float
+        Mass of the intervals.
+    ci_kind : {"eti", "hdi"}
+    names : {"r", "epi"}
+        Row names, as in :meth:`bayesmed.Effects.summary`.
+    style : {"html", "latex", "markdown", "frame"}
+        A great-tables object, which notebooks show and which pastes into Word; a string of
+        LaTeX or Markdown; or a DataFrame of text.
+    title : str, optional
+
+    Returns
+    -------
+    great_tables.GT, str or pandas.DataFrame
+        Rows are effects on the scale of the response, columns the median with its interval and
+        P(> 0) of each model. A row that a model does not have is blank.
+
+    Raises
+    ------
+    ValueError
+        If there are no models, or no such style.
+    TypeError
+        If one is neither effects nor a fit.
+
+    Examples
+    --------
+    >>> text = bm.table({"Main": fit, "At age 20": fit.effects(at={"age": 20})}, style="markdown")
+    >>> "ACME (average)" in text
+    True
+    """
+    if not models:
+        raise ValueError("No models were given; name at least one, such as {'Main': fit}.")
+    columns, spanners, notes = [], {}, []
+    for name, model in models.items():
+        effects = model.effects() if hasattr(model, "effects") else model
+        if not isinstance(getattr(effects, "draws", None), xr.Dataset) or hasattr(
+            effects, "rho_zero"
+        ):
+            raise TypeError(f"{name!r} is a {type(model).__name__}; give effects or a fit.")
+        found = effects_in_words(effects.draws, ci_prob, ci_kind, names, pieces=True)
+        found.columns = [f"{name}\0{column}" for column in found.columns]
+        columns.append(found)
+        spanners[str(name)] = list(found.columns)
+        notes.append(f"{name}: {headline(effects.about)} n = {effects.about['n']}.")
+    joined = pd.concat(columns, axis=1, sort=False).fillna("")
+    joined.index.names = columns[0].index.names
+    if style == "frame":
+        joined.columns = pd.MultiIndex.from_tuples(
+            [(name, c.split("\0")[1]) for name, own in spanners.items() for c in own]
+        )
+        return joined
+    return styled(joined, style, title, " ".join(notes), spanners)
