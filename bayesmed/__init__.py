@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from bayesmed.family import Family
     from bayesmed.fitting import MediationFit, fit
     from bayesmed.functionals import Functional, probability, quantile, restricted_mean, survival
+    from bayesmed.loo import compare
     from bayesmed.many import fit_many
     from bayesmed.model import IdentificationWarning, MediationModel
     from bayesmed.priors import Prior
+    from bayesmed.publish import table
     from bayesmed.rho_benchmark import RhoBenchmark
     from bayesmed.rsquared import RSquared
     from bayesmed.sensitivity import Sensitivity
@@ -39,6 +41,7 @@ _HOMES = {
     "ReliabilityCurve": "error_curve",
     "RhoBenchmark": "rho_benchmark",
     "Sensitivity": "sensitivity",
+    "compare": "loo",
     "fit": "fitting",
     "fit_many": "many",
     "load": "storage",
@@ -48,6 +51,7 @@ _HOMES = {
     "restricted_mean": "functionals",
     "simulate": "simulation",
     "survival": "functionals",
+    "table": "publish",
 }
 
 __all__ = [
@@ -64,6 +68,7 @@ __all__ = [
     "ReliabilityCurve",
     "RhoBenchmark",
     "Sensitivity",
+    "compare",
     "fit",
     "fit_many",
     "load",
@@ -73,6 +78,7 @@ __all__ = [
     "restricted_mean",
     "simulate",
     "survival",
+    "table",
 ]
 
 

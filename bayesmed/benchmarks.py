@@ -12,7 +12,7 @@ import xarray as xr
 from bayesmed.latent import latent_scales
 from bayesmed.sensitivity import Sensitivity, _summarise_with_gaps
 from bayesmed.strength import KINDS, Kind, Strength, covariate_strength, shared_covariates
-from bayesmed.summary import readable_roots, rounded
+from bayesmed.summary import readable_roots, shown_as
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +53,7 @@ class Benchmarks:
         self,
         ci_prob: float = 0.95,
         ci_kind: Literal["eti", "hdi"] = "eti",
-        round_to: Literal["auto"] | None = "auto",
+        round_to: int | Literal["auto"] | None = "auto",
     ) -> pd.DataFrame:
         """Table of rho, one row a covariate.
 
@@ -73,7 +73,7 @@ class Benchmarks:
         rho = self.draws["rho"]
         rows = {name: rho.sel(covariate=name, drop=True) for name in self.covariates}
         table = _summarise_with_gaps(rows, ci_prob, ci_kind)
-        table = rounded(table) if round_to == "auto" else table
+        table = shown_as(table, round_to)
         for label, name in (("R2_M", "r2_mediator"), ("R2_Y", "r2_outcome")):
             with np.errstate(invalid="ignore"):
                 middle = self.draws[name].median(["chain", "draw"])

@@ -127,7 +127,7 @@ def _last(value: Any) -> Any:
     return value[..., None] if getattr(value, "ndim", 0) > 0 else value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Closedness:
     """Whether a pair of equations is closed, and if not why.
 
@@ -148,6 +148,15 @@ class Closedness:
     reason: str
     exclusion: bool
     outcome_only: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if self.map is not None:
+            return (
+                "Closed: the likelihood is the same at every rho, so the data say nothing about it."
+            )
+        return f"Not closed: rho is identified by {self.reason}."
+
+    __repr__ = __str__
 
 
 def closedness(model: "MediationModel") -> Closedness:

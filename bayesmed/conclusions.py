@@ -299,7 +299,7 @@ def conclusions_table(
     draws: xr.Dataset,
     level: float = 0.95,
     where: Mapping[str, Any] | None = None,
-    round_to: Literal["auto"] | None = "auto",
+    round_to: int | Literal["auto"] | None = "auto",
 ) -> pd.DataFrame:
     """For each effect its sign, how probable that is, and how far along rho it holds.
 

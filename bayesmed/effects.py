@@ -17,7 +17,7 @@ from bayesmed.families import FAMILIES
 from bayesmed.family import Family
 from bayesmed.functionals import MEAN, Target, target_of
 from bayesmed.potential import Draws
-from bayesmed.summary import choose, rounded, summarise
+from bayesmed.summary import choose, shown_as, summarise
 from bayesmed.views import Asked, View
 
 if TYPE_CHECKING:
@@ -173,7 +173,9 @@ class Effects:
         ci_prob: float = 0.95,
         ci_kind: Literal["eti", "hdi"] = "eti",
         names: Literal["r", "epi"] = "r",
-        round_to: Literal["auto"] | None = "auto",
+        round_to: int | Literal["auto"] | None = "auto",
+        rope: tuple[float, float] | None = None,
+        direction: bool = False,
     ) -> pd.DataFrame:
         """Table of the effects.
 
@@ -185,8 +187,13 @@ class Effects:
             Equal-tailed or highest-density.
         names : {"r", "epi"}
             Row names as in R mediation, or PNIE, TNIE, PNDE, TNDE.
-        round_to : {"auto"} or None
+        round_to : {"auto"}, int or None
             ``"auto"`` shows no digit below the Monte Carlo error; None all digits.
+        rope : tuple of float, optional
+            Region of practical equivalence (low, high), on the scale of the effects: adds
+            ``P(ROPE)``, the probability of lying in it.
+        direction : bool
+            Adds ``P(direction)``, the probability of the likelier sign.
 
         Returns
         -------
@@ -196,7 +203,7 @@ class Effects:
             median), ess_bulk, ess_tail, r_hat. Effects on the scale of the response; the
             proportion mediated is a ratio.
         """
-        return summary_table(self.draws, ci_prob, ci_kind, names, round_to)
+        return summary_table(self.draws, ci_prob, ci_kind, names, round_to, rope, direction)
 
     def table(
         self,
@@ -243,7 +250,7 @@ class Effects:
         self,
         ci_prob: float = 0.95,
         ci_kind: Literal["eti", "hdi"] = "eti",
-        round_to: Literal["auto"] | None = "auto",
+        round_to: int | Literal["auto"] | None = "auto",
     ) -> pd.DataFrame:
         """ACME(treated) - ACME(control), with its probability of being positive.
 
@@ -256,13 +263,13 @@ class Effects:
         gap = ends[0] / ends[1] if ratio else without_noise(ends[0] - ends[1], *ends)
         rows = _by_label({f"ACME (treated) {sign} ACME (control)": gap})
         table = summarise(rows, ci_prob, ci_kind, self._null)
-        return rounded(table) if round_to == "auto" else table
+        return shown_as(table, round_to)
 
     def four_way(
         self,
         ci_prob: float = 0.95,
         ci_kind: Literal["eti", "hdi"] = "eti",
-        round_to: Literal["auto"] | None = "auto",
+        round_to: int | Literal["auto"] | None = "auto",
     ) -> pd.DataFrame:
         """Table of the four components of the total effect and of the share of each.
 
@@ -292,7 +299,7 @@ class Effects:
         rows = _by_label({_FOUR_WAY[name]: values for name, values in parts.items()})
         shares = {f"Share of {_FOUR_WAY[n]}": self.draws[f"share_{n}"] for n in _PARTS}
         table = summarise({**rows, **_by_label(shares)}, ci_prob, ci_kind)
-        return rounded(table) if round_to == "auto" else table
+        return shown_as(table, round_to)
 
     def differences(self, dim: str | None = None) -> "Effects":
         """All paired differences of effects between the labels of a dimension.
@@ -333,7 +340,7 @@ class Effects:
         self,
         ci_prob: float = 0.95,
         ci_kind: Literal["eti", "hdi"] = "eti",
-        round_to: Literal["auto"] | None = "auto",
+        round_to: int | Literal["auto"] | None = "auto",
         **estimands: Estimand,
     ) -> pd.DataFrame:
         """Table of contrasts of one's own.
@@ -358,7 +365,7 @@ class Effects:
             )
         rows = _by_label({name: own(self.po) for name, own in estimands.items()})
         table = summarise(rows, ci_prob, ci_kind)
-        return rounded(table) if round_to == "auto" else table
+        return shown_as(table, round_to)
 
     @property
     def _null(self) -> float:
@@ -417,6 +424,8 @@ class Effects:
 
     def _flags(self) -> list[str]:
         """A word of caution where the proportion mediated divides by a total near zero."""
+        if self.about.get("prior_note"):
+            return [self.about["prior_note"]]
         if "prop_mediated" not in self.draws:
             return []
         positive = (self.draws["total"] > self._null).mean(("chain", "draw"))
@@ -567,20 +576,24 @@ def summary_table(
     ci_prob: float,
     ci_kind: Literal["eti", "hdi"],
     names: Literal["r", "epi"],
-    round_to: Literal["auto"] | None,
+    round_to: int | Literal["auto"] | None,
+    rope: tuple[float, float] | None = None,
+    direction: bool = False,
 ) -> pd.DataFrame:
     """Summarise the effects of one Dataset; see :meth:`Effects.summary`."""
     about = json.loads(draws.attrs["bayesmed"])
     null = null_value(about.get("scale", "difference"))
-    table = summarise(effect_rows(draws, names), ci_prob, ci_kind, null)
+    table = summarise(effect_rows(draws, names), ci_prob, ci_kind, null, rope, direction)
+    last = [key[-1] if isinstance(key, tuple) else key for key in table.index]
+    proportions = [str(key).startswith("Prop.") for key in last]
     if null != 0.0:  # a proportion is no ratio
-        last = [key[-1] if isinstance(key, tuple) else key for key in table.index]
-        proportions = [str(key).startswith("Prop.") for key in last]
         table.loc[proportions, f"P(>{null:g})"] = np.nan
+    if rope is not None:  # which is on the scale of the effects
+        table.loc[proportions, "P(ROPE)"] = np.nan
     leading = [str(d) for d in draws["total"].dims if d not in ("chain", "draw")]
     name = "effect" if "contrast" in leading else about["contrast"]
     table.index.names = [*leading, name]
-    return rounded(table) if round_to == "auto" else table
+    return shown_as(table, round_to)
 
 
 def families_of(about: Mapping[str, Any]) -> tuple[Family, Family]:

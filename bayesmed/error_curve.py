@@ -10,7 +10,7 @@ import xarray as xr
 
 from bayesmed.effects import Effects, headline
 from bayesmed.sensitivity import select_effect
-from bayesmed.summary import rounded, summarise
+from bayesmed.summary import shown_as, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +74,7 @@ class ReliabilityCurve:
         ci_kind: Literal["eti", "hdi"] = "eti",
         effect: Literal["acme", "ade", "total"] = "acme",
         arm: Literal["control", "treated", "average"] = "average",
-        round_to: Literal["auto"] | None = "auto",
+        round_to: int | Literal["auto"] | None = "auto",
     ) -> pd.DataFrame:
         """Table of one effect along the reliability.
 
@@ -100,7 +100,7 @@ class ReliabilityCurve:
         finite = np.isfinite(values.to_numpy()).all(axis=(1, 2))
         rows = {f"{value:.10g}": values.sel(reliability=value, drop=True) for value in grid[finite]}
         table = summarise(rows, ci_prob, ci_kind)
-        table = rounded(table) if round_to == "auto" else table
+        table = shown_as(table, round_to)
         table.index = pd.Index(grid[finite], name="reliability")
         table = table.reindex(pd.Index(grid, name="reliability"))
         table["impossible"] = self.draws["impossible"].to_numpy()

@@ -544,7 +544,7 @@ class MediationFit:
         self,
         ci_prob: float = 0.95,
         ci_kind: Literal["eti", "hdi"] = "eti",
-        round_to: Literal["auto"] | None = "auto",
+        round_to: int | Literal["auto"] | None = "auto",
     ) -> pd.DataFrame:
         """Coefficients of both equations at the model's rho, with the mediation paths named.
 
@@ -665,6 +665,123 @@ class MediationFit:
         self.tree["log_likelihood"] = xr.DataTree(group)
         return self
 
+    def loo(self) -> pd.DataFrame:
+        """Leave-one-out predictive accuracy of each equation and of both, by ArviZ.
+
+        Adds the ``log_likelihood`` group where it is not there. See :func:`bayesmed.compare`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows mediator, outcome, joint; the sum of the rows' log predictive densities
+            ``elpd``, its standard error, the effective number of parameters ``p``, the largest
+            Pareto k and how many are above what is good.
+        """
+        from bayesmed.loo import loo_table
+
+        return loo_table(self)
+
+    def posterior_predictive(self, draws: int = 200, random_seed: int | None = None) -> xr.DataTree:
+        """Simulate mediator and outcome of every row, the outcome at the simulated mediator.
+
+        Parameters
+        ----------
+        draws : int
+            How many of the fit's draws, evenly spaced; memory is 16 bytes a row and draw.
+        random_seed : int, optional
+            By default the fit's.
+
+        Returns
+        -------
+        xarray.DataTree
+            Groups ``posterior_predictive`` (chain, draw, obs) and ``observed_data``, with the
+            coordinate ``arm``; the first is also written into :attr:`tree`. Categories are codes
+            0, 1, ...; times are uncensored.
+
+        Raises
+        ------
+        ValueError
+            If the fit was loaded without its model, or has fewer draws.
+        """
+        from bayesmed.checking import posterior_predictive
+
+        return posterior_predictive(self, draws, random_seed)
+
+    def check(
+        self,
+        draws: int = 500,
+        random_seed: int | None = None,
+        ci_prob: float = 0.95,
+        ci_kind: Literal["eti", "hdi"] = "eti",
+    ) -> pd.DataFrame:
+        """Posterior predictive checks: statistics of the data against those of simulated data.
+
+        Parameters
+        ----------
+        draws, random_seed
+            As :meth:`posterior_predictive`.
+        ci_prob, ci_kind
+            Of the intervals of the simulated statistics.
+
+        Returns
+        -------
+        pandas.DataFrame
+            For mediator and outcome in each arm the mean, sd, least and greatest value (of 0/1
+            responses the mean): observed, and of simulated data the median and interval; ``p`` is
+            the share of simulated data sets above the observed. Near 0 or 1 it shows a misfit.
+        """
+        from bayesmed.checking import check_table
+
+        return check_table(self.posterior_predictive(draws, random_seed), ci_prob, ci_kind)
+
+    def plot_check(self, draws: int = 100, random_seed: int | None = None, **options: Any) -> Any:
+        """Distribution functions of simulated and observed data by arm, by ``arviz.plot_ppc_dist``.
+
+        Parameters
+        ----------
+        draws, random_seed
+            As :meth:`posterior_predictive`.
+        **options
+            Of :func:`arviz.plot_ppc_dist`.
+
+        Returns
+        -------
+        arviz_plots.PlotCollection
+        """
+        from arviz_plots import plot_ppc_dist
+
+        from bayesmed.checking import by_arm
+
+        tree = by_arm(self.posterior_predictive(draws, random_seed))
+        return plot_ppc_dist(tree, **{"num_samples": draws, "kind": "ecdf", **options})
+
+    def diagnose(self) -> pd.DataFrame:
+        """R-hat and effective sample sizes of every parameter, worst first, by ArviZ.
+
+        :attr:`convergence` says in words what is wrong and what to do.
+        """
+        import arviz_stats as az
+
+        parts = {
+            "r_hat": az.rhat(self.posterior), "ess_bulk": az.ess(self.posterior, method="bulk"),
+            "ess_tail": az.ess(self.posterior, method="tail"),
+        }  # fmt: skip
+        from bayesmed.tidy import wide_frame
+
+        rows = {
+            name: wide_frame(found.expand_dims(("chain", "draw")))
+            .drop(columns=["chain", "draw"])
+            .iloc[0]
+            for name, found in parts.items()
+        }
+        return pd.DataFrame(rows).sort_values("ess_bulk")
+
+    def plot_paths(self, ax: "Axes | None" = None) -> "Axes":
+        """Path diagram with a, b, c' and rho; see :func:`bayesmed.plots_paths.plot_paths`."""
+        from bayesmed.plots_paths import plot_paths
+
+        return plot_paths(self.coefficients(round_to=None), self.about, ax)
+
     def report(
         self, sensitivity: "Sensitivity | None" = None, effects: Effects | None = None
     ) -> str:
@@ -711,9 +828,17 @@ class MediationFit:
         save(self, path)
 
     def __repr__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        from bayesmed.shown import html_of
+
+        return html_of(self._lines(), self.coefficients(), "Coefficients")
+
+    def _lines(self) -> list[str]:
         about = self.about
         chains, draws = self.shape
-        lines = [
+        return [
             f"MediationFit: {about['contrast']} on {about['outcome']} through {about['mediator']}, "
             f"n = {about['n']}, rho {about['rho']}",
             f"{chains} chains of {draws} draws by {sampler_words(about)}, random_seed "
@@ -721,7 +846,6 @@ class MediationFit:
             str(self.convergence),
             *about["notes"],
         ]
-        return "\n".join(lines)
 
 
 def sample(model: MediationModel, **settings: Any) -> "MediationFit":

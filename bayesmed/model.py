@@ -45,7 +45,7 @@ class IdentificationWarning(UserWarning):
     """What a reader must know about where the answer's identification comes from."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MediationModel:
     r"""A Bayesian model of causal mediation: two equations and one residual correlation.
 
@@ -287,6 +287,19 @@ class MediationModel:
                 IdentificationWarning,
                 stacklevel=4,
             )
+
+    def __repr__(self) -> str:
+        from bayesmed.describe import describe
+        from bayesmed.shown import model_lines
+
+        return "\n".join(model_lines(describe(self)))
+
+    def _repr_html_(self) -> str:
+        from bayesmed.describe import describe
+        from bayesmed.shown import html_of, model_lines, prior_frame
+
+        about = describe(self)
+        return html_of(model_lines(about), prior_frame(about), "Priors")
 
     @property
     def size(self) -> int:

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.family import EQUATIONS
-from bayesmed.summary import rounded, summarise
+from bayesmed.summary import shown_as, summarise
 
 
 def coefficient_table(
@@ -15,7 +15,7 @@ def coefficient_table(
     about: Mapping[str, Any],
     ci_prob: float,
     ci_kind: Literal["eti", "hdi"],
-    round_to: Literal["auto"] | None,
+    round_to: int | Literal["auto"] | None,
 ) -> pd.DataFrame:
     """Summarise the coefficients; see :meth:`bayesmed.MediationFit.coefficients`."""
     rows: dict[str, xr.DataArray] = {}
@@ -31,7 +31,7 @@ def coefficient_table(
         keys.append(("both", "rho", ""))
         rows["rho"] = posterior["rho"]
     table = summarise(rows, ci_prob, ci_kind)
-    table = rounded(table) if round_to == "auto" else table
+    table = shown_as(table, round_to)
     table.insert(0, "path", [path for *_, path in keys])
     table.index = pd.MultiIndex.from_tuples(
         [(equation, term) for equation, term, _ in keys], names=["equation", "term"]

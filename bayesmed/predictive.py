@@ -21,6 +21,9 @@ from bayesmed.model import MediationModel
 from bayesmed.potential import Draws
 from bayesmed.sampling import settle_seed, to_dataset
 
+#: From this share on, large effects under the priors are worth a thought.
+_LARGE_SHARE = 0.2
+
 
 def prior_predictive(model: MediationModel, draws: int, random_seed: int | None) -> Effects:
     """Draw data and effects from the prior; see :meth:`MediationModel.prior_predictive`."""
@@ -43,9 +46,10 @@ def prior_predictive(model: MediationModel, draws: int, random_seed: int | None)
     parameters = draws_of(prior, about["rho_fixed"], about["parameters"])
     po = potential_outcomes(parameters, model.families, model.counterfactuals, (1, draws))
     result = contrasts(po)
-    result.attrs["bayesmed"] = json.dumps(
-        {**effects_about(about, None, "sample"), "rho": f"{about['rho']} (prior, no data)"}
-    )
+    result.attrs["bayesmed"] = json.dumps({
+        **effects_about(about, None, "sample"), "rho": f"{about['rho']} (prior, no data)",
+        "prior_note": prior_note(model, result),
+    })  # fmt: skip
     data = simulate_rows(model, parameters, np.random.default_rng(seed))
     simulated = to_dataset(
         {name: values[None] for name, values in data.items()},
@@ -54,6 +58,30 @@ def prior_predictive(model: MediationModel, draws: int, random_seed: int | None)
     )
     tree = xr.DataTree.from_dict({"prior": prior, "prior_predictive": simulated})
     return Effects(result, tree)
+
+
+def prior_note(model: MediationModel, effects: xr.Dataset) -> str:
+    """What the priors say about large effects, in a sentence; a warning where that is much.
+
+    Large is a difference of more than a half in a probability, or of more than two standard
+    deviations of the observed outcome.
+    """
+    family = model.families[1]
+    bounded = family.kind == "binary" or family.name == "beta"
+    limit = 0.5 if bounded else 2.0 * float(np.std(model.values("outcome")))
+    words = "0.5 on the probability scale" if family.kind == "binary" else f"{limit:.3g}"
+    words += "" if bounded else ", two standard deviations of the outcome"
+    shares = {
+        "ACME": float((abs(effects["acme"].sel(arm="average")) > limit).mean()),
+        "total effect": float((abs(effects["total"]) > limit).mean()),
+    }
+    said = " and ".join(f"{share:.0%} on |{name}| > {words}" for name, share in shares.items())
+    if max(shares.values()) < _LARGE_SHARE:
+        return f"The priors put {said}."
+    return (
+        f"The priors put {said}: effects that large are rare. If they are absurd here, state narrower "
+        "priors of the coefficients with priors=."
+    )
 
 
 def simulate_rows(

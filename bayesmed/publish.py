@@ -226,8 +226,11 @@ def curve_table(
     grid = draws["rho"].to_numpy()
     steps = grid / every
     shown = grid[np.abs(steps - np.round(steps)) < 1e-9]
-    if not shown.size:
-        raise ValueError(f"No rho of the curve is a multiple of every={every!r}; they are {grid}.")
+    if len(shown) < min(2, len(grid)):
+        raise ValueError(
+            f"Of the curve's values of rho hardly one is a multiple of every={every!r}; they are "
+            f"{grid.tolist()}."
+        )
     scale = about.get("scale", "difference")
     rows = {float(rho): values.sel(rho=rho, drop=True) for rho in shown}
     table = summarise(rows, ci_prob, ci_kind, null_value(scale))

@@ -214,7 +214,7 @@ def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset) -> str:
 
 
 def _quote(values: xr.DataArray, null: float = 0.0) -> str:
-    table = rounded(summarise({"x": values}, null=null)).loc["x"]
+    table: Mapping[Any, Any] = rounded(summarise({"x": values}, null=null)).loc["x"].to_dict()
     return (
         f"{table['median']:g} [{table['eti95_low']:g}, {table['eti95_high']:g}], "
         f"P(> {null:g}) {_chance(float(table[f'P(>{null:g})']))}"

@@ -26,7 +26,7 @@ import xarray as xr
 from bayesmed.estimands import ARMS_AND_AVERAGE, null_value
 from bayesmed.latent import explained_shares, latent_problem, latent_scales
 from bayesmed.sensitivity import Sensitivity, _summarise_with_gaps, select_effect
-from bayesmed.summary import readable_roots, rounded, summarise
+from bayesmed.summary import readable_roots, shown_as, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -190,7 +190,7 @@ class RSquared:
         ci_prob: float = 0.95,
         ci_kind: Literal["eti", "hdi"] = "eti",
         arm: Literal["control", "treated", "average"] = "average",
-        round_to: Literal["auto"] | None = "auto",
+        round_to: int | Literal["auto"] | None = "auto",
     ) -> pd.DataFrame:
         """Product of the shares and ACME along rho.
 
@@ -222,7 +222,7 @@ class RSquared:
         for name, values in (("R2", self.draws["product"]), ("ACME", acme)):
             rows = {f"{rho:.10g}": values.sel(rho=rho, drop=True) for rho in grid}
             table = summarise(rows, ci_prob, ci_kind, null)
-            table = rounded(table) if round_to == "auto" else table
+            table = shown_as(table, round_to)
             kept = [c for c in table.columns if c == "median" or c.endswith(("_low", "_high"))]
             kept += [f"P(>{null:g})"] if name == "ACME" else []
             parts.append(table[kept].add_prefix(f"{name} "))
@@ -248,7 +248,7 @@ class RSquared:
         self,
         ci_prob: float = 0.95,
         ci_kind: Literal["eti", "hdi"] = "eti",
-        round_to: Literal["auto"] | None = "auto",
+        round_to: int | Literal["auto"] | None = "auto",
     ) -> pd.DataFrame:
         """Product of the shares at which the ACME is zero, of each arm.
 
@@ -267,7 +267,7 @@ class RSquared:
             signs.append(float((found > 0).mean()) if found.size else float("nan"))
             missing.append(float((self.zero["roots"].sel(arm=arm) == 0).mean()))
         table = _summarise_with_gaps(rows, ci_prob, ci_kind)
-        table = rounded(table) if round_to == "auto" else table
+        table = shown_as(table, round_to)
         table = table.drop(columns="P(>0)")
         table["P(rho*>0)"], table["no_root"] = np.round(signs, 3), missing
         return table

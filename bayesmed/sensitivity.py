@@ -23,7 +23,7 @@ from bayesmed.conclusions import (
 )
 from bayesmed.effects import Effects, headline
 from bayesmed.estimands import ARMS_AND_AVERAGE, null_value
-from bayesmed.summary import choose, readable_roots, require_one, rounded, summarise
+from bayesmed.summary import choose, readable_roots, require_one, shown_as, summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,13 +107,15 @@ class Sensitivity:
         ci_kind: Literal["eti", "hdi"] = "eti",
         effect: Literal["acme", "ade", "total"] = "acme",
         arm: Literal["control", "treated", "average"] = "average",
-        round_to: Literal["auto"] | None = "auto",
+        round_to: int | Literal["auto"] | None = "auto",
+        rope: tuple[float, float] | None = None,
+        direction: bool = False,
     ) -> pd.DataFrame:
         """Table of one effect along rho.
 
         Parameters
         ----------
-        ci_prob, ci_kind, round_to
+        ci_prob, ci_kind, round_to, rope, direction
             As :meth:`bayesmed.Effects.summary`.
         effect, arm : str
             Which effect; the total has no arm.
@@ -133,8 +135,8 @@ class Sensitivity:
             f"{rho:.10g}": values.sel(rho=rho, drop=True) for rho in self.draws["rho"].to_numpy()
         }
         null = null_value(self.about.get("scale", "difference"))
-        table = summarise(rows, ci_prob, ci_kind, null)
-        table = rounded(table) if round_to == "auto" else table
+        table = summarise(rows, ci_prob, ci_kind, null, rope, direction)
+        table = shown_as(table, round_to)
         table.index = pd.Index(self.draws["rho"].to_numpy(), name="rho")
         table["how"] = self.draws["how"].to_numpy()
         if np.isfinite(self.draws["pareto_k"]).any():
@@ -200,7 +202,7 @@ class Sensitivity:
         self,
         ci_prob: float = 0.95,
         ci_kind: Literal["eti", "hdi"] = "eti",
-        round_to: Literal["auto"] | None = "auto",
+        round_to: int | Literal["auto"] | None = "auto",
     ) -> pd.DataFrame:
         """Table of rho* per arm, of the draws that have a root.
 
@@ -219,7 +221,7 @@ class Sensitivity:
             shares.append((float((roots == 0).mean()), float((roots > 1).mean())))
             rows[f"rho* of ACME ({arm})"] = values
         table = _summarise_with_gaps(rows, ci_prob, ci_kind)
-        table = rounded(table) if round_to == "auto" else table
+        table = shown_as(table, round_to)
         table["no_root"], table["several"] = zip(*shares, strict=True)
         return table
 
@@ -302,7 +304,7 @@ class Sensitivity:
         self,
         level: float = 0.95,
         where: Mapping[str, Any] | None = None,
-        round_to: Literal["auto"] | None = "auto",
+        round_to: int | Literal["auto"] | None = "auto",
     ) -> pd.DataFrame:
         """For each effect its sign, how probable that is, and how far along rho it holds.
 

@@ -15,6 +15,8 @@ def summarise(
     ci_prob: float = 0.95,
     ci_kind: CiKind = "eti",
     null: float = 0.0,
+    rope: tuple[float, float] | None = None,
+    direction: bool = False,
 ) -> pd.DataFrame:
     """Median, interval, P(> 0) and the Monte Carlo diagnostics of named quantities.
 
@@ -28,6 +30,10 @@ def summarise(
         Equal-tailed or highest-density.
     null : float
         The probability of being above it is given.
+    rope : tuple of float, optional
+        Adds ``P(ROPE)``, the probability of lying between its ends.
+    direction : bool
+        Adds ``P(direction)``, the probability of the likelier sign.
 
     Returns
     -------
@@ -52,17 +58,34 @@ def summarise(
     bounds = interval(data, prob=ci_prob).to_numpy()
     label = f"{ci_kind}{round(100 * ci_prob, 6):g}"
     with np.errstate(all="ignore"):
+        above = (stacked > null).mean(axis=(0, 1))
         columns: dict[str, Any] = {
             "median": np.median(stacked, axis=(0, 1)),
             f"{label}_low": bounds[..., 0],
             f"{label}_high": bounds[..., 1],
-            f"P(>{null:g})": (stacked > null).mean(axis=(0, 1)),
+            f"P(>{null:g})": above,
+            **({"P(direction)": _likelier(above, stacked, null)} if direction else {}),
+            **({"P(ROPE)": _within(stacked, rope)} if rope is not None else {}),
             "mcse": az.mcse(data, method="median").to_numpy(),
             "ess_bulk": az.ess(data, method="bulk").to_numpy(),
             "ess_tail": az.ess(data, method="tail").to_numpy(),
             "r_hat": az.rhat(data).to_numpy(),
         }
     return pd.DataFrame(columns, index=_index(names))
+
+
+def _likelier(above: np.ndarray, values: np.ndarray, null: float) -> np.ndarray:
+    return np.maximum(above, (values < null).mean(axis=(0, 1)))
+
+
+def _within(values: np.ndarray, rope: tuple[float, float]) -> np.ndarray:
+    try:
+        low, high = (float(end) for end in rope)
+    except (TypeError, ValueError):
+        raise TypeError(f"rope must be two numbers (low, high); {rope!r} was given.") from None
+    if not low < high:
+        raise ValueError(f"rope must have its lower end first; {rope!r} was given.")
+    return ((values >= low) & (values <= high)).mean(axis=(0, 1))
 
 
 def _index(names: list[Any]) -> pd.Index:
@@ -95,6 +118,23 @@ def rounded(table: pd.DataFrame) -> pd.DataFrame:
         if np.isfinite(table[name]).all():
             shown[name] = shown[name].astype(int)
     return shown
+
+
+def shown_as(table: pd.DataFrame, round_to: int | str | None) -> pd.DataFrame:
+    """A table rounded by its Monte Carlo error ("auto"), to some digits, or not (None).
+
+    Raises
+    ------
+    ValueError
+        For another ``round_to``.
+    """
+    if round_to == "auto":
+        return rounded(table)
+    if round_to is None:
+        return table
+    if isinstance(round_to, bool) or not isinstance(round_to, (int, np.integer)):
+        raise ValueError(f"round_to={round_to!r}; choose 'auto', a number of digits, or None.")
+    return table.round(int(round_to))
 
 
 def require_one(values: xr.DataArray) -> None:

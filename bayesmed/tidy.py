@@ -20,7 +20,7 @@ def long_frame(draws: xr.Dataset) -> pd.DataFrame:
     """
     parts = []
     for name, values in draws.data_vars.items():
-        if "draw" not in values.dims:
+        if not set(draws["total"].dims) <= set(values.dims):  # no effect, such as k-hat
             continue
         part = values.drop_vars([c for c in values.coords if c not in values.dims])
         frame = part.to_series().rename("value").reset_index()

@@ -1,0 +1,97 @@
+"""Posterior predictive checks: data that the fit would make, against the data that it was made from."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesmed.draws import Draws
+from bayesmed.family import EQUATIONS
+from bayesmed.predictive import simulate_rows
+from bayesmed.sampling import settle_seed
+from bayesmed.summary import CiKind, rounded, summarise
+
+if TYPE_CHECKING:
+    from bayesmed.fitting import MediationFit
+
+#: By name, functions of an array over its last axis.
+_STATISTICS = {"mean": np.mean, "sd": np.std, "min": np.min, "max": np.max}
+
+
+def posterior_predictive(fit: "MediationFit", draws: int, random_seed: int | None) -> xr.DataTree:
+    """Simulate both responses; see :meth:`bayesmed.MediationFit.posterior_predictive`."""
+    model = fit.require_model("Simulating data")
+    total = len(fit.draws)
+    if not 1 <= draws <= total:
+        raise ValueError(f"draws must lie between 1 and the fit's {total}; {draws!r} was given.")
+    seed = settle_seed(fit.about["settings"]["random_seed"] if random_seed is None else random_seed)
+    chosen = np.linspace(0, total - 1, draws).round().astype(int)
+    drawn: Draws = fit.draws.block(chosen)
+    data = simulate_rows(model, drawn, np.random.default_rng(seed))
+    coords = {"chain": [0], "draw": np.arange(draws), "obs": np.arange(model.size)}
+    dims = ("chain", "draw", "obs")
+    simulated = xr.Dataset(
+        {name: (dims, np.asarray(data[name], float)[None]) for name in EQUATIONS}, coords
+    )
+    observed = {name: ("obs", model.values(name)) for name in EQUATIONS}
+    arm = _arms(fit)
+    tree = {
+        "posterior_predictive": simulated.assign_coords(arm=("obs", arm)),
+        "observed_data": xr.Dataset(observed, {"obs": coords["obs"], "arm": ("obs", arm)}),
+    }
+    fit.tree["posterior_predictive"] = xr.DataTree(simulated)
+    return xr.DataTree.from_dict(tree)
+
+
+def _arms(fit: "MediationFit") -> np.ndarray:
+    """The arm of each row by its observed treatment: control, treated or other."""
+    model = fit.require_model("Telling the arms apart")
+    column = model.frame.data[model.treatment].to_numpy()
+    contrast = model.contrast
+    treated, control = column == contrast.treated, column == contrast.control
+    return np.where(treated, "treated", np.where(control, "control", "other"))
+
+
+def by_arm(tree: xr.DataTree) -> xr.DataTree:
+    """Variables such as ``mediator, control``, which ArviZ draws apart."""
+    groups: dict[str, dict[str, xr.DataArray]] = {"posterior_predictive": {}, "observed_data": {}}
+    arms = tree["observed_data"]["arm"].to_numpy()
+    present = [arm for arm in ("control", "treated") if np.any(arms == arm)] or ["other"]
+    for name in EQUATIONS:
+        for arm in present:
+            rows = np.flatnonzero(arms == arm)
+            for group, found in groups.items():
+                values = tree[group][name].drop_vars("arm").isel(obs=rows)
+                found[f"{name}, {arm}"] = values.rename(obs=f"obs_{arm}")
+    return xr.DataTree.from_dict({group: xr.Dataset(found) for group, found in groups.items()})
+
+
+def check_table(tree: xr.DataTree, ci_prob: float, ci_kind: CiKind) -> pd.DataFrame:
+    """Statistics of the data against those of simulated data; see :meth:`bayesmed.MediationFit.check`."""
+    apart = by_arm(tree)
+    rows, seen = {}, []
+    for name, values in apart["posterior_predictive"].to_dataset().data_vars.items():
+        response, arm = str(name).split(", ")
+        real = apart["observed_data"][str(name)].to_numpy()
+        for label, statistic in _shares(_STATISTICS, real).items():
+            rows[response, arm, label] = xr.DataArray(
+                statistic(values.to_numpy(), axis=-1), dims=("chain", "draw")
+            )
+            seen.append(float(statistic(real, axis=-1)))
+    table = summarise(rows, ci_prob, ci_kind)
+    shown = rounded(table)[[str(c) for c in table.columns[:3]]]
+    above = [float(np.mean(v.to_numpy() > s) + 0.5 * np.mean(v.to_numpy() == s))
+             for v, s in zip(rows.values(), seen, strict=True)]  # fmt: skip
+    shown.insert(0, "observed", [float(f"{value:.4g}") for value in seen])
+    shown["p"] = np.round(above, 3)
+    shown.index.names = ["response", "arm", "statistic"]
+    return shown
+
+
+def _shares(statistics: dict[str, Any], values: np.ndarray) -> dict[str, Any]:
+    """For few whole numbers the share of each in place of ends that say nothing."""
+    levels = np.unique(values)
+    if len(levels) > 2 or not np.array_equal(levels, np.round(levels)):
+        return statistics
+    return {"mean": statistics["mean"]}

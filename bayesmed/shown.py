@@ -1,0 +1,48 @@
+"""What models and fits show of themselves in a notebook."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+
+def model_lines(about: Mapping[str, Any]) -> list[str]:
+    """A model in a few lines: contrast, equations, rho, what the data say about it, priors."""
+    lines = [
+        f"MediationModel: {about['contrast']} on {about['outcome']} through {about['mediator']}, "
+        f"n = {about['n']}, rho {about['rho']}"
+    ]
+    for equation, family in zip(("mediator", "outcome"), about["families"], strict=True):
+        lines.append(f"{equation}: {about['formulas'][equation]} ({family})")
+    scale = (
+        "the regression at rho = 0" if about["priors_on"] == "regression"
+        else "the structural coefficients"
+    )  # fmt: skip
+    lines.append(f"Priors are stated for {scale}; see .priors_in_use.")
+    lines.append(
+        "The data say nothing about rho in this pair (closed)." if about["closed"]
+        else f"rho is identified by {about['identified_by']}, which is no evidence about confounding."
+    )  # fmt: skip
+    return [*lines, *about["notes"]]
+
+
+def prior_frame(about: Mapping[str, Any]) -> pd.DataFrame:
+    """Priors in use: equation, name, distribution with its numbers, and whether it was stated."""
+    rows = [
+        (equation, name, f"{kind}({', '.join(f'{k}={v:.3g}' for k, v in own.items())})",
+         "stated" if name in about["prior_source"].get(equation, []) else "default")
+        for equation, priors in about["priors"].items() for name, (kind, own) in priors.items()
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["equation", "name", "prior", "source"])
+    return table.set_index(["equation", "name"])
+
+
+def html_of(lines: Sequence[str], table: pd.DataFrame, caption: str) -> str:
+    """Lines, then a table that can be folded away; no scripts, styles or links."""
+    first, *rest = (escape(line) for line in lines)
+    words = "".join(f"<br>{line}" for line in rest)
+    return (
+        f"<p><b>{first}</b>{words}</p><details><summary>{escape(caption)}</summary>"
+        f"{table.to_html()}</details>"
+    )

@@ -1,0 +1,331 @@
+"""From priors to the paper: predictive checks, comparison, tables, reports, draws as frames."""
+
+import json
+import re
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import bayesmed as bm
+from bayesmed.publish import digits_of, number, probability
+from tests.conftest import FRAMING
+from tests.handmade import hand_fit
+
+KIND = {"mediator": "m ~ treat + x", "outcome": "y ~ m + treat + x", "treatment": "treat"}
+
+
+def made(family="gaussian", n=80, size=200, **arguments):
+    """A model of simulated data, and a fit with made-up draws near the truth."""
+    data = bm.simulate(n, outcome_family=family, random_seed=1, truth_size=100).data
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = bm.MediationModel(data, **{**KIND, "outcome_family": family, **arguments})
+    rng = np.random.default_rng(2)
+    near = lambda center: center + 0.05 * rng.normal(size=(size, len(center)))
+    sigma = {"outcome_sigma": np.abs(near([1.0])[:, 0])} if family == "gaussian" else {}
+    at = [model.designs[1].terms.index(term) for term in ("Intercept", "m", "treat", "x")]
+    coef = np.empty((size, 4))
+    coef[:, at] = near([0.0, 0.5, 0.3, 0.4])
+    fit = hand_fit(
+        model, mediator_coef=near([0.0, 0.5, 0.4]), mediator_sigma=np.abs(near([1.0])[:, 0]),
+        outcome_coef=coef, **sigma,
+    )  # fmt: skip
+    terms = {
+        f"{e}_term": list(d.terms)
+        for e, d in zip(("mediator", "outcome"), model.designs, strict=True)
+    }
+    own = {"chain": [0, 1], "draw": np.arange(size // 2)}
+    fit.tree["posterior"] = xr.DataTree(fit.posterior.assign_coords(**terms, **own))
+    about = {
+        **fit.about,
+        "settings": {"random_seed": 3, "chains": 2, "draws": size // 2, "tune": 0},
+    }
+    fit.tree.attrs["bayesmed"] = json.dumps(about)
+    return fit
+
+
+# --- numbers in print -----------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("value", "digits", "bounded", "shown"),
+    [(0.1234, 2, True, ".12"), (-0.1234, 3, True, "−.123"), (1.0, 2, True, "1.00"),
+     (-0.0001, 2, True, ".00"), (1234.5, -1, False, "1,230"), (0.5, 1, False, "0.5"),
+     (np.nan, 2, False, "–")],
+)  # fmt: skip
+def test_numbers_as_apa_writes_them(value, digits, bounded, shown):
+    assert number(value, digits, bounded) == shown
+
+
+def test_no_probability_of_one_or_nought():
+    assert [probability(p) for p in (1.0, 0.0, 0.9995, 0.9989, 0.25)] == [
+        "> .999", "< .001", "> .999", ".999", ".250",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "mcse", "digits"),
+    [(0.0, 0.1, 1e-9, 3), (0.0, 12.0, 1e-9, 1), (0.0, 0.1, 0.02, 2), (0.0, 5000.0, 1e-9, -1)],
+)
+def test_digits_follow_the_interval_and_the_error(low, high, mcse, digits):
+    assert digits_of(low, high, mcse) == digits
+
+
+def test_table_of_effects_holds_the_summary():
+    effects = made().effects()
+    frame, table = effects.table(style="frame"), effects.summary(round_to=None)
+    assert list(frame.index) == list(table.index)
+    for (_, text), (_, row) in zip(frame.iterrows(), table.iterrows(), strict=True):
+        shown = float(text["Median"].replace("−", "-").replace(",", ""))
+        assert abs(shown - row["median"]) <= 0.51 * 10 ** -len(text["Median"].split(".")[1])
+        low, high = re.findall(r"[−\d.,]+\d", text["95% CI"])
+        assert float(low.replace("−", "-")) < float(high.replace("−", "-"))
+
+
+def test_tables_in_every_style():
+    effects = made("probit").effects()
+    latex = effects.table(style="latex", title="A_b 5%")
+    assert r"A\_b 5\%" in latex and r"\begin{tabular" in latex and "−" not in latex
+    assert latex.isascii()
+    markdown = effects.table(style="markdown")
+    assert "| ACME (average)" in markdown and "*Note.* Mediation effects" in markdown
+    assert re.search(r"\| \.\d{2,3} +\|", markdown)  # bounded by one: no zero before the point
+    html = effects.table().as_raw_html()
+    assert "ACME (average)" in html and "http" not in re.sub(r"http://www\.w3\.org\S*", "", html)
+    with pytest.raises(ValueError, match=r"style='word'"):
+        effects.table(style="word")
+
+
+def test_models_side_by_side():
+    fit = made()
+    other = fit.effects(at={"x": 1.0}, m=0.5)
+    frame = bm.table({"all": fit, "x is one": other}, style="frame")
+    assert frame.columns.get_level_values(0).unique().tolist() == ["all", "x is one"]
+    cde = frame.loc["CDE (m = 0.5)"]
+    assert (cde["all"] == "").all() and (cde["x is one"] != "").all()
+    with pytest.raises(TypeError, match="give effects or a fit"):
+        bm.table({"a": 3})
+    with pytest.raises(ValueError, match="No models"):
+        bm.table({})
+
+
+def test_table_of_a_curve_and_of_coefficients():
+    fit = made()
+    frame = fit.sensitivity().table(every=0.3, style="frame")
+    assert frame.index.tolist() == ["−.90", "−.60", "−.30", ".00", ".30", ".60", ".90"]
+    with pytest.raises(ValueError, match=r"every=0\.37"):
+        fit.sensitivity().table(every=0.37)
+    shown = fit.table(style="frame")
+    assert shown["Path"].tolist().count("a") == 1 and ("outcome", "m") in shown.index
+
+
+# --- reports --------------------------------------------------------------------------------
+def test_report_of_other_effects():
+    fit = made("probit")
+    text = fit.report(effects=fit.effects(scale="ratio", at={"x": 1.0}))
+    assert "ratios of the probability of y = 1" in text and "at x = 1.0" in text
+    assert "P(> 1)" in text
+    with pytest.raises(ValueError, match=r"\.where"):
+        fit.report(effects=fit.effects(contrast=[(0, 1), (1, 0)]))
+
+
+def test_report_says_when_mediation_is_uncertain():
+    fit = made()
+    draws = fit.tree["posterior"]["mediator_coef"]
+    draws[..., 1] = np.linspace(-1.0, 1.0, draws[..., 1].size).reshape(draws[..., 1].shape)
+    assert "compatible with no mediation and with effects of either sign" in fit.report()
+
+
+def test_checklist_has_the_25_items():
+    fit = made()
+    table = fit.checklist(fit.sensitivity([-0.3, 0.0, 0.3]))
+    assert len(table) == 25 and table.index[0] == 1
+    known = table.set_index("item")["from the fit"]
+    assert "80 rows" in known["Sample size"] and "rho*" in known["Sensitivity parameters"]
+    assert (table["for you to say"] != "").all()
+
+
+# --- draws ----------------------------------------------------------------------------------
+def test_draws_in_tidy_form():
+    fit = made()
+    effects = fit.effects()
+    long = effects.to_frame()
+    assert list(long.columns) == ["effect", "arm", "chain", "draw", "value"]
+    acme = long.query("effect == 'acme' and arm == 'treated'").groupby("chain")["value"].mean()
+    np.testing.assert_allclose(acme, effects.draws["acme"].sel(arm="treated").mean("draw"))
+    assert len(fit.to_frame()) == 200
+    assert "outcome_coef[m]" in fit.to_frame().columns
+    curve = fit.sensitivity([-0.2, 0.2]).to_frame()
+    assert set(curve["rho"]) == {-0.2, 0.2}
+
+
+def test_effects_go_through_xarray_and_arviz():
+    import arviz_stats as az
+
+    draws = made().effects().draws
+    stacked = draws["acme"].stack(sample=("chain", "draw")).quantile([0.1, 0.9], dim="sample")
+    assert stacked.sizes == {"quantile": 2, "arm": 3}
+    assert np.isfinite(az.rhat(draws["acme"])).all()
+
+
+@pytest.mark.slow
+def test_the_tree_goes_through_arvizs_plots():
+    import arviz as az
+
+    fit = made()
+    fit.add_log_likelihood()
+    for plot, options in (
+        (az.plot_trace, {}),
+        (az.plot_forest, {}),
+        (az.plot_dist, {}),
+        (az.plot_ess, {}),
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert plot(fit.tree, var_names=["mediator_coef"], **options) is not None
+        plt.close("all")
+
+
+def test_html_of_what_a_person_sees_first():
+    fit = made()
+    for thing in (fit.model, fit, fit.effects(), fit.sensitivity([-0.2, 0.2])):
+        html = thing._repr_html_()
+        assert html.startswith("<") and "treat" in html
+        assert not re.search(r"<(script|link)|src=", html)
+
+
+# --- summaries ------------------------------------------------------------------------------
+def test_rope_and_direction():
+    effects = made().effects()
+    table = effects.summary(round_to=None, rope=(-0.1, 0.1), direction=True)
+    acme = effects.draws["acme"].sel(arm="average").to_numpy()
+    row = table.loc["ACME (average)"]
+    assert row["P(ROPE)"] == np.mean(np.abs(acme) <= 0.1)
+    assert row["P(direction)"] == max(np.mean(acme > 0), np.mean(acme < 0))
+    assert np.isnan(table.loc["Prop. mediated (average)", "P(ROPE)"])
+    with pytest.raises(ValueError, match="lower end first"):
+        effects.summary(rope=(0.1, -0.1))
+    with pytest.raises(TypeError, match="two numbers"):
+        effects.summary(rope=0.1)
+
+
+def test_round_to_digits():
+    table = made().effects().summary(round_to=3)
+    assert table["median"].tolist() == [round(v, 3) for v in table["median"]]
+    with pytest.raises(ValueError, match="round_to='few'"):
+        made().effects().summary(round_to="few")
+
+
+# --- predictive checks ----------------------------------------------------------------------
+def test_simulated_data_follow_the_structural_model():
+    """Means by arm of M and Y from the coefficients, at rho = 0.5 the correlation of residuals too."""
+    fit = made(n=4000, size=40, rho=0.5, priors_on="structural")
+    tree = fit.posterior_predictive(draws=40, random_seed=3)
+    sim = tree["posterior_predictive"]
+    data, post = fit.model.frame.data, fit.posterior
+    beta = post["mediator_coef"].to_numpy().reshape(40, 3)
+    eta = beta @ fit.model.designs[0].matrix.T
+    e_m = (sim["mediator"].to_numpy()[0] - eta) / post["mediator_sigma"].to_numpy().ravel()[:, None]
+    assert abs(e_m.mean()) < 0.02 and abs(e_m.std() - 1.0) < 0.02
+    coef = post["outcome_coef"].to_numpy().reshape(40, 4)
+    terms = fit.model.designs[1].terms
+    parts = {
+        "Intercept": 1.0,
+        "m": sim["mediator"].to_numpy()[0],
+        "treat": data["treat"].to_numpy(),
+        "x": data["x"].to_numpy(),
+    }
+    mean = sum(coef[:, [terms.index(name)]] * value for name, value in parts.items())
+    e_y = (sim["outcome"].to_numpy()[0] - mean) / post["outcome_sigma"].to_numpy().ravel()[:, None]
+    assert abs(np.corrcoef(e_m.ravel(), e_y.ravel())[0, 1] - 0.5) < 0.01
+    assert "posterior_predictive" in fit.tree.children
+
+
+def test_check_finds_a_misfit_and_passes_a_fit():
+    fit = made(n=400)
+    good = fit.check(draws=200)
+    assert good.loc[("outcome", "control", "mean"), "p"] > 0.01
+    fit.tree["posterior"]["outcome_sigma"][:] = 3.0
+    bad = fit.check(draws=200)
+    assert bad.loc[("outcome", "treated", "sd"), "p"] > 0.99
+    with pytest.raises(ValueError, match="draws must lie between"):
+        fit.check(draws=10_000)
+
+
+def test_prior_predictive_warns_of_absurd_effects(framing):
+    wide = {"outcome": {"emo": bm.Prior("Normal", mu=0, sigma=20)},
+            "mediator": {"treat": bm.Prior("Normal", mu=0, sigma=50)}}  # fmt: skip
+    loud = bm.MediationModel(framing, **FRAMING, priors=wide).prior_predictive(300, random_seed=1)
+    share = float((abs(loud.draws["acme"].sel(arm="average")) > 0.5).mean())
+    assert share > 0.2
+    assert f"{share:.0%} on |ACME| > 0.5 on the probability scale" in repr(loud)
+    assert "state narrower priors" in repr(loud)
+    calm = bm.MediationModel(framing, **FRAMING).prior_predictive(300, random_seed=1)
+    assert "state narrower priors" not in repr(calm) and "The priors put" in repr(calm)
+
+
+# --- leave one out --------------------------------------------------------------------------
+def test_loo_of_parts_against_its_definition():
+    """Two Gaussian regressions at rho = 0: elpd by importance weights, from the densities themselves."""
+    from scipy import special, stats
+
+    fit = made(n=60, size=400)
+    table = fit.loo()
+    post = fit.posterior
+    beta, sigma = (
+        post["mediator_coef"].to_numpy().reshape(400, 3),
+        post["mediator_sigma"].to_numpy().ravel(),
+    )
+    log = stats.norm.logpdf(
+        fit.model.values("mediator"), beta @ fit.model.designs[0].matrix.T, sigma[:, None]
+    )
+    plain = (np.log(400) - special.logsumexp(-log, axis=0)).sum()  # unsmoothed
+    assert abs(table.loc["mediator", "elpd"] - plain) < 0.3
+    assert table.loc["joint", "elpd"] == pytest.approx(
+        table.loc["mediator", "elpd"] + table.loc["outcome", "elpd"], abs=1.0
+    )
+
+
+def test_comparison_of_models():
+    fit = made(n=200)
+    worse = made(n=200)
+    worse.tree["posterior"]["outcome_coef"][..., worse.model.designs[1].terms.index("m")] = 0.0
+    table = bm.compare({"worse": worse, "fit": fit}, equation="outcome")
+    assert table.index[0] == "fit"
+    with pytest.raises(ValueError, match="at least two"):
+        bm.compare({"fit": fit})
+    with pytest.raises(ValueError, match="equation="):
+        bm.compare({"a": fit, "b": worse}, equation="both")
+    with pytest.raises(ValueError, match=r"200 rows and 'b' 80"):
+        bm.compare({"a": fit, "b": made()})
+
+
+def test_values_of_rho_are_not_compared_in_closed_pairs():
+    with pytest.raises(ValueError, match=r"differ in rho alone.*no data compare values of rho"):
+        bm.compare({"zero": made(), "some": made(rho=0.3, priors_on="structural")})
+
+
+# --- convergence, figures -------------------------------------------------------------------
+def test_diagnose_has_every_parameter_worst_first():
+    table = made().diagnose()
+    assert {"r_hat", "ess_bulk", "ess_tail"} == set(table.columns)
+    assert "outcome_coef[m]" in table.index and table["ess_bulk"].is_monotonic_increasing
+
+
+def test_path_diagram_shows_the_medians():
+    fit = made()
+    _, ax = plt.subplots()
+    assert fit.plot_paths(ax) is ax
+    words = " ".join(text.get_text() for text in ax.texts)
+    a = float(fit.posterior["mediator_coef"].sel(mediator_term="treat").median())
+    shown = float(re.search(r"a = ([\d.]+)", words).group(1))
+    assert shown == pytest.approx(a, abs=0.006)
+    assert "ρ = 0.00 (fixed)" in words and "c' = " in words
+    plt.close("all")
+
+
+def test_version_and_new_names():
+    assert isinstance(pd.__version__, str) and re.fullmatch(r"\d+\.\d+\.\d+", bm.__version__)
+    assert isinstance(made().posterior_predictive(draws=5), xr.DataTree)
