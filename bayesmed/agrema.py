@@ -37,6 +37,11 @@ def checklist(
     Lee, H., Cashin, A. G., Lamb, S. E., et al. (2021). A guideline for reporting mediation
     analyses of randomized trials and observational studies: The AGReMA statement. JAMA,
     326(11), 1045-1056.
+
+    Examples
+    --------
+    >>> len(fit.checklist())
+    25
     """
     known = _known(about, effects, convergence, rho_zero)
     lines = [

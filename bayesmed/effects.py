@@ -202,6 +202,11 @@ class Effects:
             columns median, interval ends, ``P(>0)`` (of ratios ``P(>1)``, blank for a proportion), mcse (of the
             median), ess_bulk, ess_tail, r_hat. Effects on the scale of the response; the
             proportion mediated is a ratio.
+
+        Examples
+        --------
+        >>> effects.summary().columns[:4].tolist()
+        ['median', 'eti95_low', 'eti95_high', 'P(>0)']
         """
         return summary_table(self.draws, ci_prob, ci_kind, names, round_to, rope, direction)
 
@@ -235,6 +240,11 @@ class Effects:
         ------
         ValueError
             If there is no such style.
+
+        Examples
+        --------
+        >>> print(effects.table(style="markdown").splitlines()[0])
+        | Effect                   | Median   | 95% CI         | P(> 0)   |
         """
         from bayesmed.publish import effects_table
 
@@ -357,6 +367,14 @@ class Effects:
         ------
         ValueError
             If these effects are differences of others and so have no counterfactual means.
+
+        Examples
+        --------
+        >>> gap = lambda po: po.sel(arm="treated", mediator_arm="control") - po.sel(
+        ...     arm="control", mediator_arm="control"
+        ... )
+        >>> effects.custom(direct=gap).index.tolist()
+        ['direct']
         """
         if self.po is None:
             raise ValueError(

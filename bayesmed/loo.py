@@ -80,6 +80,15 @@ def compare(models: Mapping[str, "MediationFit"], equation: Part = "joint") -> p
     ----------
     Vehtari, A., Gelman, A., & Gabry, J. (2017). Practical Bayesian model evaluation using
     leave-one-out cross-validation and WAIC. Statistics and Computing, 27(5), 1413-1432.
+
+    Examples
+    --------
+    >>> other = bm.fit(
+    ...     df, mediator="m ~ treat + x", outcome="y ~ m * treat + x", treatment="treat",
+    ...     method="laplace", draws=250, random_seed=1, progress=False,
+    ... )
+    >>> len(bm.compare({"plain": fit, "interaction": other}))
+    2
     """
     import arviz_stats as az
 

@@ -67,6 +67,9 @@ def plot_benchmarks(
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set_xlabel(f"{_what(about)}\n(median, 50% and 95% interval)")
     open_frame(ax)
     return ax

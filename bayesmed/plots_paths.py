@@ -66,6 +66,12 @@ def plot_paths(table: pd.DataFrame, about: Mapping[str, Any], ax: "Axes | None" 
     -------
     matplotlib.axes.Axes
         Arrows are causal paths; the dashed arc is the correlation of the residuals.
+
+    Examples
+    --------
+    >>> ax = fit.plot_paths()
+    >>> len(ax.patches)
+    4
     """
     from matplotlib.patches import FancyArrowPatch
 

@@ -202,7 +202,7 @@ def _missing(rho_zero: xr.Dataset, arm: str, low: float, high: float) -> str:
     roots = rho_zero["roots"].sel(arm=arm).to_numpy()
     none, several = float((roots == 0).mean()), float((roots > 1).mean())
     ends = f"between {low:g} and {high:g}".replace("-", "−")
-    lines = [f"no root {ends}: {none:.1%} of draws"]
+    lines = [f"no root {ends}: {none:.1%} of draws"] if none >= 5e-4 else []
     if several > 0.0:
         lines.append(f"several, nearest to 0 shown: {several:.1%}")
     return "\n".join(lines)

@@ -59,13 +59,13 @@ def probability(value: float) -> str:
     --------
     >>> from bayesmed.publish import probability
     >>> probability(0.9625), probability(1.0)
-    ('.963', '> .999')
+    ('.962', '> .999')
     """
     if np.isnan(value):
         return "–"
     if value >= 0.9995:
         return "> .999"
-    return "< .001" if value < 0.0005 else number(value, 3, bounded=True)
+    return "< .001" if value < 0.0005 else number(float(np.round(value, 3)), 3, bounded=True)
 
 
 def digits_of(low: float, high: float, mcse: float) -> int:
@@ -295,7 +295,7 @@ def table(
 
     Examples
     --------
-    >>> text = bm.table({"Main": fit, "At age 20": fit.effects(at={"age": 20})}, style="markdown")
+    >>> text = bm.table({"Main": fit, "At x = 1": fit.effects(at={"x": 1})}, style="markdown")
     >>> "ACME (average)" in text
     True
     """

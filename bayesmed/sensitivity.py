@@ -213,6 +213,11 @@ class Sensitivity:
             the grid; see :attr:`rho_zero`), and ``several``, the share with more than one.
             Where more than 2.5% of the draws have their root beyond the grid, the median and
             interval are left out: they would be those of the grid; widen ``rho=``.
+
+        Examples
+        --------
+        >>> float(fit.sensitivity().tipping_summary().loc["rho* of ACME (average)", "no_root"])
+        0.0
         """
         rows, shares = {}, []
         for arm in ARMS_AND_AVERAGE:
@@ -294,6 +299,11 @@ class Sensitivity:
         -------
         bayesmed.conclusions.Extent
             Printed, a sentence; ``r``, and for each sign of rho ``low`` and ``high``.
+
+        Examples
+        --------
+        >>> fit.sensitivity().holds().r > 0
+        True
         """
         said = Claim(**claim)
         if not {"direction", "rope"} & claim.keys():

@@ -1,6 +1,13 @@
 """Sphinx configuration of the documentation."""
 
+import shutil
+import sys
+from pathlib import Path
+
 import bayesmed
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
 
 project = "bayesmed"
 author = "the bayesmed developers"
@@ -8,15 +15,23 @@ project_copyright = author
 version = release = bayesmed.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "numpydoc",
+    "mathml",
 ]
-source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-exclude_patterns = ["_build", "_templates"]
+exclude_patterns = ["_build", "_templates", "_ext"]
 templates_path = ["_templates"]
+html_static_path = ["_static"]
+html_css_files = ["page.css"]
+html_math_renderer = "mathml"
+
+# The notebooks are committed with their output and run again by .ci/run.
+nb_execution_mode = "off"
+(HERE / "notebooks").mkdir(exist_ok=True)
+for notebook in (HERE.parent / "examples").glob("*.ipynb"):
+    shutil.copy(notebook, HERE / "notebooks")
 
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
@@ -32,15 +47,11 @@ html_title = "bayesmed"
 html_theme_options = {
     "logo": {"text": "bayesmed"},
     "navbar_align": "left",
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 6,
     "show_toc_level": 2,
     "show_prev_next": True,
     "footer_start": ["copyright"],
     "footer_end": [],
+    "secondary_sidebar_items": ["page-toc"],
 }
-# Only the API reference has pages below it to navigate.
-_flat = ["index", "estimands", "model", "sensitivity", "differences", "data", "files",
-         "families", "calibration", "conclusions", "prior_sensitivity", "measurement_error",
-         "treatment_confounding", "r_mediation", "benchmarks", "questions"]  # fmt: skip
-html_sidebars = {**{page: [] for page in _flat}, "genindex": [], "search": []}
 html_show_sourcelink = False

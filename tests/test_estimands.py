@@ -550,7 +550,7 @@ def test_tables_name_what_they_show(probit_fit):
     table = odds.summary()
     assert "P(>1)" in table and "P(>0)" not in table
     assert table.index.names[0] == "by"
-    assert ("female", "CDE (m)") in table.index
+    assert ("female", "CDE (m = 5.0)") in table.index
     for word in ("odds ratios", "for each gender", "emo = 5"):
         assert word in repr(odds)
     with pytest.raises(ValueError, match="four-way"):

@@ -189,7 +189,7 @@ def figure(path):
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    from arviz_stats.ecdf_utils import difference_ecdf_pit
+    from arviz_stats.ecdf_utils import ecdf_pit
 
     present = [(p, k) for p in PAIRS for k in KINDS if path_of(p, k).exists()]
     fig, axes = plt.subplots(
@@ -210,9 +210,9 @@ def figure(path):
         ranks = pd.read_csv(path_of(pair, kind))
         for name in [n for n in NAMES if n in ranks]:
             pit = (ranks[name].to_numpy() + 0.5) / (LARGEST + 1)
-            at, gap, low, high = difference_ecdf_pit(pit, 0.95, 1000)
-            ax.step(at, gap, color=colours[name], lw=1.0, where="post", label=NAMES[name])
-        ax.fill_between(at, low, high, color="0.85", lw=0, zorder=0, label="95% band")
+            at, share, low, high = ecdf_pit(pit, 0.95, 1000)
+            ax.step(at, share - at, color=colours[name], lw=1.0, where="post", label=NAMES[name])
+        ax.fill_between(at, low - at, high - at, color="0.85", lw=0, zorder=0, label="95% band")
     handles = {}
     for ax in axes.flat:
         handles.update({label: h for h, label in zip(*ax.get_legend_handles_labels(), strict=True)})
