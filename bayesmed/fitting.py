@@ -33,7 +33,7 @@ from bayesmed.likelihood import CHUNK, row_log_likelihood
 from bayesmed.model import MediationModel
 from bayesmed.parts import is_dask
 from bayesmed.passes import LostRows, Passes, kept_means
-from bayesmed.paths import coefficient_table
+from bayesmed.paths import coefficient_table, path_draws
 from bayesmed.potential import Draws
 from bayesmed.priors import Prior
 from bayesmed.sampling import to_dataset
@@ -823,7 +823,9 @@ class MediationFit:
         """Path diagram with a, b, c' and rho; see :func:`bayesmed.plots_paths.plot_paths`."""
         from bayesmed.plots_paths import plot_paths
 
-        return plot_paths(self.coefficients(round_to=None), self.about, ax)
+        rows = self.kept_counterfactuals if self.model is None else self.counterfactuals()
+        paths = path_draws(rows, self.draws, self.shape)
+        return plot_paths(paths, self.about, self.posterior.get("rho"), ax)
 
     def report(
         self, sensitivity: "Sensitivity | None" = None, effects: Effects | None = None

@@ -68,7 +68,13 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
         factors = [factor for term in terms for factor in term.factors]
     except (FormulaicError, AttributeError, TypeError, SyntaxError) as error:
         reason = re.sub(r"\x1b\[[0-9;]*m|[⧛⧚]", "", str(error)).split("\n")[0]
-        raise ValueError(f"The {equation} formula {formula!r} cannot be read: {reason}") from None
+        odd = [
+            name for name in columns if not re.fullmatch(_NAME, str(name)) and str(name) in formula
+        ]
+        hint = f"; names such as {odd[0]!r} stand in backticks: `{odd[0]}`" if odd else ""
+        raise ValueError(
+            f"The {equation} formula {formula!r} cannot be read: {reason}{hint}"
+        ) from None
     for factor in factors:
         if factor.eval_method.value == "python" and "^" in _BACKTICKED.sub("", factor.expr):
             raise ValueError(

@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmed.design import Counterfactuals
+from bayesmed.draws import Draws
 from bayesmed.family import EQUATIONS
 from bayesmed.summary import shown_as, summarise
 
@@ -68,6 +71,37 @@ def _equation_rows(
     for name in about["parameters"][equation]:
         if f"{equation}_{name}" in posterior and posterior[f"{equation}_{name}"].ndim == 2:
             yield "parameter", name, posterior[f"{equation}_{name}"]
+
+
+def path_draws(
+    rows: Counterfactuals, draws: Draws, shape: tuple[int, int]
+) -> dict[str, xr.DataArray]:
+    """Draws of the paths of the contrast, on the scale of each linear predictor.
+
+    However the treatment is coded: a is what it adds to the mediator's linear predictor, c' what
+    it adds to the outcome's at a mediator of zero, b the slope of the mediator, by arm where it
+    interacts with the treatment; each averaged over the rows. b and c' are left out where the
+    mediator stands inside a function or is a factor.
+    """
+
+    def labelled(values: np.ndarray) -> xr.DataArray:
+        return xr.DataArray(values.reshape(shape), dims=("chain", "draw"))
+
+    def mean(columns: np.ndarray, coef: np.ndarray) -> np.ndarray:
+        weights = (
+            np.full(len(columns), 1.0 / len(columns)) if rows.weights is None else rows.weights
+        )
+        return coef @ (weights @ columns)
+
+    found = {"a": mean(rows.mediator[1] - rows.mediator[0], draws.mediator_coef)}
+    if rows.base is not None and rows.slope is not None:
+        slopes = [mean(rows.slope[t], draws.outcome_coef) for t in (0, 1)]
+        if np.array_equal(rows.slope[0], rows.slope[1]):
+            found["b"] = slopes[0]
+        else:
+            found |= {"b (control)": slopes[0], "b (treated)": slopes[1]}
+        found["c'"] = mean(rows.base[1] - rows.base[0], draws.outcome_coef)
+    return {name: labelled(values) for name, values in found.items()}
 
 
 def path_of(equation: str, term: str, about: Mapping[str, Any]) -> str:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+import xarray as xr
 
 from bayesmed.plots import BLUE, GREY, ORANGE, new_axes
 from bayesmed.publish import digits_of, number
+from bayesmed.summary import summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,51 +16,52 @@ if TYPE_CHECKING:
 _PLACES = {"treatment": (0.0, 0.0), "mediator": (0.5, 0.72), "outcome": (1.0, 0.0)}
 
 
-def path_labels(table: pd.DataFrame, about: Mapping[str, Any]) -> dict[str, str]:
-    """What stands at each arrow: the median and interval of a, b and c', and rho.
+def path_labels(paths: Mapping[str, xr.DataArray], rho: str | xr.DataArray) -> dict[str, str]:
+    """What stands at each arrow: medians and intervals of a, b and c', and rho.
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        By :meth:`bayesmed.MediationFit.coefficients` with ``round_to=None``.
-    about : mapping
-        The fit's description.
+    paths : mapping of str to xarray.DataArray
+        Draws of ``a``; ``b``, or ``b (control)`` and ``b (treated)``; and ``c'``; of dims
+        (chain, draw).
+    rho : str or xarray.DataArray
+        Its fixed value in words, or its draws.
     """
-    found = {}
-    for path in ("a", "b", "c'"):
-        rows = table[table["path"] == path]
-        if len(rows) == 1:
-            found[path] = f"{path} = {_quote(rows.iloc[0])}"
-        else:
-            found[path] = f"{path}: {len(rows)} columns" if len(rows) else f"{path}: in a function"
-    both = table[table["path"] == "b x c'"]
-    if len(both) == 1:
-        found["b"] += f"\nb × c' = {_quote(both.iloc[0])}"
-    if about["rho_fixed"] is None:
-        found["rho"] = f"ρ = {_quote(table.loc[('both', 'rho')])}"
-    else:
-        found["rho"] = f"ρ = {number(about['rho_fixed'], 2)} (fixed)"
+    shown = {name: f"{name} = {_quote(values)}" for name, values in paths.items()}
+    found = {"a": shown["a"]}
+    slopes = [shown[name] for name in shown if name.startswith("b")]
+    found["b"] = "\n".join(slopes) if slopes else "b: in a function"
+    found["c'"] = shown.get("c'", "c'")
+    if len(slopes) == 2:
+        found["c'"] = found["c'"].replace("c' =", "c' (at M = 0) =")
+    found["rho"] = f"ρ = {rho}" if isinstance(rho, str) else f"ρ = {_quote(rho)}"
     return found
 
 
-def _quote(row: Any) -> str:
-    low, high = (
-        row[next(c for c in row.index if str(c).endswith(end))] for end in ("_low", "_high")
-    )
-    digits = min(digits_of(low, high, row["mcse"]), 3)
-    return f"{number(row['median'], digits)} [{number(low, digits)}, {number(high, digits)}]"
+def _quote(values: xr.DataArray) -> str:
+    table = summarise({"x": values})
+    median, low, high = table.iloc[0, :3].to_numpy(dtype=float)
+    digits = min(digits_of(low, high, float(table["mcse"].to_numpy()[0])), 3)
+    return f"{number(median, digits)} [{number(low, digits)}, {number(high, digits)}]"
 
 
-def plot_paths(table: pd.DataFrame, about: Mapping[str, Any], ax: "Axes | None" = None) -> "Axes":
-    """Draw the three variables and their paths, with the posterior of each coefficient.
+def plot_paths(
+    paths: Mapping[str, xr.DataArray],
+    about: Mapping[str, Any],
+    rho: xr.DataArray | None = None,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw the three variables and their paths, with the posterior of each.
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        By :meth:`bayesmed.MediationFit.coefficients` with ``round_to=None``: on the scale of each
-        linear predictor, at the fit's rho.
+    paths : mapping of str to xarray.DataArray
+        By :func:`bayesmed.paths.path_draws`: on the scale of each linear predictor, at the fit's
+        rho.
     about : mapping
         The fit's description.
+    rho : xarray.DataArray, optional
+        Its draws, where it has a prior.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -77,7 +79,9 @@ def plot_paths(table: pd.DataFrame, about: Mapping[str, Any], ax: "Axes | None" 
 
     ax = new_axes(ax, 66.0)
     size = _text_size(ax)
-    labels = path_labels(table, about)
+    fixed = about["rho_fixed"]
+    said = rho if rho is not None else f"{number(0.0 if fixed is None else fixed, 2)} (fixed)"
+    labels = path_labels(paths, said)
     boxes = {}
     for role, (x, y) in _PLACES.items():
         boxes[role] = ax.text(

@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 import bayesmed as bm
+from bayesmed.paths import path_draws
 from bayesmed.publish import digits_of, number, probability
 from tests.conftest import FRAMING
 from tests.handmade import hand_fit
@@ -324,6 +325,32 @@ def test_path_diagram_shows_the_medians():
     assert shown == pytest.approx(a, abs=0.006)
     assert "ρ = 0.00 (fixed)" in words and "c' = " in words
     plt.close("all")
+
+
+def test_paths_of_a_factor_whose_reference_is_another_level():
+    """a is the difference of the two levels' columns, whatever the coding."""
+    data = bm.simulate(90, random_seed=1, truth_size=100).data
+    data["arm"] = np.resize(["b none", "a some", "c much"], 90)
+    model = bm.MediationModel(
+        data, mediator="m ~ arm + x", outcome="y ~ m * arm + x", treatment="arm",
+        control="b none", treated="c much",
+    )  # fmt: skip
+    rng = np.random.default_rng(1)
+    beta = rng.normal(size=(20, len(model.designs[0].terms)))
+    theta = rng.normal(size=(20, len(model.designs[1].terms)))
+    fit = hand_fit(
+        model, mediator_coef=beta, mediator_sigma=np.ones(20), outcome_coef=theta,
+        outcome_sigma=np.ones(20),
+    )  # fmt: skip
+    paths = path_draws(fit.counterfactuals(), fit.draws, fit.shape)
+    one, two = (list(design.terms) for design in model.designs)
+    at = lambda terms, coef, name: coef[:, terms.index(name)] if name in terms else 0.0
+    levels = {level: f"arm[T.{level}]" for level in ("b none", "c much")}
+    gap = lambda terms, coef: at(terms, coef, levels["c much"]) - at(terms, coef, levels["b none"])
+    np.testing.assert_allclose(paths["a"].to_numpy().ravel(), gap(one, beta))
+    np.testing.assert_allclose(paths["c'"].to_numpy().ravel(), gap(two, theta))
+    slope = at(two, theta, "m") + at(two, theta, "m:arm[T.c much]")
+    np.testing.assert_allclose(paths["b (treated)"].to_numpy().ravel(), slope)
 
 
 def test_version_and_new_names():
