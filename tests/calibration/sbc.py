@@ -227,7 +227,7 @@ def figure(path):
     for ax in axes.flat:
         handles.update({label: h for h, label in zip(*ax.get_legend_handles_labels(), strict=True)})
     fig.legend(
-        handles.values(), handles, loc="outside lower center", ncols=7, fontsize=8, frameon=False
+        handles.values(), handles, loc="outside upper center", ncols=7, fontsize=8, frameon=False
     )
     fig.supxlabel("rank, as a share of the draws", fontsize=8)
     fig.supylabel("ECDF less the uniform", fontsize=8)
