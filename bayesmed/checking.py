@@ -1,5 +1,6 @@
 """Posterior predictive checks: data that the fit would make, against the data that it was made from."""
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +41,8 @@ def posterior_predictive(fit: "MediationFit", draws: int, random_seed: int | Non
         "posterior_predictive": simulated.assign_coords(arm=("obs", arm)),
         "observed_data": xr.Dataset(observed, {"obs": coords["obs"], "arm": ("obs", arm)}),
     }
+    if "event" in model.responses[1].columns:
+        tree["observed_data"].attrs["event"] = model.responses[1].columns["event"].tolist()
     fit.tree["posterior_predictive"] = xr.DataTree(simulated)
     return xr.DataTree.from_dict(tree)
 
@@ -54,11 +57,23 @@ def _arms(fit: "MediationFit") -> np.ndarray:
 
 
 def by_arm(tree: xr.DataTree) -> xr.DataTree:
-    """Variables such as ``mediator, control``, which ArviZ draws apart."""
+    """Variables such as ``mediator, control``, which ArviZ draws apart.
+
+    A censored time is left out: nobody knows when those that were simulated would be censored.
+    """
+    names = list(EQUATIONS)
+    if "event" in tree["observed_data"].attrs:
+        names.remove("outcome")
+        warnings.warn(
+            "The outcome is censored, so its values are not compared with simulated times. "
+            "arviz.plot_ppc_censored takes fit.posterior_predictive() and the event indicator.",
+            UserWarning,
+            stacklevel=4,
+        )
     groups: dict[str, dict[str, xr.DataArray]] = {"posterior_predictive": {}, "observed_data": {}}
     arms = tree["observed_data"]["arm"].to_numpy()
     present = [arm for arm in ("control", "treated") if np.any(arms == arm)] or ["other"]
-    for name in EQUATIONS:
+    for name in names:
         for arm in present:
             rows = np.flatnonzero(arms == arm)
             for group, found in groups.items():

@@ -92,7 +92,10 @@ class Sensitivity:
         grid = self.draws["rho"].to_numpy()
         found = np.flatnonzero(np.isclose(grid, rho, atol=1e-9))
         if not found.size:
-            raise ValueError(f"rho={rho!r} is not on the grid {np.round(grid, 4).tolist()}.")
+            raise ValueError(
+                f"rho={rho!r} is not on the grid {np.round(grid, 4).tolist()}; put it there with "
+                f"fit.sensitivity(rho=[..., {rho!r}]), or in a closed pair ask fit.effects(rho={rho!r})."
+            )
         chosen = self.draws.drop_vars(["pareto_k", "how"]).isel(rho=int(found[0]), drop=True)
         po = None if self.po is None else self.po.isel(rho=int(found[0]), drop=True)
         about = {**self.about, "rho": f"set to {grid[found[0]]:g}"}

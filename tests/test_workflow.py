@@ -255,6 +255,21 @@ def test_check_finds_a_misfit_and_passes_a_fit():
         fit.check(draws=10_000)
 
 
+def test_censored_times_are_left_out_of_the_check_with_a_warning():
+    data = bm.simulate(120, outcome_family="weibull", censored=0.3, random_seed=1, truth_size=100,
+                       parameters={"outcome": {"sigma": 0.7}}).data  # fmt: skip
+    model = bm.MediationModel(
+        data, **KIND, outcome_family="weibull", outcome_data={"event": "event"}
+    )
+    fit = hand_fit(
+        model, mediator_coef=np.zeros((20, 3)), mediator_sigma=np.ones(20),
+        outcome_coef=np.zeros((20, 4)), outcome_sigma=np.full(20, 0.7),
+    )  # fmt: skip
+    with pytest.warns(UserWarning, match="outcome is censored"):
+        table = fit.check(draws=20)
+    assert table.index.get_level_values("response").unique().tolist() == ["mediator"]
+
+
 def test_prior_predictive_warns_of_absurd_effects(framing):
     wide = {"outcome": {"emo": bm.Prior("Normal", mu=0, sigma=20)},
             "mediator": {"treat": bm.Prior("Normal", mu=0, sigma=50)}}  # fmt: skip
