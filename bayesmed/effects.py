@@ -309,6 +309,9 @@ class Effects:
         rows = _by_label({_FOUR_WAY[name]: values for name, values in parts.items()})
         shares = {f"Share of {_FOUR_WAY[n]}": self.draws[f"share_{n}"] for n in _PARTS}
         table = summarise({**rows, **_by_label(shares)}, ci_prob, ci_kind)
+        leading = [str(d) for d in self.draws["total"].dims if d not in ("chain", "draw")]
+        of = " of the excess relative risk" if "excess_cde" in self.draws else ""
+        table.index.names = [*leading, f"component{of}, {self.about['contrast']}"]
         return shown_as(table, round_to)
 
     def differences(self, dim: str | None = None) -> "Effects":
