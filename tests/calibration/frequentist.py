@@ -1,6 +1,7 @@
 """Frequentist coverage and bias of 95% intervals, by sample size and strength of the effects.
 
     uv run python tests/calibration/frequentist.py             # 1000 data sets a cell; resumable
+    uv run python tests/calibration/frequentist.py --pair gaussian gaussian
     uv run python tests/calibration/frequentist.py --table     # docs/coverage_frequentist.csv
 
 True effects by tests/calibration/truth.py, fits with default priors and the true rho by
@@ -121,10 +122,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", type=int, default=1000)
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--pair", nargs=2, metavar=("MEDIATOR", "OUTCOME"))
     given = parser.parse_args()
+    if given.pair and tuple(given.pair) not in FAMILIES:
+        parser.error(f"no cells of {'/'.join(given.pair)}: {', '.join(map('/'.join, FAMILIES))}")
     if not given.table:
         for cell in CELLS:
-            run(cell, given.sets)
+            if not given.pair or cell[0] == tuple(given.pair):
+                run(cell, given.sets)
     found = table()
     found.to_csv(TABLE, index=False)
     print(found.to_string())
