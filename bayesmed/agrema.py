@@ -1,12 +1,14 @@
 """The AGReMA checklist, filled in as far as a fit knows."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
-from bayesmed.report import methods, results, scale_words
+from bayesmed.estimands import null_value
+from bayesmed.report import methods, require_own, results, scale_words
 
 
 def checklist(
@@ -59,6 +61,9 @@ def checklist(
 def _known(
     about: Mapping[str, Any], effects: xr.Dataset, convergence: str, rho_zero: xr.Dataset | None
 ) -> dict[str, str]:
+    require_own(about, effects, rho_zero)
+    about = {**about, **json.loads(effects.attrs["bayesmed"])}
+    null = null_value(about.get("scale", "difference"))
     dropped = about["n_given"] - about["n"]
     treatment, mediator, outcome = (about[name] for name in ("treatment", "mediator", "outcome"))
     covariates = {
@@ -88,7 +93,7 @@ def _known(
         "Sample size": f"{about['n']} rows.",
         "Statistical methods": methods(about, convergence),
         "Sensitivity analyses": (
-            "The effects along the residual correlation rho, and rho*, at which the ACME is zero."
+            f"The effects along the residual correlation rho, and rho*, at which the ACME is {null:g}."
             if rho_zero is not None else ""
         ),
         "Participants (results)": (

@@ -163,7 +163,7 @@ def merge_equal(rows: Counterfactuals) -> Counterfactuals:
     The same rows where few are equal, or where the design is not kept in full.
     """
     n = rows.mediator.shape[1]
-    if n < _TRIAL or rows.rows_at is not None:
+    if rows.rows_at is not None:
         return rows
     by_row = [*rows.mediator, *(rows.base if rows.base is not None else ())]
     by_row += [*(rows.slope if rows.slope is not None else ())]
@@ -175,7 +175,7 @@ def merge_equal(rows: Counterfactuals) -> Counterfactuals:
     columns += [c for c in (rows.mediator_offset, rows.outcome_offset) if c is not None]
     for own in (rows.mediator_columns, rows.outcome_columns):
         columns += [column for name, column in own.items() if name != "scores"]
-    some = np.linspace(0, n - 1, _TRIAL).astype(int)
+    some = np.linspace(0, n - 1, min(n, _TRIAL)).astype(int)
     if len(np.unique(_codes([c[some] for c in columns]))) > _WORTHWHILE * len(some):
         return rows
     _, first, inverse = np.unique(_codes(columns), return_index=True, return_inverse=True)

@@ -10,7 +10,8 @@ import xarray as xr
 from bayesmed.describe import sampler_words
 from bayesmed.effects import UNCERTAIN
 from bayesmed.estimands import null_value
-from bayesmed.summary import readable_roots, require_one, rounded, summarise
+from bayesmed.publish import digits_of
+from bayesmed.summary import readable_roots, require_one, summarise
 
 
 def paragraph(
@@ -35,9 +36,39 @@ def paragraph(
     -------
     str
     """
+    require_own(about, effects, rho_zero)
     about = {**about, **json.loads(effects.attrs["bayesmed"])}
     parts = [methods(about, convergence), results(about, effects, rho_zero)]
     return "\n\n".join(parts)
+
+
+#: What effects and a sensitivity in one report have to share.
+_SETTING = ("contrast", "of", "scale", "on", "by", "weights", "m", "at")
+
+
+def require_own(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset | None) -> None:
+    """Refuse effects or a sensitivity of another fit, and a sensitivity of other effects."""
+    own = json.loads(effects.attrs["bayesmed"])
+    curve = own if rho_zero is None else json.loads(rho_zero.attrs["bayesmed"])
+    for name, given in (("effects", own), ("sensitivity", curve)):
+        if not given["fit"].startswith(about["fit"]):
+            raise ValueError(
+                f"{name}= comes from another fit ({given['outcome']} through {given['mediator']}, "
+                f"{given['fit'][:8]}; this fit is {about['fit'][:8]}); give fit.{name}() of this one."
+            )
+    other = [name for name in _SETTING if _plain(curve, name) != _plain(own, name)]
+    if other:
+        told = "; ".join(f"{n}: {curve.get(n)!r} and {own.get(n)!r}" for n in other)
+        raise ValueError(
+            f"The sensitivity is of other effects than those reported ({told}); call "
+            "fit.sensitivity() and fit.effects() with the same arguments."
+        )
+
+
+def _plain(about: Mapping[str, Any], name: str) -> Any:
+    """A standardised difference is none where the difference is."""
+    value = about.get(name, "")
+    return "difference" if name == "scale" and value == "standardised" else value
 
 
 def methods(about: Mapping[str, Any], convergence: str) -> str:
@@ -146,9 +177,10 @@ def results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset 
     require_one(effects["total"])
     null = null_value(about.get("scale", "difference"))
     acme, ade = effects["acme"].sel(arm="average"), effects["ade"].sel(arm="average")
+    quoted = _quotes([acme, ade, effects["total"]], null)
     text = (
-        f"The average causal mediation effect was {_quote(acme, null)}, the average direct effect "
-        f"{_quote(ade, null)} and the total effect {_quote(effects['total'], null)}. "
+        f"The average causal mediation effect was {quoted[0]}, the average direct effect "
+        f"{quoted[1]} and the total effect {quoted[2]}. "
     )
     low, high = np.quantile(acme, [0.025, 0.975])
     unsure = low < null < high
@@ -161,11 +193,9 @@ def results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset 
         text += _share(effects, null)
     text += "These are medians with 95% equal-tailed credible intervals. "
     if rho_zero is not None:
-        text += _tipping(about, rho_zero)
+        text += _tipping(about, rho_zero, null)
         if unsure:
-            text += (
-                "rho* therefore says where the curve crosses zero and not how robust a finding is. "
-            )
+            text += f"rho* therefore says where the curve crosses {_none(null)} and not how robust a finding is. "
     text += (
         "The figures assume that the treatment is ignorable given the covariates, and the mediator "
         f"given treatment and covariates up to the residual correlation rho {about['rho']}; they do "
@@ -182,13 +212,11 @@ def _share(effects: xr.Dataset, null: float) -> str:
         f"{_chance(float(np.round(positive, 3)))}"
     )
     if UNCERTAIN[0] < positive < UNCERTAIN[1]:
-        return (
-            f"{text}, so its interval includes {null:g} and the proportion is hard to interpret. "
-        )
+        return f"{text}, so a total effect of {null:g} is plausible and the proportion is hard to interpret. "
     return f"{text}. "
 
 
-def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset) -> str:
+def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset, null: float) -> str:
     values = readable_roots(rho_zero, "average").to_numpy()
     found = values[np.isfinite(values)]
     if not found.size:
@@ -196,7 +224,7 @@ def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset) -> str:
         share = float(np.isfinite(rho_zero["rho_zero"].sel(arm="average")).mean())
         return (
             f"Between rho = {low:g} and {high:g} a residual correlation that makes the mediation "
-            f"effect zero was found in {share:.1%} of the draws; a wider range is needed to say more. "
+            f"effect {_none(null)} was found in {share:.1%} of the draws; a wider range is needed to say more. "
         )
     low, middle, high = np.quantile(found, [0.025, 0.5, 0.975])
     missing = 1.0 - found.size / values.size
@@ -208,17 +236,33 @@ def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset) -> str:
         "about confounding. "
     )
     return (
-        f"The mediation effect would be zero at a residual correlation of rho* = {middle:.2f} "
+        f"The mediation effect would be {_none(null)} at a residual correlation of rho* = {middle:.2f} "
         f"[{low:.2f}, {high:.2f}]{note}.{identified}"
     )
 
 
-def _quote(values: xr.DataArray, null: float = 0.0) -> str:
-    table: Mapping[Any, Any] = rounded(summarise({"x": values}, null=null)).loc["x"].to_dict()
-    return (
-        f"{table['median']:g} [{table['eti95_low']:g}, {table['eti95_high']:g}], "
-        f"P(> {null:g}) {_chance(float(table[f'P(>{null:g})']))}"
+def _none(null: float) -> str:
+    return "zero" if null == 0.0 else f"{null:g} (no effect)"
+
+
+def _quotes(drawn: list[xr.DataArray], null: float) -> list[str]:
+    """Median, interval and probability of each, with as many digits as in the tables."""
+    table = summarise({str(k): values for k, values in enumerate(drawn)}, null=null)
+    ends = table[["eti95_low", "eti95_high", "mcse"]].to_numpy(dtype=float)
+    digits = min(digits_of(*row) for row in ends)
+    chances = table[f"P(>{null:g})"].round(3)
+    return [
+        f"{_interval(row, digits)}, P(> {null:g}) {_chance(float(chance))}"
+        for (_, row), chance in zip(table.iterrows(), chances, strict=True)
+    ]
+
+
+def _interval(row: Any, digits: int) -> str:
+    middle, low, high = (
+        f"{round(float(row[name]), digits) + 0.0:.{max(digits, 0)}f}"
+        for name in ("median", "eti95_low", "eti95_high")
     )
+    return f"{middle} [{low}, {high}]"
 
 
 def _chance(value: float) -> str:
@@ -229,5 +273,5 @@ def _chance(value: float) -> str:
 
 
 def _number(values: xr.DataArray) -> str:
-    table = rounded(summarise({"x": values})).loc["x"]
-    return f"{table['median']:g} [{table['eti95_low']:g}, {table['eti95_high']:g}]"
+    row = summarise({"x": values}).loc["x"]
+    return _interval(row, digits_of(row["eti95_low"], row["eti95_high"], row["mcse"]))

@@ -78,8 +78,10 @@ class Sensitivity:
         at = ", ".join(f"{dim} = {label}" for dim, label in labels.items())
         about = {**self.about, "at": ", ".join(part for part in (self.about["at"], at) if part)}
         draws.attrs["bayesmed"] = json.dumps(about)
+        rho_zero = choose(self.rho_zero, labels)
+        rho_zero.attrs["bayesmed"] = draws.attrs["bayesmed"]
         po = None if self.po is None else choose(self.po, labels)
-        return Sensitivity(draws, choose(self.rho_zero, labels), po)
+        return Sensitivity(draws, rho_zero, po)
 
     def at(self, rho: float) -> Effects:
         """Effects at one value of the grid.

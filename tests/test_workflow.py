@@ -139,6 +139,45 @@ def test_report_says_when_mediation_is_uncertain():
     assert "compatible with no mediation and with effects of either sign" in fit.report()
 
 
+@pytest.mark.parametrize("told", ["report", "checklist"])
+def test_what_is_reported_is_of_one_fit_and_one_question(told):
+    fit, other = made("probit"), made("probit", n=90)
+    about = {**other.about, "fit": "another"}
+    other.tree.attrs["bayesmed"] = json.dumps(about)
+    tell, grid = getattr(fit, told), [-0.3, 0.3]
+    with pytest.raises(ValueError, match="effects= comes from another fit"):
+        tell(effects=other.effects())
+    with pytest.raises(ValueError, match="sensitivity= comes from another fit"):
+        tell(other.sensitivity(grid))
+    ratios = fit.effects(scale="ratio", at={"x": 1.0})
+    with pytest.raises(ValueError, match="scale: 'difference' and 'ratio'"):
+        tell(fit.sensitivity(grid), ratios)
+    tell(fit.sensitivity(grid), fit.effects(scale="standardised"))
+    by = fit.sensitivity(grid, by="treat")
+    tell(by.where(by=1), fit.effects(by="treat").where(by=1))
+    with pytest.raises(ValueError, match="of other effects"):
+        tell(by.where(by=0), fit.effects(by="treat").where(by=1))
+
+
+def test_ratios_are_named_as_such():
+    fit = made("probit")
+    sensitivity, effects = fit.sensitivity([0.0, 0.2], scale="ratio"), fit.effects(scale="ratio")
+    text = fit.report(sensitivity, effects)
+    assert "would be 1 (no effect)" in text or "mediation effect 1 (no effect)" in text
+    told = fit.checklist(sensitivity, effects).set_index("item")["from the fit"]
+    assert "as ratios of the probability of y = 1" in told["Effects of interest"]
+    assert "at which the ACME is 1." in told["Sensitivity analyses"]
+
+
+def test_effects_of_a_paragraph_have_the_digits_of_the_table():
+    fit = made()
+    sentence = fit.report().split("The average causal")[1].split(". ")[0]
+    numbers = re.findall(r"-?\d+\.(\d+)", re.sub(r"P\(> 0\)[^,;]*?0\.\d+", "", sentence))
+    frame = fit.effects().table(style="frame")
+    shown = frame.loc["Total effect", "Median"].split(".")[1]
+    assert {len(n) for n in numbers} == {len(shown)} and len(numbers) == 9
+
+
 def test_checklist_has_the_25_items():
     fit = made()
     table = fit.checklist(fit.sensitivity([-0.3, 0.0, 0.3]))
