@@ -273,5 +273,5 @@ def _chance(value: float) -> str:
 
 
 def _number(values: xr.DataArray) -> str:
-    row = summarise({"x": values}).loc["x"]
+    row: Mapping[Any, Any] = summarise({"x": values}).loc["x"].to_dict()
     return _interval(row, digits_of(row["eti95_low"], row["eti95_high"], row["mcse"]))

@@ -1,6 +1,7 @@
 """Draws around the mode, and likelihoods over fewer rows, against what they replace."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -172,8 +173,10 @@ def test_equal_counterfactual_rows_are_merged(discrete):
     merged = condense.merge_equal(rows)
     assert merged.mediator.shape[1] == 3 and merged.weights.sum() == pytest.approx(1.0)
     np.testing.assert_allclose(merged.mean(merged.base[1]), rows.mean(rows.base[1]))
-    one = model.counterfactuals.take(np.arange(100))
-    assert condense.merge_equal(one) is one
+    few = condense.merge_equal(rows.take(np.arange(100)))
+    assert few.mediator.shape[1] == 3
+    apart = replace(rows, mediator_offset=np.linspace(0.0, 1.0, len(discrete)))
+    assert condense.merge_equal(apart) is apart
 
 
 def test_missing_limits_tell_rows_apart_like_other_values():
