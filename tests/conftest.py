@@ -55,6 +55,11 @@ def flat_priors(data, **arguments):
     return wide
 
 
+#: Of a normal equation, so that a fit shares its compiled structure with those by flat_priors.
+SIGMA = {"sigma": bm.Prior("InverseGamma", alpha=2.0, beta=1.0)}
+BOTH = {"mediator": SIGMA, "outcome": SIGMA}
+
+
 @pytest.fixture(scope="session")
 def framing():
     return bm.load_data("framing")

@@ -18,7 +18,7 @@ from bayesmed.families import FAMILIES
 from bayesmed.functionals import resolve_functional, target_of
 from bayesmed.tipping import tipping_points
 from bayesmed.views import View
-from tests.conftest import FRAMING, JOBS, quiet_model
+from tests.conftest import BOTH, FRAMING, JOBS, SIGMA, quiet_model
 from tests.oracles import PARAMETERS, law
 
 ARMS = (0, 1)
@@ -382,8 +382,9 @@ def probit_fit(framing):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return bm.fit(
-            framing, **FRAMING, draws=250, tune=250, chains=2, random_seed=1, progress=False
-        )
+            framing, **FRAMING, priors={"mediator": SIGMA}, draws=250, tune=250, chains=2,
+            random_seed=1, progress=False,
+        )  # fmt: skip
 
 
 def test_subgroups_average_to_the_whole(probit_fit):
@@ -421,7 +422,7 @@ def test_weights_of_a_column_that_no_formula_holds(framing):
     data = framing.assign(w=np.arange(len(framing)) % 3)
     model = quiet_model(
         data, mediator="emo ~ treat + age", outcome="cong_mesg ~ emo + treat + age",
-        treatment="treat", outcome_family="probit",
+        treatment="treat", outcome_family="probit", priors={"mediator": SIGMA},
     )  # fmt: skip
     settings = {"draws": 100, "tune": 200, "chains": 2, "random_seed": 1, "progress": False}
     with warnings.catch_warnings():
@@ -454,7 +455,7 @@ def levels_fit():
     data = pd.DataFrame({"arm": arm, "m": m, "y": y})
     return bm.fit(
         data, mediator="m ~ arm", outcome="y ~ m + arm", treatment="arm", control="a", treated="b",
-        draws=500, tune=500, random_seed=1, progress=False,
+        priors=BOTH, draws=500, tune=500, random_seed=1, progress=False,
     )  # fmt: skip
 
 
@@ -484,8 +485,8 @@ def dose_fit(jobs):
         "outcome": "depress2 ~ job_seek + econ_hard + age",
     }
     return bm.fit(
-        jobs, **own, treatment="econ_hard", control=1, treated=2, draws=500, tune=500,
-        random_seed=1, progress=False,
+        jobs, **own, treatment="econ_hard", control=1, treated=2, priors=BOTH, draws=500,
+        tune=500, random_seed=1, progress=False,
     )  # fmt: skip
 
 

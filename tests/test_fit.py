@@ -16,8 +16,10 @@ import bayesmed as bm
 from bayesmed import compiled
 from bayesmed.effects import contrasts
 from bayesmed.sampling import keep_complete
-from tests.conftest import FRAMING, JOBS, quiet_model
+from tests.conftest import BOTH, FRAMING, SIGMA, quiet_model
+from tests.conftest import JOBS as PLAIN
 
+JOBS = {**PLAIN, "priors": BOTH}
 SHORT = {"draws": 1000, "tune": 1000, "chains": 4, "random_seed": 7, "progress": False}
 
 
@@ -278,7 +280,7 @@ def test_prior_predictive(framing):
 def test_prior_predictive_follows_the_stated_priors(jobs):
     """Prior draws of every coefficient have the moments that were stated."""
     prior = {"outcome": {"job_seek": bm.Prior("Normal", mu=2.0, sigma=0.1)}}
-    model = bm.MediationModel(jobs, **JOBS, priors=prior)
+    model = bm.MediationModel(jobs, **PLAIN, priors=prior)
     drawn = model.prior_predictive(1000, random_seed=2).tree["prior"]["outcome_coef"]
     values = drawn.sel(outcome_term="job_seek")
     assert float(values.mean()) == pytest.approx(2.0, abs=4 * 0.1 / np.sqrt(1000))
@@ -331,13 +333,14 @@ def test_structural_priors_pull_on_rho(jobs):
     With a Gaussian outcome the Jacobian of the map is 1 / k, so relative to the prior
     p(rho | data) is k^-1 E0[prior(mapped) / prior(drawn)]; large rho needs large coefficients.
     """
-    tight = {"outcome": {"job_seek": bm.Prior("Normal", mu=0.0, sigma=0.1)}}
+    slope = {"job_seek": bm.Prior("Normal", mu=0.0, sigma=0.1)}
+    tight = {"mediator": SIGMA, "outcome": {**SIGMA, **slope}}
     prior = bm.Prior("Uniform", lower=-0.9, upper=0.9)
     settings = {**SHORT, "draws": 2000}
-    fit = bm.MediationModel(jobs, **JOBS, rho=prior, priors=tight, priors_on="structural").fit(
+    fit = bm.MediationModel(jobs, **PLAIN, rho=prior, priors=tight, priors_on="structural").fit(
         **settings
     )
-    base = bm.MediationModel(jobs, **JOBS, priors=tight).fit(**settings)
+    base = bm.MediationModel(jobs, **PLAIN, priors=tight).fit(**settings)
     from bayesmed.reweight import outcome_log_prior
     from bayesmed.sweep import regression_draws
 
@@ -384,8 +387,8 @@ def test_reordered_rows_and_columns_change_nothing_but_noise(jobs, short_fit):
     own = {
         "mediator": "job_seek ~ age + sex + econ_hard + treat",
         "outcome": "depress2 ~ sex + age + treat + econ_hard + job_seek",
-        "treatment": "treat",
-    }
+        "treatment": "treat", "priors": BOTH,
+    }  # fmt: skip
     shuffled = jobs.sample(frac=1.0, random_state=1)[jobs.columns[::-1]]
     other = bm.MediationModel(shuffled, **own).fit(**SHORT)
     mine, theirs = short_fit.effects().draws, other.effects().draws

@@ -12,7 +12,7 @@ from bayesmed import compiled, condense
 from bayesmed.curve import curve_cells
 from bayesmed.design import Counterfactuals
 from bayesmed.laplace import laplace_draws
-from tests.conftest import FRAMING, JOBS, flat_priors, quiet_model, reference
+from tests.conftest import BOTH, FRAMING, JOBS, flat_priors, quiet_model, reference
 from tests.test_reference import assert_same_posterior, draws_of
 
 EXACT = reference("exact_posteriors")
@@ -52,7 +52,7 @@ def test_tells_how_the_posterior_was_drawn(laplace_fit, tmp_path):
 
 
 def test_same_seed_same_draws(jobs):
-    model = quiet_model(jobs, **JOBS)
+    model = quiet_model(jobs, **JOBS, priors=BOTH)
     first, second, other = (
         model.fit(method="laplace", random_seed=seed, draws=200).posterior["mediator_coef"]
         for seed in (1, 1, 2)
@@ -74,7 +74,7 @@ def test_poor_proposals_give_way_to_nuts_and_say_so(jobs, monkeypatch):
         return laplace.Laplace(found.mode, 6.0 * found.precision)
 
     monkeypatch.setattr(laplace, "find_mode", narrow)
-    model = quiet_model(jobs, **JOBS)
+    model = quiet_model(jobs, **JOBS, priors=BOTH)
     with pytest.warns(UserWarning, match="cannot be trusted.*k-hat.*NUTS"):
         fit = model.fit(method="laplace", draws=300, tune=300, random_seed=1, progress=False)
     assert fit.about["sampler"] == "nutpie" and fit.about["pareto_k"] is None
@@ -233,7 +233,7 @@ def test_nodes_made_part_by_part_are_those_of_all_rows(framing_fit, monkeypatch)
 
 
 def test_a_laplace_fit_compiles_what_nuts_compiled(jobs):
-    model = quiet_model(jobs, **JOBS)
+    model = quiet_model(jobs, **JOBS, priors=BOTH)
     laplace_draws(model, {"chains": 2, "draws": 50, "random_seed": 1})
     before = compiled.compilations
     with warnings.catch_warnings():

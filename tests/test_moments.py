@@ -7,11 +7,13 @@ import pytest
 import bayesmed as bm
 from bayesmed import parts
 from bayesmed.moments import Moments
+from tests.conftest import BOTH
 
 KIND = {
     "mediator": "m ~ t * x + g + I(x**2)",
     "outcome": "y ~ m * t + m * x + g + t * x + I(x**2)",
     "treatment": "t",
+    "priors": BOTH,
 }
 QUICK = {"random_seed": 1, "progress": False, "method": "laplace", "draws": 500}
 
@@ -130,6 +132,7 @@ def test_categories_keep_their_order_and_lose_unused_levels(rows, monkeypatch):
     order = pd.CategoricalDtype(["middle", "none", "low", "high"])
     own = rows.sort_values("g").assign(g=lambda d: d["g"].astype(order))
     kind = {"mediator": "m ~ t + x + g", "outcome": "y ~ m * t + x + g", "treatment": "t"}
+    kind["priors"] = BOTH
     mine, theirs = bm.fit(own, **kind, **QUICK, moments=True), bm.fit(own, **kind, **QUICK)
     terms = theirs.posterior["mediator_term"].to_numpy().tolist()
     assert mine.posterior["mediator_term"].to_numpy().tolist() == terms

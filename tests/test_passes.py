@@ -6,6 +6,7 @@ import pytest
 
 import bayesmed as bm
 from bayesmed import parts
+from tests.conftest import SIGMA
 
 QUICK = {"random_seed": 1, "progress": False, "method": "laplace", "draws": 300}
 #: outcome, mediator, their families, rho
@@ -41,7 +42,7 @@ def kind(case):
         "mediator": f"{mediator} ~ t * x + g",
         "outcome": f"{outcome} ~ {mediator} * t + t * x + g",
         "treatment": "t", "outcome_family": outcome_family, "mediator_family": mediator_family,
-        "rho": rho,
+        "rho": rho, "priors": {"mediator": SIGMA} if mediator_family == "gaussian" else None,
     }  # fmt: skip
 
 
