@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,14 @@ def paragraph(
     require_own(about, effects, rho_zero)
     about = {**about, **json.loads(effects.attrs["bayesmed"])}
     parts = [methods(about, convergence), results(about, effects, rho_zero)]
-    return "\n\n".join(parts)
+    return Paragraphs("\n\n".join(parts))
+
+
+class Paragraphs(str):
+    """A text that notebooks show as paragraphs and not as one long line."""
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<p>{escape(part)}</p>" for part in self.split("\n\n"))
 
 
 #: What effects and a sensitivity in one report have to share.

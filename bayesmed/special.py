@@ -163,6 +163,8 @@ def log_beta_tail(lower: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
 def gamma_tail(of: Any, lower: Any, a: Any, x: Any) -> Any:
     """The formula of :func:`log_gamma_tail`, in the functions of a namespace."""
     value = of.where(lower, of.gammainc(a, x), of.gammaincc(a, x))
+    if _none_underflows(of, value):
+        return _log_of(of, value, 0.0)
     # Continued fractions (NIST 8.9); four steps suffice where the function underflows.
     below, above = a + 8.0, x - a + 9.0
     for j in range(4, 0, -1):
@@ -178,6 +180,8 @@ def beta_tail(of: Any, lower: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
     a, b = of.where(lower, a, b), of.where(lower, b, a)
     x, y = of.where(lower, x, y), of.where(lower, y, x)
     value, fraction = of.betainc(a, b, x), 1.0
+    if _none_underflows(of, value):
+        return _log_of(of, value, 0.0)
     for m in range(4, 0, -1):  # NIST 8.17
         even = m * (b - m) * x / ((a + (2.0 * m - 1.0)) * (a + 2.0 * m))
         odd = (a + (m - 1.0)) * (a + b + (m - 1.0)) * x
@@ -185,6 +189,11 @@ def beta_tail(of: Any, lower: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
         fraction = 1.0 - odd / (1.0 + even / fraction)
     constant = of.gammaln(a + b) - of.gammaln(a + 1.0) - of.gammaln(b)
     return _log_of(of, value, a * of.log(x) + b * of.log(y) + constant - of.log(fraction))
+
+
+def _none_underflows(of: Any, value: Any) -> bool:
+    """Whether the other formula is not needed; tensors do not know."""
+    return of is _ARRAYS and not np.any(value < _UNDERFLOW)
 
 
 def _log_of(of: Any, value: Any, tail: Any) -> Any:

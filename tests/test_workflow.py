@@ -159,6 +159,13 @@ def test_what_is_reported_is_of_one_fit_and_one_question(told):
         tell(by.where(by=0), fit.effects(by="treat").where(by=1))
 
 
+def test_a_report_is_shown_as_paragraphs():
+    text = made().report()
+    shown = text._repr_html_()
+    assert isinstance(text, str) and shown.count("<p>") == 2
+    assert "P(&gt; 0)" in shown and "\n" not in shown
+
+
 def test_ratios_are_named_as_such():
     fit = made("probit")
     sensitivity, effects = fit.sensitivity([0.0, 0.2], scale="ratio"), fit.effects(scale="ratio")
