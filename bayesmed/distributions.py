@@ -278,6 +278,8 @@ def binomial_value(e: Any, eta: Any, parameters: Parameters) -> Any:
 
 def quantile(distribution: Any, e: Any) -> Any:
     """Quantile at a normal score, from the tail that keeps the digits."""
+    if np.ndim(e) == 0:
+        return distribution.ppf(sp.ndtr(e)) if e < 0.0 else distribution.isf(sp.ndtr(-e))
     lower = distribution.ppf(sp.ndtr(np.minimum(e, 0.0)))
     return np.where(e < 0.0, lower, distribution.isf(sp.ndtr(-np.maximum(e, 0.0))))
 

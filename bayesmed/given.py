@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from bayesmed.counts import whole_numbers
-from bayesmed.family import Family, Parameters
+from bayesmed.family import FAR, Family, Parameters
 from bayesmed.quadrature import LARGEST, REACH, REACHES, composite, infinite, score_rule
 from bayesmed.rectangle import log_ndtr_difference, log_rectangle
 
@@ -93,15 +93,42 @@ class Ladder:
 
 def step_ladder(family: Family, eta: np.ndarray, parameters: Parameters, k: np.ndarray) -> Ladder:
     """All steps of a count at once."""
-    lowest, found = steps(family, eta, parameters, float(k.min()))
-    rises, thresholds = zip(*found, strict=True)
+    lowest, _, terms = whole_numbers(family, eta, parameters, float(k.min()))
+    values, rises = zip(*terms, strict=True)
     # Trials can differ between rows whose linear predictor is the same.
-    shape = np.broadcast_shapes(eta.shape, *(np.shape(one) for one in (*rises, *thresholds)))
-    return Ladder(
-        lowest,
-        np.stack([np.broadcast_to(one, shape) for one in rises], axis=-1),
-        np.stack([np.broadcast_to(one, shape) for one in thresholds], axis=-1),
-    )
+    few = [family.score(values[0], eta, parameters)]
+    shape = np.broadcast_shapes(eta.shape, np.shape(few[0]), *(np.shape(r) for r in rises))
+    whole = sum(bool(np.all(v - values[0] == j)) for j, v in enumerate(values))
+    found = np.empty((*shape, len(values)))
+    if whole > 1:
+        known = _scores(family, values[0], whole, eta, parameters)
+        found[..., :whole] = np.moveaxis(np.broadcast_to(known, (whole, *shape)), 0, -1)
+    for j in range(whole if whole > 1 else 0, len(values)):
+        found[..., j] = family.score(values[j], eta, parameters)
+    return Ladder(lowest, np.stack([np.broadcast_to(r, shape) for r in rises], axis=-1), found)
+
+
+def _scores(
+    family: Family, lowest: Any, count: int, eta: np.ndarray, parameters: Parameters
+) -> np.ndarray:
+    """Scores of so many consecutive values, shape (value, ..., S), by sums from both ends.
+
+    An incomplete beta or gamma function for each would take several times as long.
+    """
+    assert family.log_density is not None
+    each = np.arange(count, dtype=float).reshape(-1, *[1] * eta.ndim) + lowest
+    with np.errstate(all="ignore"):
+        chance = np.exp(family.log_density(each, eta, parameters))
+    below = ndtr(family.score(lowest - 1.0, eta, parameters))
+    above = ndtr(-family.score(lowest + (count - 1.0), eta, parameters))
+    upper = np.empty_like(chance)
+    upper[-1] = above
+    upper[:-1] = above + np.cumsum(chance[:0:-1], axis=0)[::-1]
+    lower = np.cumsum(chance, axis=0, out=chance)
+    lower += below
+    far = lower >= upper
+    scores = ndtri(np.minimum(lower, upper, out=lower), out=lower)
+    return np.clip(np.negative(scores, out=scores, where=far), -FAR, FAR, out=scores)
 
 
 def spread(rho: np.ndarray) -> np.ndarray:
