@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from bayesmed import surface
+from bayesmed import given, surface
 from bayesmed.design import Counterfactuals
 from bayesmed.families import FAMILIES
 from bayesmed.family import Family
@@ -570,3 +570,19 @@ def test_a_count_between_whole_numbers_is_not_asked_for():
     draws.outcome_coef[:, 0] = 5.0
     found = cell_means(draws, (FAMILIES["gaussian"], stepped), rows)
     np.testing.assert_allclose(found, cells_of(("gaussian", "poisson"), rows, draws), rtol=1e-8)
+
+
+@pytest.mark.parametrize("lowest", [0.0, 40.0])
+@pytest.mark.parametrize("name", ["poisson", "negative_binomial", "binomial"])
+def test_scores_of_consecutive_counts_are_those_one_by_one(name, lowest):
+    rng = np.random.default_rng(3)
+    parameters = {"alpha": rng.gamma(6.0, 0.5, 50), "trials": rng.integers(1, 90, (4, 1)) * 1.0}
+    family, eta = FAMILIES[name], rng.normal(1.0, 1.5, (4, 50))
+    found = given._scores(family, lowest, 60, eta, parameters)
+    alone = [family.score(lowest + j, eta, parameters) for j in range(60)]
+    expected = np.stack([np.broadcast_to(one, eta.shape) for one in alone])
+    near = np.abs(expected) < 8.0
+    assert near.mean() > 0.05
+    np.testing.assert_allclose(found[near], expected[near], rtol=1e-10, atol=1e-12)
+    assert (np.abs(found[~near]) > 7.9).all()
+    assert (np.sign(found[~near]) == np.sign(expected[~near])).all()
