@@ -1,6 +1,7 @@
 """The data as a user has them become one clean pandas frame and a treatment contrast."""
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -281,6 +282,22 @@ def _numeric_contrast(
             )
         levels.append(int(level) if float(level).is_integer() else float(level))
     return levels[0], levels[1]
+
+
+def warn_outside(frame: pd.DataFrame, values: Mapping[str, Any]) -> None:
+    """Say which numbers lie where no row does."""
+    for name, value in values.items():
+        column = frame[name]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            continue
+        low, high = float(column.min()), float(column.max())
+        if not low <= value <= high:
+            warnings.warn(
+                f"{name} = {value:g} lies outside the observed range of {name!r} ({low:g} to "
+                f"{high:g}): the effect there is an extrapolation.",
+                UserWarning,
+                stacklevel=5,
+            )
 
 
 def assign(frame: pd.DataFrame, values: dict[str, Any]) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from bayesmed.families import resolve_family
 from bayesmed.family import EQUATIONS, SCALES, Family
 from bayesmed.family_checks import check_family
 from bayesmed.formula import parse
-from bayesmed.frame import Contrast, Frame, Level, assign, contrast, to_pandas
+from bayesmed.frame import Contrast, Frame, Level, assign, contrast, to_pandas, warn_outside
 from bayesmed.priors import Prior, check_rho
 from bayesmed.responses import Response, columns_at, offset_of
 from bayesmed.stated import complete_rows, observed_responses, parse_scales
@@ -345,6 +345,11 @@ class MediationModel:
         ValueError
             For the treatment, the mediator or the outcome, an unknown variable, or a level
             that does not exist.
+
+        Warns
+        -----
+        UserWarning
+            If a number lies outside the observed range of its covariate.
         """
         if not isinstance(at, Mapping):
             raise TypeError(
@@ -368,6 +373,8 @@ class MediationModel:
                 "those of all rows, seen or not."
             )
         frame = assign(self.frame.data, dict(at))
+        own = {*(self.mediator_data or {}).values(), *(self.outcome_data or {}).values()}
+        warn_outside(self.frame.data, {n: v for n, v in at.items() if n not in own})
         try:
             rows = counterfactuals(
                 *self.designs,

@@ -611,6 +611,11 @@ def test_what_cannot_be_asked_is_refused(jobs_fit, asked, message):
 def test_warnings_of_extrapolation(jobs_fit):
     with pytest.warns(UserWarning, match="outside the observed range"):
         jobs_fit.effects(m=40.0)
+    with pytest.warns(UserWarning, match=r"sex = 2 lies outside .* \(0 to 1\)"):
+        jobs_fit.effects(at={"sex": 2})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        jobs_fit.effects(at={"sex": 0.5})
 
 
 def test_constructors_refuse():
