@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.estimands import null_value
-from bayesmed.report import methods, require_own, results, scale_words
+from bayesmed.report import arms_words, methods, require_own, results, scale_words, tipping
 
 
 def checklist(
@@ -79,9 +79,9 @@ def _known(
             f"total, as {scale_words(about)}, {about.get('averaged', 'averaged over the observed rows')}."
         ),
         "Assumed causal model": (
-            f"{treatment} -> {mediator} -> {outcome} and {treatment} -> {outcome}; covariates "
-            f"{covariates['mediator']} of the mediator, {covariates['outcome']} of the outcome; rho "
-            f"{about['rho']} for unmeasured causes of both."
+            f"{treatment} → {mediator} → {outcome} and {treatment} → {outcome}; covariates "
+            f"{_listed(covariates['mediator'])} of the mediator, {_listed(covariates['outcome'])} of the "
+            f"outcome; rho {about['rho']} for unmeasured causes of both."
         ),
         "Causal assumptions": (
             "No unmeasured confounding of the treatment; none of mediator and outcome beyond rho; no "
@@ -90,7 +90,7 @@ def _known(
         "Measurement levels": (
             f"{mediator}: {about['families'][0]}; {outcome}: {about['families'][1]}."
         ),
-        "Sample size": f"{about['n']} rows.",
+        "Sample size": f"{about['n']} rows{arms_words(about)}.",
         "Statistical methods": methods(about, convergence),
         "Sensitivity analyses": (
             f"The effects along the residual correlation rho, and rho*, at which the ACME is {null:g}."
@@ -98,11 +98,16 @@ def _known(
         ),
         "Participants (results)": (
             f"{about['n']} of {about['n_given']} rows analysed"
-            + (f"; {dropped} had missing values ({about['missing']})." if dropped else ".")
+            + (f"; {dropped} had missing values "
+               f"({', '.join(f'{name}: {count}' for name, count in about['missing'].items())})." if dropped else ".")
         ),
         "Outcomes and estimates": results(about, effects, None),
-        "Sensitivity parameters": "" if rho_zero is None else results(about, effects, rho_zero),
+        "Sensitivity parameters": "" if rho_zero is None else tipping(about, effects, rho_zero),
     }  # fmt: skip
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) if names else "none"
 
 
 _ITEMS = (

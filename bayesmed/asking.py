@@ -62,6 +62,7 @@ def ask(
         rows = source.kept_counterfactuals if passed else source.counterfactuals(at)
         own = _groups(source, rows, by, on, weights)
         groups = [label for label, _ in own]
+        sizes = {str(label): part.mediator.shape[1] for label, part in own}
         for (_, part), target, value in itertools.product(own, targets, values):
             own_rows = _limited(fit, part, target)
             whole = target.functional.kind == "quantile"  # of all rows' distribution, no mean
@@ -84,6 +85,7 @@ def ask(
         "contrast": named,
         "on": {"all": "", "treated": "of the treated", "untreated": "of the untreated"}[on],
         "by": by or "",
+        "group_sizes": sizes if by is not None else {},
         "weights": weights or "",
         "of": _of_label(of, functionals[0], about["outcome"]),
         "functional": functionals[0].kind,
@@ -256,7 +258,8 @@ def _groups(
         raise ValueError(f"on={on!r}; choose 'all', 'treated' or 'untreated'.")
     if by is None and on == "all" and weights is None:
         return [(None, rows)]
-    model = fit.require_model("by=, on= and weights=")
+    asked = [n for n, given in (("by=", by), ("on=", on != "all"), ("weights=", weights)) if given]
+    model = fit.require_model(" with ".join(asked))
     size = len(model.frame.data)
     if weights is not None:
         rows = replace(rows, weights=_checked_weights(model, weights))

@@ -286,6 +286,12 @@ def own_rho(draws: xr.Dataset) -> float:
     return float(fixed) if fixed is not None and grid[0] <= fixed <= grid[-1] else 0.0
 
 
+def likelier_sign(draws: xr.Dataset, claim: Claim) -> Claim:
+    """A claim about a sign, or its opposite where most draws near the fit's rho have that."""
+    near = margins(draws, claim).sel(rho=own_rho(draws), method="nearest")
+    return replace(claim, direction="negative") if float((near > 0.0).mean()) < 0.5 else claim
+
+
 def likelier(draws: xr.Dataset, claim: Claim, rho: float) -> tuple[Claim, Ladder]:
     """A claim about a sign, or its opposite where most draws at a rho have that."""
     ladder = around_zero(build_ladder(margins(draws, claim)))

@@ -14,6 +14,8 @@ from bayesmed.model import MediationModel
 from bayesmed.priors import Prior
 from bayesmed.strength import column_variables
 
+_MOST_ARMS = 12
+
 
 def sampler_words(about: Mapping[str, Any]) -> str:
     """Who drew the posterior."""
@@ -76,6 +78,7 @@ def describe(model: MediationModel) -> dict[str, Any]:
             e: list(f.parameters) for e, f in zip(EQUATIONS, model.families, strict=True)
         },
         "n": model.size,
+        "arms": _arms(model),
         "n_given": model.frame.n_given,
         "missing": model.frame.missing,
         "notes": list(model.notes),
@@ -102,6 +105,17 @@ def describe(model: MediationModel) -> dict[str, Any]:
         "affine": model.counterfactuals.rows_at is None,
         "hash": model_hash(model),
     }
+
+
+def _arms(model: MediationModel) -> dict[str, int]:
+    """Rows of each treatment level, the control first; none where they are many or not at hand."""
+    column = model.frame.data[model.treatment]
+    counts = column.value_counts(sort=False)
+    if len(column) != model.size or len(counts) > _MOST_ARMS:
+        return {}
+    first = [model.contrast.control, model.contrast.treated]
+    order = [*first, *sorted((x for x in counts.index if x not in first), key=str)]
+    return {str(level): int(counts.get(level, 0)) for level in order}
 
 
 def model_hash(model: MediationModel) -> str:

@@ -17,7 +17,7 @@ from bayesmed.families import FAMILIES
 from bayesmed.family import Family
 from bayesmed.functionals import MEAN, Target, target_of
 from bayesmed.potential import Draws
-from bayesmed.summary import choose, shown_as, summarise
+from bayesmed.summary import about_chosen, choose, shown_as, summarise
 from bayesmed.views import Asked, View
 
 if TYPE_CHECKING:
@@ -162,9 +162,7 @@ class Effects:
             If there is no such dimension or label.
         """
         draws = choose(self.draws, labels)
-        at = ", ".join(f"{dim} = {label}" for dim, label in labels.items())
-        about = {**self.about, "at": ", ".join(part for part in (self.about["at"], at) if part)}
-        draws.attrs["bayesmed"] = json.dumps(about)
+        draws.attrs["bayesmed"] = json.dumps(about_chosen(self.about, labels))
         po = None if self.po is None else choose(self.po, labels)
         return Effects(draws, po=po)
 
@@ -429,7 +427,8 @@ class Effects:
         names = [n for n in ("acme", "ade", "total", "cde") if n in self.draws and n in other.draws]
         mine_draws, their_draws = self.draws[names], other.draws[names]
         gap = without_noise(mine_draws - their_draws, mine_draws, their_draws)
-        at = f"{_setting(mine)} minus {_setting(theirs)}"
+        apart = mine["contrast"] != theirs["contrast"]
+        at = f"{_setting(mine, apart)} minus {_setting(theirs, apart)}"
         about = {**mine, "at": at, "assumed": "", "difference": True}
         gap.attrs["bayesmed"] = json.dumps(about)
         return Effects(gap)
@@ -463,8 +462,11 @@ class Effects:
         ]
 
 
-def _setting(about: Mapping[str, Any]) -> str:
-    said = [about["at"] or "as observed", about.get("assumed")]
+def _setting(about: Mapping[str, Any], with_contrast: bool = False) -> str:
+    contrast = about["contrast"].split(": ", 1)[-1] if with_contrast else ""
+    said = [contrast, about.get("group"), about["at"], about.get("assumed")]
+    if not any(said[:3]):
+        said[2] = "as observed"
     return ", ".join(str(part) for part in said if part)
 
 

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import narwhals as nw
@@ -186,6 +186,26 @@ def normalise(column: pd.Series) -> pd.Series:
     raise TypeError(
         f"{column.name!r} has dtype {column.dtype}, which is neither numeric, boolean nor "
         "categorical; convert it first."
+    )
+
+
+def control_first(
+    frame: Frame, given: pd.DataFrame, treatment: str, control: Level | None
+) -> Frame:
+    """Text has no order of its own: the control is the level that the others are set against."""
+    column = frame.data[treatment]
+    declared = isinstance(given[treatment].dtype, pd.CategoricalDtype) or (
+        isinstance(given[treatment].dtype, pd.ArrowDtype)
+        and str(given[treatment].dtype).startswith("dictionary")
+    )
+    if declared or not isinstance(column.dtype, pd.CategoricalDtype):
+        return frame
+    levels = column.cat.categories.tolist()
+    if control not in levels:
+        return frame
+    order = sorted(levels, key=lambda level: level != control)
+    return replace(
+        frame, data=frame.data.assign(**{treatment: column.cat.reorder_categories(order)})
     )
 
 

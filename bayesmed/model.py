@@ -25,7 +25,16 @@ from bayesmed.families import resolve_family
 from bayesmed.family import EQUATIONS, SCALES, Family
 from bayesmed.family_checks import check_family
 from bayesmed.formula import parse
-from bayesmed.frame import Contrast, Frame, Level, assign, contrast, to_pandas, warn_outside
+from bayesmed.frame import (
+    Contrast,
+    Frame,
+    Level,
+    assign,
+    contrast,
+    control_first,
+    to_pandas,
+    warn_outside,
+)
 from bayesmed.priors import Prior, check_rho
 from bayesmed.responses import Response, columns_at, offset_of
 from bayesmed.stated import complete_rows, observed_responses, parse_scales
@@ -197,6 +206,7 @@ class MediationModel:
         check_roles(parsed[0], parsed[1], self.treatment, columns)
         scales = parse_scales((self.mediator_sigma, self.outcome_sigma), parsed, families, columns)
         frame = complete_rows(given, parsed, scales, families, self.stated_data)
+        frame = control_first(frame, given, self.treatment, self.control)
         responses = observed_responses(given, frame, parsed, families, self.stated_data)
         designs = (
             build_design(parsed[0], frame.data, "mediator", families[0].kind == "ordered"),
@@ -373,8 +383,6 @@ class MediationModel:
                 "those of all rows, seen or not."
             )
         frame = assign(self.frame.data, dict(at))
-        own = {*(self.mediator_data or {}).values(), *(self.outcome_data or {}).values()}
-        warn_outside(self.frame.data, {n: v for n, v in at.items() if n not in own})
         try:
             rows = counterfactuals(
                 *self.designs,
@@ -383,12 +391,15 @@ class MediationModel:
                 self.families[0],
                 list(self.responses[0].levels),
             )
-            return replace(rows, **self._further_rows(frame))
+            rows = replace(rows, **self._further_rows(frame))
         except NoRows as error:
             raise ValueError(
                 f"The formulas cannot be evaluated at={dict(at)}: {error}; choose values that the "
                 "data hold."
             ) from None
+        own = {*(self.mediator_data or {}).values(), *(self.outcome_data or {}).values()}
+        warn_outside(self.frame.data, {n: v for n, v in at.items() if n not in own})
+        return rows
 
     def _further_rows(self, frame: pd.DataFrame) -> dict[str, Any]:
         """Offsets, designs of log sigma and data columns of counterfactual rows."""

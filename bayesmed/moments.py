@@ -82,7 +82,7 @@ def fit_moments(
     _refuse(arguments, settings)
     parts = parts_of(data)
     variables = _variables(arguments, parts.columns)
-    found = scan(parts, variables, str(arguments.get("treatment")))
+    found = scan(parts, variables, str(arguments.get("treatment")), arguments.get("control"))
     model = _head_model(found, arguments)
     _take_moments(model, found, _accumulate(parts, variables, found, model))
     if any(family.name != "gaussian" for family in model.families):
@@ -125,7 +125,7 @@ def _variables(arguments: Mapping[str, Any], columns: list[str]) -> list[str]:
     return [name for name in dict.fromkeys(wanted) if name in columns]
 
 
-def scan(parts: Parts, variables: list[str], treatment: str) -> Scan:
+def scan(parts: Parts, variables: list[str], treatment: str, control: Any = None) -> Scan:
     """Count rows, collect levels, and keep some rows that show all of the structure."""
     found, used, text = Scan(), dict[str, set[Any]](), set[str]()
     for one in parts.each(_Look(tuple(variables), treatment), variables):
@@ -154,6 +154,8 @@ def scan(parts: Parts, variables: list[str], treatment: str) -> Scan:
         name: [level for level in (sorted(known) if name in text else known) if level in used[name]]
         for name, known in found.levels.items()
     }
+    if treatment in text:  # as of rows in memory
+        found.levels[treatment].sort(key=lambda level: level != control)
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayesmed.claims import Claim, Direction, Rope, margins
-from bayesmed.conclusions import Extent, extent
+from bayesmed.conclusions import Extent, extent, likelier_sign
 from bayesmed.ladder import build_ladder
 from bayesmed.plots import BLUE, GREY, ORANGE, RHO, legend_above, new_axes, open_frame
 from bayesmed.summary import readable_roots
@@ -74,7 +74,7 @@ def plot_probability(
     ax: "Axes | None" = None,
     effect: str = "acme",
     arm: str = "average",
-    direction: Direction = "positive",
+    direction: Direction | None = None,
     rope: Rope | None = None,
     where: Mapping[str, Any] | None = None,
     level: float = 0.95,
@@ -88,7 +88,8 @@ def plot_probability(
         Of :class:`bayesmed.Sensitivity`.
     ax : matplotlib.axes.Axes, optional
     effect, arm, direction, rope, where
-        The claim; see :meth:`bayesmed.Sensitivity.probability`.
+        The claim; see :meth:`bayesmed.Sensitivity.probability`. Without a direction the sign
+        that most draws have at the fit's rho.
     level : float
         The probability at which the claim holds.
     color : str
@@ -97,7 +98,9 @@ def plot_probability(
     -------
     matplotlib.axes.Axes
     """
-    claim = Claim(effect, arm, direction, rope, where)
+    claim = Claim(effect, arm, direction or "positive", rope, where)
+    if direction is None and rope is None:
+        claim = likelier_sign(draws, claim)
     about, ladder = json.loads(draws.attrs["bayesmed"]), build_ladder(margins(draws, claim))
     grid = ladder.rho
     ax = new_axes(ax, 75.0)

@@ -63,16 +63,22 @@ def probability(value: float) -> str:
     """
     if np.isnan(value):
         return "–"
-    if value >= 0.9995:
+    if value > 0.999:
         return "> .999"
-    return "< .001" if value < 0.0005 else number(float(np.round(value, 3)), 3, bounded=True)
+    return "< .001" if value < 0.001 else number(float(value), 3, bounded=True)
 
 
 def digits_of(low: float, high: float, mcse: float) -> int:
-    """Digits after the point: three significant ones of the interval's width, none below the MCSE."""
+    """Digits after the point: three significant ones of the interval's width, none below the MCSE.
+
+    One or two more where an end close to zero would be printed as zero, which hides its side.
+    """
     width = high - low
     wanted = 2 - int(np.floor(np.log10(width))) if np.isfinite(width) and width > 0 else 3
     known = -int(np.floor(np.log10(mcse))) if np.isfinite(mcse) and mcse > 0 else 15
+    ends = [end for end in (low, high) if np.isfinite(end) and end != 0.0]
+    for _ in range(2):
+        wanted += any(round(end, wanted) == 0.0 for end in ends)
     return min(wanted, known)
 
 

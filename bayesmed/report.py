@@ -51,7 +51,7 @@ class Paragraphs(str):
 
 
 #: What effects and a sensitivity in one report have to share.
-_SETTING = ("contrast", "of", "scale", "on", "by", "weights", "m", "at")
+_SETTING = ("contrast", "of", "scale", "on", "by", "group", "weights", "m", "at")
 
 
 def require_own(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset | None) -> None:
@@ -66,7 +66,7 @@ def require_own(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Data
             )
     other = [name for name in _SETTING if _plain(curve, name) != _plain(own, name)]
     if other:
-        told = "; ".join(f"{n}: {curve.get(n)!r} and {own.get(n)!r}" for n in other)
+        told = "; ".join(f"{n}: {curve.get(n, '')!r} and {own.get(n, '')!r}" for n in other)
         raise ValueError(
             f"The sensitivity is of other effects than those reported ({told}); call "
             "fit.sensitivity() and fit.effects() with the same arguments."
@@ -109,7 +109,7 @@ def methods(about: Mapping[str, Any], convergence: str) -> str:
     return (
         f"We estimated natural mediation effects of {about['treatment']} ({_levels(about)}) on "
         f"{about['outcome']} through {about['mediator']} in "
-        f"n = {about['n']} participants{missing}, fitting jointly {mediator} of the mediator "
+        f"n = {about['n']} participants{missing}{arms_words(about)}, fitting jointly {mediator} of the mediator "
         f"({formulas['mediator']}{_further(about, 'mediator')}) and {outcome} of the outcome "
         f"({formulas['outcome']}{_further(about, 'outcome')}) with "
         f"residual correlation rho {about['rho']}. {priors} Effects are {scale_words(about)}, contrasts of "
@@ -118,6 +118,19 @@ def methods(about: Mapping[str, Any], convergence: str) -> str:
         f"The posterior was sampled with {sampler_words(about)} ({settings['chains']} chains of "
         f"{settings['draws']} draws{warm}, seed {settings['random_seed']}; {versions}). {convergence}"
     )
+
+
+def arms_words(about: Mapping[str, Any]) -> str:
+    """How many have each treatment level, and that other levels than the two compared count too."""
+    arms = about.get("arms") or {}
+    if not all(arms.get(level) for level in about["levels"]):
+        return ""
+    counts = ", ".join(f"{level}: {arms[level]}" for level in about["levels"])
+    others = {level: n for level, n in arms.items() if level not in about["levels"]}
+    if not others:
+        return f" ({counts})"
+    told = ", ".join(f"{level}: {n}" for level, n in others.items())
+    return f" ({counts}; {told}, which both equations and the averages include)"
 
 
 def _model_of(name: str) -> str:
@@ -186,8 +199,11 @@ def results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset 
     null = null_value(about.get("scale", "difference"))
     acme, ade = effects["acme"].sel(arm="average"), effects["ade"].sel(arm="average")
     quoted = _quotes([acme, ade, effects["total"]], null)
+    means = (
+        "Averaged over both arms" if null == 0.0 else "As ratios, in geometric means of both arms"
+    )
     text = (
-        f"The average causal mediation effect was {quoted[0]}, the average direct effect "
+        f"{means}, the causal mediation effect (ACME) was {quoted[0]}, the direct effect (ADE) "
         f"{quoted[1]} and the total effect {quoted[2]}. "
     )
     low, high = np.quantile(acme, [0.025, 0.975])
@@ -201,9 +217,7 @@ def results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset 
         text += _share(effects, null)
     text += "These are medians with 95% equal-tailed credible intervals. "
     if rho_zero is not None:
-        text += _tipping(about, rho_zero, null)
-        if unsure:
-            text += f"rho* therefore says where the curve crosses {_none(null)} and not how robust a finding is. "
+        text += tipping(about, effects, rho_zero) + " "
     text += (
         "The figures assume that the treatment is ignorable given the covariates, and the mediator "
         f"given treatment and covariates up to the residual correlation rho {about['rho']}; they do "
@@ -212,15 +226,28 @@ def results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset 
     return text
 
 
+def tipping(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset) -> str:
+    """Where along rho the mediation effect is none."""
+    null = null_value(about.get("scale", "difference"))
+    low, high = np.quantile(effects["acme"].sel(arm="average"), [0.025, 0.975])
+    text = _tipping(about, rho_zero, null)
+    if low < null < high:
+        text += (
+            f" rho* therefore says where the curve crosses {_none(null)} and not how robust a finding "
+            "is."
+        )
+    return text
+
+
 def _share(effects: xr.Dataset, null: float) -> str:
     share = effects["prop_mediated"].sel(arm="average")
     positive = float((effects["total"] > null).mean())
-    text = (
-        f"The proportion mediated had median {_number(share)}; P(total effect > {null:g}) "
-        f"{_chance(float(np.round(positive, 3)))}"
-    )
+    text = f"The proportion mediated had median {_number(share)}"
     if UNCERTAIN[0] < positive < UNCERTAIN[1]:
-        return f"{text}, so a total effect of {null:g} is plausible and the proportion is hard to interpret. "
+        return f"{text}; a total effect of {null:g} is plausible, so the proportion is hard to interpret. "
+    low, high = np.quantile(share, [0.025, 0.975])
+    if low < 0.0 or high > 1.0:
+        return f"{text}, beyond 0 to 1 where direct and mediated effects have opposite signs. "
     return f"{text}. "
 
 
@@ -232,16 +259,16 @@ def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset, null: float) -> str
         share = float(np.isfinite(rho_zero["rho_zero"].sel(arm="average")).mean())
         return (
             f"Between rho = {low:g} and {high:g} a residual correlation that makes the mediation "
-            f"effect {_none(null)} was found in {share:.1%} of the draws; a wider range is needed to say more. "
+            f"effect {_none(null)} was found in {share:.1%} of the draws; a wider range is needed to say more."
         )
     low, middle, high = np.quantile(found, [0.025, 0.5, 0.975])
     missing = 1.0 - found.size / values.size
     note = f" (no such value in {missing:.1%} of draws)" if missing > 0 else ""
     identified = (
-        " The data carry no information about rho in this model. "
+        " The data carry no information about rho in this model."
         if about["closed"]
         else f" In this model rho is identified by {about['identified_by']}, which is no evidence "
-        "about confounding. "
+        "about confounding."
     )
     return (
         f"The mediation effect would be {_none(null)} at a residual correlation of rho* = {middle:.2f} "
@@ -258,11 +285,16 @@ def _quotes(drawn: list[xr.DataArray], null: float) -> list[str]:
     table = summarise({str(k): values for k, values in enumerate(drawn)}, null=null)
     ends = table[["eti95_low", "eti95_high", "mcse"]].to_numpy(dtype=float)
     digits = min(digits_of(*row) for row in ends)
-    chances = table[f"P(>{null:g})"].round(3)
     return [
-        f"{_interval(row, digits)}, P(> {null:g}) {_chance(float(chance))}"
-        for (_, row), chance in zip(table.iterrows(), chances, strict=True)
+        f"{_interval(row, digits)}, {_direction(float(row[f'P(>{null:g})']), null)}"
+        for _, row in table.iterrows()
     ]
+
+
+def _direction(above: float, null: float) -> str:
+    """The probability of the likelier side."""
+    side, chance = (">", above) if above >= 0.5 else ("<", 1.0 - above)
+    return f"P({side} {null:g}) {_chance(chance)}"
 
 
 def _interval(row: Any, digits: int) -> str:
@@ -275,9 +307,9 @@ def _interval(row: Any, digits: int) -> str:
 
 def _chance(value: float) -> str:
     """A probability from a number of draws is never one or nought."""
-    if value >= 0.9995:
+    if value > 0.999:
         return "> 0.999"
-    return "< 0.001" if value < 0.0005 else f"= {value:.3f}"
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
 
 
 def _number(values: xr.DataArray) -> str:

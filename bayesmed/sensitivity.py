@@ -17,13 +17,21 @@ from bayesmed.conclusions import (
     conclusions_table,
     extent,
     likelier,
+    likelier_sign,
     own_rho,
     probability_curve,
     probability_within,
 )
 from bayesmed.effects import Effects, headline
 from bayesmed.estimands import ARMS_AND_AVERAGE, null_value
-from bayesmed.summary import choose, readable_roots, require_one, shown_as, summarise
+from bayesmed.summary import (
+    about_chosen,
+    choose,
+    readable_roots,
+    require_one,
+    shown_as,
+    summarise,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,9 +83,7 @@ class Sensitivity:
             If there is no such dimension or label.
         """
         draws = choose(self.draws, labels)
-        at = ", ".join(f"{dim} = {label}" for dim, label in labels.items())
-        about = {**self.about, "at": ", ".join(part for part in (self.about["at"], at) if part)}
-        draws.attrs["bayesmed"] = json.dumps(about)
+        draws.attrs["bayesmed"] = json.dumps(about_chosen(self.about, labels))
         rho_zero = choose(self.rho_zero, labels)
         rho_zero.attrs["bayesmed"] = draws.attrs["bayesmed"]
         po = None if self.po is None else choose(self.po, labels)
@@ -281,13 +287,17 @@ class Sensitivity:
         r : float
             In [0, 1), not beyond the grid.
         **claim
-            ``effect``, ``arm``, ``direction``, ``rope`` and ``where`` of :meth:`probability`.
+            ``effect``, ``arm``, ``direction``, ``rope`` and ``where`` of :meth:`probability`;
+            without a direction the sign that most draws have at the fit's rho.
 
         Returns
         -------
         bayesmed.conclusions.Within
         """
-        return probability_within(self.draws, Claim(**claim), r)
+        said = Claim(**claim)
+        if not {"direction", "rope"} & claim.keys():
+            said = likelier_sign(self.draws, said)
+        return probability_within(self.draws, said, r)
 
     def holds(self, level: float = 0.95, **claim: Any) -> Extent:
         """How far from rho = 0 a claim holds: for all abs(rho) <= r its probability is enough.

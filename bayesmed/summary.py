@@ -166,7 +166,24 @@ def choose(data: Any, labels: Mapping[str, Any]) -> Any:
             raise ValueError(f"There is no dimension {dim!r} to choose from; see .draws.")
         if label not in data[dim].to_numpy().tolist():
             raise ValueError(f"{dim}={label!r}; choose one of {data[dim].to_numpy().tolist()}.")
-    return data.sel(dict(labels), drop=True)
+    return data.sel(dict(labels), drop=True).copy(deep=False)  # whose attributes are its own
+
+
+def about_chosen(about: Mapping[str, Any], labels: Mapping[str, Any]) -> dict[str, Any]:
+    """The description of effects for one label of some dimensions."""
+    found, at = dict(about), [about["at"]] if about["at"] else []
+    for dim, label in labels.items():
+        if dim == "contrast":
+            found["contrast"] = f"{about['treatment']}: {label}"
+        elif dim == "by":
+            count = about.get("group_sizes", {}).get(str(label))
+            rows = "the rows" if count is None else f"the {count} rows"
+            over = about["averaged"].split(", for each ")[0].replace("the observed rows", rows)
+            found.update(by="", group=f"{about['by']} = {label}")
+            found["averaged"] = f"{over} with {found['group']}"
+        else:
+            at.append(f"{dim} = {label}")
+    return {**found, "at": ", ".join(at)}
 
 
 def readable_roots(rho_zero: xr.Dataset, arm: str) -> xr.DataArray:

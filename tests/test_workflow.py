@@ -178,7 +178,7 @@ def test_ratios_are_named_as_such():
 
 def test_effects_of_a_paragraph_have_the_digits_of_the_table():
     fit = made()
-    sentence = fit.report().split("The average causal")[1].split(". ")[0]
+    sentence = fit.report().split("Averaged over both arms")[1].split(". ")[0]
     numbers = re.findall(r"-?\d+\.(\d+)", re.sub(r"P\(> 0\)[^,;]*?0\.\d+", "", sentence))
     frame = fit.effects().table(style="frame")
     shown = frame.loc["Total effect", "Median"].split(".")[1]
@@ -417,3 +417,87 @@ def test_paths_of_a_factor_whose_reference_is_another_level():
 def test_version_and_new_names():
     assert isinstance(pd.__version__, str) and re.fullmatch(r"\d+\.\d+\.\d+", bm.__version__)
     assert isinstance(made().posterior_predictive(draws=5), xr.DataTree)
+
+
+# --- one label of several, arms, reference levels --------------------------------------------
+def arms_data(n=60):
+    rng = np.random.default_rng(5)
+    arm = np.array(["usual", "app", "coach"])[np.arange(n) % 3]
+    m = rng.normal(size=n) + (arm == "coach")
+    return pd.DataFrame({"arm": arm, "site": np.where(np.arange(n) < 20, "a", "b"), "m": m,
+                         "y": 0.5 * m + rng.normal(size=n)})  # fmt: skip
+
+
+def arms_fit(**changed):
+    kind = {"mediator": "m ~ arm", "outcome": "y ~ m + arm", "treatment": "arm",
+            "control": "usual", "treated": "coach"}  # fmt: skip
+    model = bm.MediationModel(arms_data(), **{**kind, **changed})
+    rng = np.random.default_rng(2)
+    near = lambda *center: np.array(center) + 0.05 * rng.normal(size=(100, len(center)))
+    sigma = np.abs(near(1.0)[:, 0])
+    terms = [list(d.terms) for d in model.designs]
+    fit = hand_fit(
+        model, mediator_coef=near(0.0, 0.1, 1.0), mediator_sigma=sigma, outcome_sigma=sigma,
+        outcome_coef=near(*(0.5 if t == "m" else 0.1 for t in terms[1])),
+    )  # fmt: skip
+    own = {"chain": [0, 1], "draw": np.arange(50), "mediator_term": terms[0],
+           "outcome_term": terms[1]}  # fmt: skip
+    fit.tree["posterior"] = xr.DataTree(fit.posterior.assign_coords(own))
+    settings = {"random_seed": 3, "chains": 2, "draws": 50, "tune": 0}
+    fit.tree.attrs["bayesmed"] = json.dumps({**fit.about, "settings": settings})
+    return fit
+
+
+def test_choosing_one_of_several_leaves_them_as_they_are():
+    fit = arms_fit()
+    several, curve = fit.effects(by="site"), fit.sensitivity([-0.2, 0.2], by="site")
+    before, line = repr(several), repr(curve)
+    one, other = several.where(by="a"), several.where(by="b")
+    curve.where(by="a")
+    assert (repr(several), repr(curve)) == (before, line)
+    assert "averaged over the 20 rows with site = a" in repr(one)
+    assert "the 40 rows with site = b" in repr(other) and "site = a" not in repr(other)
+    assert "the 20 rows with site = a" in fit.report(curve.where(by="a"), one)
+    assert "site = a minus site = b" in repr(one - other)
+    pairs = fit.effects(contrast="pairwise")
+    assert "coach against app" in fit.report(effects=pairs.where(contrast="app -> coach"))
+    assert "usual against" not in repr(pairs.where(contrast="app -> coach"))
+
+
+def test_report_counts_every_arm():
+    fit = arms_fit()
+    told = "(usual: 20, coach: 20; app: 20, which both equations and the averages include)"
+    assert told in fit.report()
+    assert told in fit.checklist().set_index("item").loc["Sample size", "from the fit"]
+
+
+def test_the_control_is_the_reference_of_a_treatment_that_is_text():
+    assert arms_fit().model.designs[0].terms == ("Intercept", "arm[T.app]", "arm[T.coach]")
+    pairs = arms_fit().effects(contrast="pairwise").draws["contrast"].to_numpy().tolist()
+    assert pairs == ["usual -> app", "usual -> coach", "app -> coach"]
+    assert {"a", "b", "c'"} <= set(arms_fit().table(style="frame")["Path"])
+    ordered = arms_data().assign(
+        arm=lambda d: pd.Categorical(d["arm"], ["app", "usual", "coach"])
+    )  # fmt: skip
+    kind = {"mediator": "m ~ arm", "outcome": "y ~ m + arm", "treatment": "arm"}
+    model = bm.MediationModel(ordered, **kind, control="usual", treated="coach")
+    assert model.designs[0].terms == ("Intercept", "arm[T.usual]", "arm[T.coach]")
+
+
+def test_a_negative_finding_is_told_as_such():
+    fit = made("probit")
+    coef = fit.tree["posterior"]["outcome_coef"]
+    coef.loc[{"outcome_term": "m"}] = -0.5 + 0.02 * np.random.default_rng(1).normal(
+        size=coef.shape[:2]
+    )
+    curve = fit.sensitivity(np.linspace(-0.8, 0.8, 33))
+    assert "< 0" in curve.probability_within(0.1).claim
+    assert "< 0" in curve.plot_probability().get_legend_handles_labels()[1][0]
+    assert "P(< 0) > 0.999" in fit.report()
+    assert curve.probability_within(0.1, direction="positive").averaged < 0.01
+    plt.close("all")
+
+
+def test_a_small_probability_or_end_is_not_printed_as_zero():
+    assert [probability(p) for p in (0.0005, 0.00099, 0.99951)] == ["< .001", "< .001", "> .999"]
+    assert digits_of(-0.068, -0.0003, 1e-6) == 4 and digits_of(-0.068, -0.0003, 1e-3) == 3
