@@ -63,9 +63,11 @@ def _sentence(
     sign = min(own, key=lambda key: own[key]["none"])
     row = own[sign]
     if row["none"] > 1.0 - _ENOUGH:
+        least = _number(next(row[c] for c in row.index if c.endswith("_low")))
         return (
-            f"{what} of the kind of {name}, however strong and with either sign of its effect on the "
-            f"outcome, produces {star} in at most {1.0 - row['none']:.1%} of the draws."
+            f"{what} would have to be more than {least.removeprefix('more than ')} times as strong as "
+            f"{name} to produce {star}, with probability {0.5 + 0.5 * ci_prob:g}; in {row['none']:.1%} of "
+            "the draws no strength is enough, whatever the sign of its effect on the outcome."
         )
     low, high = (_number(row[c]) for c in row.index if c.endswith(("_low", "_high")))
     middle = _number(row["median"], row["mcse"])
@@ -76,8 +78,14 @@ def _sentence(
     return (
         f"{what} would have to be {middle} times as strong as {name}{turned} to produce {star} "
         f"({100 * ci_prob:g}% interval {low} to {high}"
-        f"{beyond}); one as strong as it would be enough with probability {row['P(<1)']:.3f}."
+        f"{beyond}); one as strong as it would be enough with probability {_chance(row['P(<1)'])}."
     )
+
+
+def _chance(value: float) -> str:
+    if value > 0.999:
+        return "above 0.999"
+    return "below 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _number(value: float, mcse: float = 0.0) -> str:

@@ -67,7 +67,7 @@ def compare(models: Mapping[str, "MediationFit"], equation: Part = "joint") -> p
     Raises
     ------
     ValueError
-        With fewer than two models, other rows or responses, or models of a closed pair that
+        With fewer than two models, other rows or responses, densities against probabilities, or models of a closed pair that
         differ in rho alone: their likelihood is the same at every rho, so no data can compare
         them.
 
@@ -109,6 +109,14 @@ def _refuse_other_data(models: Mapping[str, "MediationFit"], equation: str) -> N
     (first, base), *others = models.items()
     for other, fit in others:
         for name in names:
+            kinds = [
+                one.families[EQUATIONS.index(name)].kind == "continuous" for one in (base, fit)
+            ]
+            if kinds[0] != kinds[1]:
+                raise ValueError(
+                    f"{first!r} gives the {name} a density and {other!r} probabilities, which cannot be "
+                    "compared: fit both with a continuous family, or both with a discrete one."
+                )
             own, theirs = (one.tree["observed_data"][name].to_numpy() for one in (base, fit))
             if len(own) != len(theirs):
                 raise ValueError(

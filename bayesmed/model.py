@@ -283,6 +283,16 @@ class MediationModel:
                 separated = separation_note(design, self.values(equation), equation)
                 if separated:
                     warnings.warn(separated, UserWarning, stacklevel=4)
+            elif family.kind == "continuous" and set(np.unique(self.values(equation))) == {
+                0.0,
+                1.0,
+            }:
+                warnings.warn(
+                    f"The {equation} {design.parsed.response!r} holds 0 and 1 only, and its family is "
+                    f"{family.name!r}; {equation}_family='probit' or 'logit' is meant for such.",
+                    UserWarning,
+                    stacklevel=4,
+                )
         if found.outcome_only:
             warnings.warn(
                 f"{list(found.outcome_only)} stand in the outcome equation only; this asserts that "

@@ -88,16 +88,12 @@ def methods(about: Mapping[str, Any], convergence: str) -> str:
     }
     mediator, outcome = (names.get(name, _model_of(name)) for name in about["families"])
     settings, formulas = about["settings"], about["formulas"]
-    changed = [f"{e} {n}" for e, own in about["prior_source"].items() for n in own]
-    priors = (
-        f"Priors were weakly informative on the scale of the data{_stated(changed)} and stated for "
-        + (
-            "the regression at rho = 0"
-            if about["priors_on"] == "regression"
-            else "the structural coefficients"
-        )
-        + "."
+    scale = (
+        "the regression at rho = 0"
+        if about["priors_on"] == "regression"
+        else "the structural coefficients"
     )
+    priors = f"{_priors(about)} Priors are stated for {scale}."
     dropped = about["n_given"] - about["n"]
     missing = f" ({dropped} of {about['n_given']} rows had missing values)" if dropped else ""
     warm = (
@@ -188,8 +184,36 @@ def _mean_words(about: Mapping[str, Any]) -> str:
     return f"the mean of {outcome}{' before censoring' if own == 'tobit' else ''}"
 
 
-def _stated(changed: list[str]) -> str:
-    return f", except those stated for {', '.join(changed)}," if changed else ""
+def _priors(about: Mapping[str, Any]) -> str:
+    """Those stated, and how wide the others are."""
+    widths = [
+        f"{_width(about, place)} in the {equation} equation"
+        for place, equation in enumerate(("mediator", "outcome"))
+    ]
+    text = (
+        "Default priors were weakly informative: those of coefficients normal around zero with a "
+        f"standard deviation, per standard deviation of the column, of {' and '.join(widths)}."
+    )
+    stated = [
+        f"{name} of the {equation} ~ {_law(*about['priors'][equation][name])}"
+        for equation, names in about["prior_source"].items()
+        for name in names
+    ]
+    return f"{text} Stated priors: {', '.join(stated)}." if stated else text
+
+
+def _width(about: Mapping[str, Any], place: int) -> str:
+    from bayesmed.families import FAMILIES
+
+    family = FAMILIES.get(about["families"][place])
+    if family is not None and family.coefficient_scale is not None:
+        return f"{family.coefficient_scale:g}"
+    on = "" if family is None or family.link == "identity" else f" on the {family.link} scale"
+    return f"2.5 times that of the response{on}"
+
+
+def _law(distribution: str, parameters: Mapping[str, float]) -> str:
+    return f"{distribution}({', '.join(f'{value:.3g}' for value in parameters.values())})"
 
 
 def results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset | None) -> str:

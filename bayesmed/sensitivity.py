@@ -406,7 +406,7 @@ class Sensitivity:
         own = [str(d) for d in self.rho_zero["rho_zero"].dims if d not in ("arm", "chain", "draw")]
         if not own:
             tipping = self.tipping_summary()
-            table = f"\n{self.summary().to_string()}"
+            table = f"\nACME (average) along rho\n{self.summary().to_string()}"
         else:
             tipping, table = self._tipping_of_all(own), ""
         cut = ""

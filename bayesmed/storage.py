@@ -5,13 +5,14 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from bayesmed.describe import model_hash
+from bayesmed.describe import describe, model_hash
 from bayesmed.fitting import MediationFit
 from bayesmed.passes import LostRows
 
@@ -139,9 +140,21 @@ def load(path: "str | os.PathLike[str]", model: "MediationModel | None" = None) 
         )
     if model is not None and model_hash(model) != about["hash"]:
         raise ValueError(
-            f"The model is not the one that {source} was fitted with: data, formulas "
-            f"({about['formulas']}), families ({about['families']}), contrast "
-            f"({about['contrast']}), priors or rho ({about['rho']}) differ."
+            f"The model is not the one that {source} was fitted with; different: "
+            f"{_differences(describe(model), about)}. Build it with the same data and arguments, or "
+            "load the fit without a model."
         )
     passed = (about.get("moments") or {}).get("passes", False)
     return MediationFit(tree, model, LostRows(about["n"]) if passed else None)
+
+
+def _differences(mine: Mapping[str, Any], saved: Mapping[str, Any]) -> str:
+    """Which parts of two models are not the same, each with what was saved and given."""
+    own = json.loads(json.dumps(mine))
+    told = []
+    for part in ("formulas", "families", "contrast", "rho", "priors_on", "data", "sigma", "n"):
+        if own.get(part) != saved.get(part):
+            told.append(f"{part} (saved {saved.get(part)}, given {own.get(part)})")
+    if own["priors"] != saved["priors"]:
+        told.append("priors")
+    return "; ".join(told) or "the values of the data"

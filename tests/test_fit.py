@@ -182,8 +182,14 @@ def test_save_and_load(jobs, short_fit, tmp_path):
     model = bm.MediationModel(jobs, **JOBS)
     with_model = bm.load(path, model=model)
     assert with_model.effects(at={"age": 30}).summary() is not None
-    with pytest.raises(ValueError, match="not the one"):
+    with pytest.raises(
+        ValueError, match=r"not the one .* different: priors; n|different: n \(saved"
+    ):
         bm.load(path, model=bm.MediationModel(jobs.iloc[1:], **JOBS))
+    with pytest.raises(
+        ValueError, match=r"different: rho \(saved fixed at 0, given fixed at 0.3\)"
+    ):
+        bm.load(path, model=bm.MediationModel(jobs, **JOBS, rho=0.3))
 
 
 def test_formula_of_a_file_is_never_evaluated(short_fit, tmp_path):

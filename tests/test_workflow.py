@@ -501,3 +501,20 @@ def test_a_negative_finding_is_told_as_such():
 def test_a_small_probability_or_end_is_not_printed_as_zero():
     assert [probability(p) for p in (0.0005, 0.00099, 0.99951)] == ["< .001", "< .001", "> .999"]
     assert digits_of(-0.068, -0.0003, 1e-6) == 4 and digits_of(-0.068, -0.0003, 1e-3) == 3
+
+
+def test_a_yes_or_no_response_with_a_continuous_family_is_told():
+    data = arms_data().assign(y=lambda d: (d["m"] > 0).astype(float))
+    kind = {"mediator": "m ~ arm", "outcome": "y ~ m + arm", "treatment": "arm",
+            "control": "usual", "treated": "coach"}  # fmt: skip
+    with pytest.warns(UserWarning, match="'y' holds 0 and 1 only.*outcome_family='probit'"):
+        bm.MediationModel(data, **kind)
+
+
+def test_densities_are_not_compared_with_probabilities():
+    data = bm.simulate(80, outcome_family="probit", random_seed=1, truth_size=100).data
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        linear = bm.MediationModel(data, **KIND)
+    with pytest.raises(ValueError, match="'a' gives the outcome a density and 'b' probabilities"):
+        bm.compare({"a": bm.MediationFit(made().tree, linear), "b": made("probit")}, "outcome")
