@@ -16,6 +16,8 @@ from bayesmed.summary import CiKind, rounded, summarise
 if TYPE_CHECKING:
     from bayesmed.fitting import MediationFit
 
+#: As many levels of a treatment are arms.
+_FEW = 6
 #: By name, functions of an array over its last axis.
 _STATISTICS = {"mean": np.mean, "sd": np.std, "min": np.min, "max": np.max}
 
@@ -48,12 +50,17 @@ def posterior_predictive(fit: "MediationFit", draws: int, random_seed: int | Non
 
 
 def _arms(fit: "MediationFit") -> np.ndarray:
-    """The arm of each row by its observed treatment: control, treated or other."""
+    """The arm of each row by its observed treatment: control, treated, another level, or other."""
     model = fit.require_model("Telling the arms apart")
-    column = model.frame.data[model.treatment].to_numpy()
-    contrast = model.contrast
-    treated, control = column == contrast.treated, column == contrast.control
-    return np.where(treated, "treated", np.where(control, "control", "other"))
+    column = model.frame.data[model.treatment]
+    few = isinstance(column.dtype, pd.CategoricalDtype) or column.nunique() <= _FEW
+    own = (
+        column.astype(str).to_numpy(dtype=object) if few else np.full(len(column), "other", object)
+    )
+    values = column.to_numpy()
+    own[values == model.contrast.control] = "control"
+    own[values == model.contrast.treated] = "treated"
+    return own.astype(str)
 
 
 def by_arm(tree: xr.DataTree) -> xr.DataTree:
@@ -72,7 +79,8 @@ def by_arm(tree: xr.DataTree) -> xr.DataTree:
         )
     groups: dict[str, dict[str, xr.DataArray]] = {"posterior_predictive": {}, "observed_data": {}}
     arms = tree["observed_data"]["arm"].to_numpy()
-    present = [arm for arm in ("control", "treated") if np.any(arms == arm)] or ["other"]
+    known = [*("control", "treated"), *sorted({*arms} - {"control", "treated", "other"})]
+    present = [arm for arm in known if np.any(arms == arm)] or ["other"]
     for name in names:
         for arm in present:
             rows = np.flatnonzero(arms == arm)
@@ -87,7 +95,7 @@ def check_table(tree: xr.DataTree, ci_prob: float, ci_kind: CiKind) -> pd.DataFr
     apart = by_arm(tree)
     rows, seen = {}, []
     for name, values in apart["posterior_predictive"].to_dataset().data_vars.items():
-        response, arm = str(name).split(", ")
+        response, arm = str(name).split(", ", 1)
         real = apart["observed_data"][str(name)].to_numpy()
         for label, statistic in _shares(_STATISTICS, real).items():
             rows[response, arm, label] = xr.DataArray(
@@ -110,3 +118,27 @@ def _shares(statistics: dict[str, Any], values: np.ndarray) -> dict[str, Any]:
     if len(levels) > 2 or not np.array_equal(levels, np.round(levels)):
         return statistics
     return {"mean": statistics["mean"]}
+
+
+def plot_checks(fit: "MediationFit", tree: xr.DataTree, options: dict[str, Any]) -> dict[str, Any]:
+    """Figures by ArviZ of each response by arm; see :meth:`bayesmed.MediationFit.plot_check`."""
+    from arviz_plots import plot_ppc_dist, plot_ppc_pava
+
+    apart, found = by_arm(tree), {}
+    draws = tree["posterior_predictive"].sizes["draw"]
+    for equation, family in zip(EQUATIONS, fit.families, strict=True):
+        response = fit.about[equation]
+        names = [n for n in apart["observed_data"].data_vars if str(n).startswith(f"{equation}, ")]
+        if not names:
+            continue
+        shown = {n: f"{response}, {str(n).split(', ', 1)[1]}" for n in names}
+        groups = ("posterior_predictive", "observed_data")
+        own = xr.DataTree.from_dict(
+            {group: apart[group].to_dataset()[names].rename(shown) for group in groups}
+        )
+        if family.kind == "binary":
+            found[response] = plot_ppc_pava(own, **options)
+        else:
+            own_options = {"num_samples": draws, "kind": "ecdf", **options}
+            found[response] = plot_ppc_dist(own, **own_options)
+    return found

@@ -777,26 +777,30 @@ class MediationFit:
 
         return check_table(self.posterior_predictive(draws, random_seed), ci_prob, ci_kind)
 
-    def plot_check(self, draws: int = 100, random_seed: int | None = None, **options: Any) -> Any:
-        """Distribution functions of simulated and observed data by arm, by ``arviz.plot_ppc_dist``.
+    def plot_check(
+        self, draws: int = 100, random_seed: int | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """Simulated against observed data by arm, a figure by ArviZ for each response.
+
+        The distribution functions of both (``arviz.plot_ppc_dist``); of a 0/1 response the
+        observed share against the predicted probability (``arviz.plot_ppc_pava``), whose line
+        should stay within the band around the diagonal.
 
         Parameters
         ----------
         draws, random_seed
             As :meth:`posterior_predictive`.
         **options
-            Of :func:`arviz.plot_ppc_dist`.
+            Of these two functions.
 
         Returns
         -------
-        arviz_plots.PlotCollection
+        dict of str to arviz_plots.PlotCollection
+            By the name of the response.
         """
-        from arviz_plots import plot_ppc_dist
+        from bayesmed.checking import plot_checks
 
-        from bayesmed.checking import by_arm
-
-        tree = by_arm(self.posterior_predictive(draws, random_seed))
-        return plot_ppc_dist(tree, **{"num_samples": draws, "kind": "ecdf", **options})
+        return plot_checks(self, self.posterior_predictive(draws, random_seed), options)
 
     def diagnose(self) -> pd.DataFrame:
         """R-hat and effective sample sizes of every parameter, worst first, by ArviZ.

@@ -1,5 +1,6 @@
 """Figures from Datasets: every function takes an axes and returns it."""
 
+import itertools
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#4D4D4D"
 RHO = "Residual correlation ρ"
 _INNER, _OUTER = 0.5, 0.95
+#: Between groups of rows, in rows.
+_GAP = 0.7
 _WIDTH_MM = 120.0
 
 
@@ -85,16 +88,18 @@ def plot_effects(
     rows = {_row_label(k): v for k, v in effect_rows(draws, names).items()}
     rows = {k: v for k, v in rows.items() if not k.startswith("Prop.")}
     order = sorted(rows, key=lambda name: (name.partition(", ")[2], name.startswith("Total")))
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+    groups = [name.partition(", ")[2] for name in order]
+    places = np.arange(len(order)) + _GAP * np.cumsum(
+        [0, *(a != b for a, b in itertools.pairwise(groups))]
+    )
+    from matplotlib.ticker import MaxNLocator
 
-    ax = new_axes(ax, 16.0 + 8.0 * len(order))
+    ax = new_axes(ax, 16.0 + 8.0 * (places[-1] + 1.0))
     ax.axvline(null_of(about), color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
     if null_of(about) == 1.0:
         ax.set_xscale("log")
-        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        ax.xaxis.set_major_formatter("{x:g}")
-        ax.xaxis.set_minor_locator(NullLocator())
-    for place, name in enumerate(order):
+        _ticks_of_ratios(ax.xaxis)
+    for place, name in zip(places, order, strict=True):
         values = rows[name]
         for mass, width in ((_OUTER, 1.2), (_INNER, 4.0)):
             low, high = _quantiles(values, mass)
@@ -105,19 +110,30 @@ def plot_effects(
     ends = ax.get_xlim()
     if null_of(about) != 1.0 or ends[1] < 10.0 * ends[0]:
         ax.xaxis.set_major_locator(MaxNLocator(5))
-    ax.set_yticks(range(len(order)), order)
-    ax.set_ylim(len(order) - 0.5, -0.5)
+    ax.set_yticks(places, order)
+    ax.set_ylim(places[-1] + 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
-    ax.set_xlabel(
-        f"{effect_label(about)}\nmedian, 50% and 95% interval\n{about['contrast'].replace('->', '→')}",
-        fontsize="small",
-    )
+    several = "; " in about["contrast"]  # which the rows name
+    where = ", ".join(part for part in (about.get("group"), about.get("at")) if part)
+    told = [about["contrast"].replace("->", "→"), where]
+    contrast = "" if several else f"\n{'; '.join(part for part in told if part)}"
+    label = f"{effect_label(about)}\nmedian, 50% and 95% interval{contrast}"
+    ax.set_xlabel(label, fontsize="small")
     open_frame(ax)
     return ax
 
 
 def _row_label(key: Any) -> str:
-    return key if isinstance(key, str) else f"{key[-1]}, {', '.join(map(str, key[:-1]))}"
+    label = key if isinstance(key, str) else f"{key[-1]}, {', '.join(map(str, key[:-1]))}"
+    return label.replace("->", "→")
+
+
+def _ticks_of_ratios(axis: Any) -> None:
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())
 
 
 def open_frame(ax: "Axes") -> None:
@@ -215,6 +231,9 @@ def plot_sensitivity(
                         label=f"{mass:.0%} interval")  # fmt: skip
     ax.plot(grid, values.median(["chain", "draw"]), color=color, linewidth=1.6, label="median")
     ax.axhline(null_of(about), color=GREY, linewidth=0.8)
+    if null_of(about) == 1.0:
+        ax.set_yscale("log")
+        _ticks_of_ratios(ax.yaxis)
     if about["rho_fixed"] is not None:
         ax.axvline(about["rho_fixed"], color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
     if effect == "acme" and rho_zero is not None:

@@ -49,7 +49,8 @@ def figures():
         "contour": lambda: sensitivity.r_squared().plot(),
         "benchmarks": lambda: benchmarks.plot(),
         "reliability": lambda: fit.reliability_curve().plot(),
-        "check": lambda: fit.plot_check(),
+        "check": lambda: fit.plot_check()["emo"],
+        "check_outcome": lambda: fit.plot_check(200)["cong_mesg"],
     }
 
 

@@ -301,6 +301,17 @@ def test_check_finds_a_misfit_and_passes_a_fit():
         fit.check(draws=10_000)
 
 
+def test_check_shows_every_arm_and_draws_each_response():
+    table = arms_fit().check(draws=50)
+    assert table.index.get_level_values("arm").unique().tolist() == ["control", "treated", "app"]
+    figures = made("probit").plot_check(draws=20)
+    assert list(figures) == ["m", "y"]
+    assert set(figures["m"].viz.children["title"].to_dataset().data_vars) == {
+        "m, control", "m, treated",
+    }  # fmt: skip
+    plt.close("all")
+
+
 def test_censored_times_are_left_out_of_the_check_with_a_warning():
     data = bm.simulate(120, outcome_family="weibull", censored=0.3, random_seed=1, truth_size=100,
                        parameters={"outcome": {"sigma": 0.7}}).data  # fmt: skip
