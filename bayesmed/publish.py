@@ -1,6 +1,7 @@
 """Tables for papers: numbers as journals want them, in HTML, LaTeX or Markdown."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -132,9 +133,17 @@ def effects_in_words(
         table.loc[shares, f"P(>{null_value(scale):g})"] = np.nan
     whole = scale == "difference" and about["families"][1] in _BOUNDED
     found = in_words(table, np.where(shares, False, whole), pieces, shares.tolist())
-    leading = [str(d) for d in draws["total"].dims if d not in ("chain", "draw")]
+    leading = [
+        about["by"] if d == "by" and about.get("by") else str(d)
+        for d in draws["total"].dims
+        if d not in ("chain", "draw")
+    ]
     found.index.names = [*leading, "Effect"]
     return found
+
+
+#: As great-tables writes it: without a number, in a larger type.
+_TITLE = re.compile(r"\\caption\*\{\s*\{\\large (.*?)\}\s*\}", re.DOTALL)
 
 
 def styled(
@@ -165,10 +174,13 @@ def styled(
 
 
 def _latex(text: str) -> str:
-    """Characters that a plain LaTeX does not know, as its commands."""
+    """What a plain LaTeX with booktabs knows: a caption with a number, the document's own size."""
+    text = _TITLE.sub(lambda found: rf"\caption{{{found[1]}}}", text)
+    text = re.sub(r"\n\\fontsize\{.*?\}\{.*?\}\\selectfont\n", "\n", text)
+    text = re.sub(r"\n\n+", "\n", text).replace("}}l|", "}}l")
     for character, command in ((_MINUS, "$-$"), ("ρ", r"$\rho$"), ("–", "--"), ("→", r"$\to$")):
         text = text.replace(character, command)
-    return text
+    return f"% \\usepackage{{booktabs}}\n{text}"
 
 
 def _plain(columns: Any, spanners: Mapping[str, list[str]] | None) -> list[str]:
@@ -187,7 +199,7 @@ def _great_table(
     if len(index) > 1:  # all levels but the last name the group of rows
         group = "group"
         flat.insert(0, group, [
-            ", ".join(f"{n}: {v}" for n, v in zip(index[:-1], values, strict=True))
+            ", ".join(f"{n}: {v}".replace("->", "→") for n, v in zip(index[:-1], values, strict=True))
             for values in flat[index[:-1]].itertuples(index=False, name=None)
         ])  # fmt: skip
         flat = flat.drop(columns=index[:-1])
@@ -205,9 +217,11 @@ def _great_table(
 
 def note_of(about: Mapping[str, Any], ci_prob: float, ci_kind: CiKind) -> str:
     """What stands under a table."""
+    from bayesmed.report import arms_words
+
     kind = "equal-tailed" if ci_kind == "eti" else "highest-density"
     return (
-        f"{headline(about)} n = {about['n']}. Posterior medians with {100 * ci_prob:g}% {kind} "
+        f"{headline(about).replace('->', '→')} n = {about['n']}{arms_words(about)}. Posterior medians with {100 * ci_prob:g}% {kind} "
         "credible intervals."
     )
 

@@ -529,3 +529,11 @@ def test_densities_are_not_compared_with_probabilities():
         linear = bm.MediationModel(data, **KIND)
     with pytest.raises(ValueError, match="'a' gives the outcome a density and 'b' probabilities"):
         bm.compare({"a": bm.MediationFit(made().tree, linear), "b": made("probit")}, "outcome")
+
+
+def test_latex_has_a_numbered_caption_and_the_size_of_the_document():
+    text = arms_fit().effects(by="site").table(style="latex", title="Effects & more")
+    assert text.startswith("% \\usepackage{booktabs}\n\\begin{table}")
+    assert r"\caption{Effects \& more}" in text and "caption*" not in text
+    assert "fontsize" not in text and "l|c" not in text and "\n\n" not in text
+    assert "site: a" in text and r"usual $\to$ coach" in text and "->" not in text
