@@ -137,7 +137,10 @@ def plot_checks(fit: "MediationFit", tree: xr.DataTree, options: dict[str, Any])
             {group: apart[group].to_dataset()[names].rename(shown) for group in groups}
         )
         if family.kind == "binary":
-            found[response] = plot_ppc_pava(own, **options)
+            labels = {
+                "xlabel": {"text": "predicted probability"}, "ylabel": {"text": "observed share"},
+            }  # fmt: skip
+            found[response] = plot_ppc_pava(own, **{"visuals": labels, **options})
         else:
             own_options = {"num_samples": draws, "kind": "ecdf", **options}
             found[response] = plot_ppc_dist(own, **own_options)

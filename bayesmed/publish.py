@@ -59,7 +59,7 @@ def probability(value: float) -> str:
     Examples
     --------
     >>> from bayesmed.publish import probability
-    >>> probability(0.9625), probability(1.0)
+    >>> probability(0.9624), probability(1.0)
     ('.962', '> .999')
     """
     if np.isnan(value):
