@@ -66,7 +66,7 @@ def main(folder):
             made = draw()
             path = folder / f"gallery_{name}.png"
             if hasattr(made, "savefig"):  # ArviZ's collection
-                made.savefig(path, dpi=80)
+                made.savefig(path, dpi=80, bbox_inches="tight")
             else:
                 made.get_figure().savefig(path, dpi=130)
             plt.close("all")
