@@ -84,8 +84,9 @@ def _known(
             f"outcome; rho {about['rho']} for unmeasured causes of both."
         ),
         "Causal assumptions": (
-            "No unmeasured confounding of the treatment; none of mediator and outcome beyond rho; no "
-            "confounder of mediator and outcome that the treatment affects; the same rho across arms."
+            f"No unmeasured confounding of the treatment{_beyond(about)}; none of mediator and outcome "
+            "beyond rho; no confounder of mediator and outcome that the treatment affects; the same "
+            "rho across arms."
         ),
         "Measurement levels": (
             f"{mediator}: {about['families'][0]}; {outcome}: {about['families'][1]}."
@@ -104,6 +105,10 @@ def _known(
         "Outcomes and estimates": results(about, effects, None),
         "Sensitivity parameters": "" if rho_zero is None else tipping(about, effects, rho_zero),
     }  # fmt: skip
+
+
+def _beyond(about: Mapping[str, Any]) -> str:
+    return f" beyond {about['assumed']}" if "rho_tm" in about.get("assumed", "") else ""
 
 
 def _listed(names: list[str]) -> str:

@@ -58,6 +58,10 @@ def _arms(fit: "MediationFit") -> np.ndarray:
         column.astype(str).to_numpy(dtype=object) if few else np.full(len(column), "other", object)
     )
     values = column.to_numpy()
+    own = np.array(
+        [f"level {a}" if a in ("control", "treated", "other") and few else a for a in own]
+    )
+    own = own.astype(object)
     own[values == model.contrast.control] = "control"
     own[values == model.contrast.treated] = "treated"
     return own.astype(str)

@@ -103,10 +103,10 @@ def refuse_exact_fit(design: Design, y: np.ndarray, equation: str) -> None:
         return
     scale = np.abs(design.matrix).max(axis=0)
     columns = design.matrix / np.where(scale > 0.0, scale, 1.0)
-    centred = y - y.mean()
-    both = np.column_stack([columns, np.ones(len(y))])
-    residual = centred - both @ np.linalg.lstsq(both, centred)[0]
-    if np.abs(residual).max() > _EXACT * np.abs(centred).max():
+    target = y - y.mean() if INTERCEPT in design.terms else y  # which keeps its digits
+    residual = np.abs(target - columns @ np.linalg.lstsq(columns, target)[0]).max()
+    rounding = 16.0 * np.finfo(float).eps * np.abs(y).max()
+    if residual > max(_EXACT * np.abs(target).max(), rounding):
         return
     raise ValueError(
         f"The {equation} formula gives {design.parsed.response!r} without error, so its residual "

@@ -89,7 +89,8 @@ def describe(model: MediationModel) -> dict[str, Any]:
             for equation, priors in model.priors_in_use.items()
         },
         "prior_source": {
-            equation: sorted((model.priors or {}).get(equation, {})) for equation in EQUATIONS
+            equation: sorted((model.priors or {}).get(equation, {}))
+            for equation in model.priors_in_use
         },
         "priors_on": model.prior_scale,
         "rho_stated": [model.rho.distribution, model.rho.parameters]

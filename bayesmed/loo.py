@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Part = Literal["joint", "mediator", "outcome"]
 _PARTS = ("mediator", "outcome", "joint")
+_LIMITS = ("event", "lower", "upper")
 
 
 def _pointwise(fit: "MediationFit", part: str) -> Any:
@@ -30,7 +31,14 @@ def _pointwise(fit: "MediationFit", part: str) -> Any:
     })  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return az.loo(tree, pointwise=True, var_name=part)
+        if part != "mediator" or fit.about["independent"]:
+            return az.loo(tree, pointwise=True, var_name=part)
+        # At a rho, log p(y | m) depends on the mediator's parameters: the weights are the rows'.
+        whole = _pointwise(fit, "joint")
+        return az.loo(
+            tree, pointwise=True, var_name=part, log_weights=whole.log_weights,
+            pareto_k=whole.pareto_k,
+        )  # fmt: skip
 
 
 def loo_table(fit: "MediationFit") -> pd.DataFrame:
@@ -117,6 +125,12 @@ def _refuse_other_data(models: Mapping[str, "MediationFit"], equation: str) -> N
                     f"{first!r} gives the {name} a density and {other!r} probabilities, which cannot be "
                     "compared: fit both with a continuous family, or both with a discrete one."
                 )
+            if name == "outcome" and not np.array_equal(_hidden(base), _hidden(fit)):
+                raise ValueError(
+                    f"{first!r} and {other!r} take other outcomes as censored: the probability of a "
+                    "censored row and the density of a seen one cannot be compared. Give both the "
+                    "same event or limits."
+                )
             own, theirs = (one.tree["observed_data"][name].to_numpy() for one in (base, fit))
             if len(own) != len(theirs):
                 raise ValueError(
@@ -130,6 +144,17 @@ def _refuse_other_data(models: Mapping[str, "MediationFit"], equation: str) -> N
                     else ""
                 )
                 raise ValueError(f"{first!r} and {other!r} have other values of the {name}{hint}.")
+
+
+def _hidden(fit: "MediationFit") -> np.ndarray:
+    """Which outcomes are known to lie beyond a value only."""
+    y = fit.tree["observed_data"]["outcome"].to_numpy()
+    data = fit.tree["constant_data"]
+    given = {n: data[f"outcome_{n}"].to_numpy() for n in _LIMITS if f"outcome_{n}" in data}
+    found = given["event"] == 0.0 if "event" in given else np.zeros(len(y), dtype=bool)
+    if "lower" in given:
+        found = found | (y <= given["lower"])
+    return found | (y >= given["upper"]) if "upper" in given else found
 
 
 def _refuse_values_of_rho(models: Mapping[str, "MediationFit"]) -> None:

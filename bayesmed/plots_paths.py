@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 _PLACES = {"treatment": (0.0, 0.0), "mediator": (0.5, 0.72), "outcome": (1.0, 0.0)}
 
 
-def path_labels(paths: Mapping[str, xr.DataArray], rho: str | xr.DataArray) -> dict[str, str]:
+def path_labels(
+    paths: Mapping[str, xr.DataArray], rho: str | xr.DataArray, log_mediator: bool = False
+) -> dict[str, str]:
     """What stands at each arrow: medians and intervals of a, b and c', and rho.
 
     Parameters
@@ -26,6 +28,8 @@ def path_labels(paths: Mapping[str, xr.DataArray], rho: str | xr.DataArray) -> d
         (chain, draw).
     rho : str or xarray.DataArray
         Its fixed value in words, or its draws.
+    log_mediator : bool
+        Whether the outcome formula holds the mediator's logarithm.
     """
     shown = {name: f"{name} = {_quote(values)}" for name, values in paths.items()}
     found = {"a": shown["a"]}
@@ -33,7 +37,9 @@ def path_labels(paths: Mapping[str, xr.DataArray], rho: str | xr.DataArray) -> d
     found["b"] = "\n".join(slopes) if slopes else "b: in a function"
     found["c'"] = shown.get("c'", "c'")
     if len(slopes) == 2:
-        found["c'"] = found["c'"].replace("c' =", "c' (at M = 0) =")
+        found["c'"] = found["c'"].replace(
+            "c' =", f"c' (at {'log M' if log_mediator else 'M'} = 0) ="
+        )
     found["rho"] = f"ρ = {rho}" if isinstance(rho, str) else f"ρ = {_quote(rho)}"
     return found
 
@@ -81,7 +87,7 @@ def plot_paths(
     size = _text_size(ax)
     fixed = about["rho_fixed"]
     said = rho if rho is not None else f"{number(0.0 if fixed is None else fixed, 2)} (fixed)"
-    labels = path_labels(paths, said)
+    labels = path_labels(paths, said, bool(about.get("log_mediator")))
     boxes = {}
     for role, (x, y) in _PLACES.items():
         boxes[role] = ax.text(

@@ -254,9 +254,12 @@ def curve_table(
     scale = about.get("scale", "difference")
     rows = {float(rho): values.sel(rho=rho, drop=True) for rho in shown}
     table = summarise(rows, ci_prob, ci_kind, null_value(scale))
+    if effect == "prop_mediated" and null_value(scale) != 0.0:
+        table[f"P(>{null_value(scale):g})"] = np.nan
     whole = effect != "prop_mediated" and scale == "difference"
     found = in_words(table, whole and about["families"][1] in _BOUNDED)
-    found.index = pd.Index([number(rho, 2, bounded=True) for rho in shown], name="ρ")
+    digits = 2 if np.allclose(shown, np.round(shown, 2), atol=1e-9) else 3
+    found.index = pd.Index([number(rho, digits, bounded=True) for rho in shown], name="ρ")
     said = note_of({**about, "rho": "as given by the rows"}, ci_prob, ci_kind)
     named = {
         "acme": "ACME",

@@ -57,6 +57,11 @@ _SETTING = ("contrast", "of", "scale", "on", "by", "group", "weights", "m", "at"
 def require_own(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset | None) -> None:
     """Refuse effects or a sensitivity of another fit, and a sensitivity of other effects."""
     own = json.loads(effects.attrs["bayesmed"])
+    if own.get("difference"):
+        raise ValueError(
+            f"These are differences of effects ({own['at']}), of which no results paragraph is "
+            "written; take their .summary() or .table(), or report each setting."
+        )
     curve = own if rho_zero is None else json.loads(rho_zero.attrs["bayesmed"])
     for name, given in (("effects", own), ("sensitivity", curve)):
         if not given["fit"].startswith(about["fit"]):
@@ -110,23 +115,44 @@ def methods(about: Mapping[str, Any], convergence: str) -> str:
         f"({formulas['outcome']}{_further(about, 'outcome')}) with "
         f"residual correlation rho {about['rho']}. {priors} Effects are {scale_words(about)}, contrasts of "
         f"counterfactual means {about.get('averaged', 'averaged over the observed rows')}{_at(about)}, "
-        "computed for each posterior draw. "
+        f"computed for {_each(about)}.{_carried(about)}{_assuming(about)} "
         f"The posterior was sampled with {sampler_words(about)} ({settings['chains']} chains of "
         f"{settings['draws']} draws{warm}, seed {settings['random_seed']}; {versions}). {convergence}"
     )
 
 
+def _each(about: Mapping[str, Any]) -> str:
+    every = about.get("every", 1)
+    return "each posterior draw" if every == 1 else f"one posterior draw in {every}"
+
+
+def _carried(about: Mapping[str, Any]) -> str:
+    """Draws at another rho than the one that was sampled."""
+    if not about.get("carried"):
+        return ""
+    return (
+        f" The draws are those at rho = {about['carried']['from']}, carried to {about['rho']} and weighted "
+        f"(Pareto k-hat {about['carried']['pareto_k']:.2f})."
+    )
+
+
+def _assuming(about: Mapping[str, Any]) -> str:
+    return f" They are those under {about['assumed']}." if about.get("assumed") else ""
+
+
 def arms_words(about: Mapping[str, Any]) -> str:
     """How many have each treatment level, and that other levels than the two compared count too."""
     arms = about.get("arms") or {}
-    if not all(arms.get(level) for level in about["levels"]):
+    levels = str(about["contrast"]).split(": ", 1)[-1].split(" -> ")
+    if len(levels) != 2 or not all(arms.get(level) for level in levels):
         return ""
-    counts = ", ".join(f"{level}: {arms[level]}" for level in about["levels"])
-    others = {level: n for level, n in arms.items() if level not in about["levels"]}
+    counts = ", ".join(f"{level}: {arms[level]}" for level in levels)
+    others = {level: n for level, n in arms.items() if level not in levels}
     if not others:
         return f" ({counts})"
     told = ", ".join(f"{level}: {n}" for level, n in others.items())
-    return f" ({counts}; {told}, which both equations and the averages include)"
+    where = "both equations" if about.get("on") else "both equations and the averages"
+    return f" ({counts}; {told}, which {where} include)"
 
 
 def _model_of(name: str) -> str:
@@ -144,6 +170,8 @@ def _further(about: Mapping[str, Any], equation: str) -> str:
 
 def _levels(about: Mapping[str, Any]) -> str:
     """The contrast in words, that of the effects where it is another than the model's."""
+    if about.get("per_sd"):
+        return "one standard deviation more of it"
     named = str(about["contrast"]).split(": ", 1)[-1]
     return " against ".join(reversed(named.split(" -> "))) if named.count(" -> ") == 1 else named
 
@@ -175,7 +203,8 @@ def _mean_words(about: Mapping[str, Any]) -> str:
         return f"the probability of {outcome} = 1"
     if family.kind == "count":
         given = [name for name in ("exposure", "trials") if name in data]
-        at = f" at the observed {given[0]}" if given else ""
+        observed = bool(given) and f"{data[given[0]]} = " not in about.get("at", "")
+        at = f" at the observed {given[0]}" if observed else ""
         return f"the expected count of {outcome}{at}"
     if family.kind == "ordered":
         return f"the mean score of the categories of {outcome}"
@@ -186,34 +215,42 @@ def _mean_words(about: Mapping[str, Any]) -> str:
 
 def _priors(about: Mapping[str, Any]) -> str:
     """Those stated, and how wide the others are."""
-    widths = [
-        f"{_width(about, place)} in the {equation} equation"
-        for place, equation in enumerate(("mediator", "outcome"))
-    ]
-    text = (
-        "Default priors were weakly informative: those of coefficients normal around zero with a "
-        f"standard deviation, per standard deviation of the column, of {' and '.join(widths)}."
-    )
     stated = [
-        f"{name} of the {equation} ~ {_law(*about['priors'][equation][name])}"
+        f"{name} of {_equation(equation)} ~ {_law(*about['priors'][equation][name])}"
         for equation, names in about["prior_source"].items()
         for name in names
     ]
-    return f"{text} Stated priors: {', '.join(stated)}." if stated else text
+    told = f"Stated priors: {', '.join(stated)}." if stated else ""
+    if len(stated) == sum(map(len, about["priors"].values())):
+        return told
+    widths = [
+        _width(about, place, equation) for place, equation in enumerate(("mediator", "outcome"))
+    ]
+    default = (
+        "Default priors were weakly informative: coefficients normal around zero with a standard "
+        f"deviation, per standard deviation of the column, of {' and '.join(widths)}."
+        if all(widths)
+        else "Default priors were weakly informative, on the scale of the data."
+    )
+    return f"{default} {told}".strip()
 
 
-def _width(about: Mapping[str, Any], place: int) -> str:
-    from bayesmed.families import FAMILIES
+def _equation(name: str) -> str:
+    own, sigma, _ = name.partition("_sigma")
+    return f"the {'log sigma of the ' if sigma else ''}{own}"
 
-    family = FAMILIES.get(about["families"][place])
-    if family is not None and family.coefficient_scale is not None:
-        return f"{family.coefficient_scale:g}"
-    on = "" if family is None or family.link == "identity" else f" on the {family.link} scale"
-    return f"2.5 times that of the response{on}"
+
+def _width(about: Mapping[str, Any], place: int, equation: str) -> str:
+    """Of families whose default has one formula, in an equation with an intercept."""
+    known = {"gaussian": "2.5 times that of the response", "probit": "1.5", "logit": "2.5"}
+    width = known.get(about["families"][place])
+    if width is None or "Intercept" not in about["priors"][equation]:
+        return ""
+    return f"{width} in the {equation} equation"
 
 
 def _law(distribution: str, parameters: Mapping[str, float]) -> str:
-    return f"{distribution}({', '.join(f'{value:.3g}' for value in parameters.values())})"
+    return f"{distribution}({', '.join(f'{k}={v:.3g}' for k, v in parameters.items())})"
 
 
 def results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset | None) -> str:
@@ -242,12 +279,21 @@ def results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset 
     text += "These are medians with 95% equal-tailed credible intervals. "
     if rho_zero is not None:
         text += tipping(about, effects, rho_zero) + " "
-    text += (
-        "The figures assume that the treatment is ignorable given the covariates, and the mediator "
+    return text + _assumptions(about)
+
+
+def _assumptions(about: Mapping[str, Any]) -> str:
+    """What the figures rest on."""
+    ignorable = (
+        "that the treatment is ignorable given the covariates up to the correlations stated"
+        if "rho_tm" in about.get("assumed", "")
+        else "that the treatment is ignorable given the covariates"
+    )
+    return (
+        f"The figures assume {ignorable}, and the mediator "
         f"given treatment and covariates up to the residual correlation rho {about['rho']}; they do "
         "not cover confounders that the treatment affects."
     )
-    return text
 
 
 def tipping(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset) -> str:
@@ -255,7 +301,7 @@ def tipping(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset)
     null = null_value(about.get("scale", "difference"))
     low, high = np.quantile(effects["acme"].sel(arm="average"), [0.025, 0.975])
     text = _tipping(about, rho_zero, null)
-    if low < null < high:
+    if low < null < high and "rho* = " in text:
         text += (
             f" rho* therefore says where the curve crosses {_none(null)} and not how robust a finding "
             "is."
@@ -281,6 +327,11 @@ def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset, null: float) -> str
     if not found.size:
         low, high = rho_zero.attrs["searched"]
         share = float(np.isfinite(rho_zero["rho_zero"].sel(arm="average")).mean())
+        if [low, high] == [-1.0, 1.0]:
+            return (
+                f"No residual correlation makes the mediation effect {_none(null)} in "
+                f"{1.0 - share:.1%} of the draws."
+            )
         return (
             f"Between rho = {low:g} and {high:g} a residual correlation that makes the mediation "
             f"effect {_none(null)} was found in {share:.1%} of the draws; a wider range is needed to say more."

@@ -109,6 +109,9 @@ class Sensitivity:
         about = {**self.about, "rho": f"set to {grid[found[0]]:g}"}
         if str(self.draws["how"].to_numpy()[found[0]]) not in (EXACT, FITTED):
             about["fit"] += f" at rho {grid[found[0]]:g}"  # these draws pair with no others
+            if str(self.draws["how"].to_numpy()[found[0]]) == TRANSPORT:
+                k = float(self.draws["pareto_k"].to_numpy()[found[0]])
+                about["carried"] = {"from": f"{about['rho_fixed']:g}", "pareto_k": k}
         chosen.attrs["bayesmed"] = json.dumps(about)
         return Effects(chosen, po=po)
 

@@ -201,3 +201,18 @@ def test_separation_is_told_and_the_effects_are_finite():
     fit = model.fit(**LAPLACE)
     assert np.isfinite(numbers(fit.effects().summary(round_to=None))).all()
     assert not re.search("nan", fit.report(), re.IGNORECASE)
+
+
+def test_a_formula_without_an_intercept_is_judged_by_its_own_columns():
+    """5 + 2x - t is no sum of x and t; and rounding is that of the numbers, not of their spread."""
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"x": rng.normal(size=60), "t": np.arange(60) % 2})
+    data["m"] = 5.0 + 2.0 * data["x"] - data["t"]
+    data["y"] = data["m"] + rng.normal(size=60)
+    outcome = {"outcome": "y ~ m + t", "treatment": "t"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        bm.MediationModel(data, mediator="m ~ 0 + t + x", **outcome)
+        for shift in (0.0, 1e6, 1e9):
+            with pytest.raises(ValueError, match="without error"):
+                bm.MediationModel(data.assign(m=data["m"] + shift), mediator="m ~ t + x", **outcome)

@@ -12,6 +12,7 @@ import xarray as xr
 
 import bayesmed as bm
 from bayesmed.paths import path_draws
+from bayesmed.plots_paths import path_labels
 from bayesmed.publish import digits_of, number, probability
 from tests.conftest import FRAMING
 from tests.handmade import hand_fit
@@ -537,3 +538,114 @@ def test_latex_has_a_numbered_caption_and_the_size_of_the_document():
     assert r"\caption{Effects \& more}" in text and "caption*" not in text
     assert "fontsize" not in text and "l|c" not in text and "\n\n" not in text
     assert "site: a" in text and r"usual $\to$ coach" in text and "->" not in text
+
+
+# --- what a review of the paragraphs found ---------------------------------------------------
+def said(fit, effects=None, **changed):
+    """A report of effects whose description is changed."""
+    effects = fit.effects() if effects is None else effects
+    draws = effects.draws.copy()
+    draws.attrs["bayesmed"] = json.dumps({**effects.about, **changed})
+    return fit.report(effects=bm.Effects(draws))
+
+
+def test_levels_called_control_are_not_the_control():
+    fit = arms_fit()
+    data = fit.model.frame.data.assign(
+        arm=lambda d: d["arm"].cat.rename_categories({"usual": "low", "app": "control"}).astype(str)
+    )
+    kind = {"mediator": "m ~ arm", "outcome": "y ~ m + arm", "treatment": "arm"}
+    model = bm.MediationModel(data, **kind, control="low", treated="coach")
+    table = bm.MediationFit(fit.tree, model).check(draws=20)
+    assert table.index.get_level_values("arm").unique().tolist() == [
+        "control", "treated", "level control",
+    ]  # fmt: skip
+    low = data.loc[data["arm"] == "low", "m"].mean()
+    found = table.loc[("mediator", "control", "mean"), "observed"]
+    assert found == pytest.approx(low, rel=1e-3)
+
+
+def test_models_that_censor_differently_are_not_compared():
+    plain, censored = made(), made()
+    data = censored.tree["constant_data"].to_dataset()
+    event = ("obs", np.arange(80) % 2.0)
+    censored.tree["constant_data"] = xr.DataTree(data.assign(outcome_event=event))
+    with pytest.raises(ValueError, match="'a' and 'b' take other outcomes as censored"):
+        bm.compare({"a": plain, "b": censored})
+
+
+def test_report_says_what_effects_are_of():
+    fit = made("probit")
+    assert "one standard deviation more of it" in said(fit, per_sd=True, scale="standardised")
+    assert "They are those under reliability of m set to 0.7." in said(
+        fit, assumed="reliability of m set to 0.7"
+    )
+    told = said(fit, assumed="rho_tm 0.3, rho_ty 0.2, rho_my 0")
+    assert "ignorable given the covariates up to the correlations stated" in told
+    assert "one posterior draw in 2" in said(fit, every=2)
+    carried = {"from": "0", "pareto_k": 0.31}
+    assert "those at rho = 0, carried to set to 0.5 and weighted (Pareto k-hat 0.31)" in said(
+        fit, carried=carried, rho="set to 0.5"
+    )
+    by = fit.effects(by="treat").differences()
+    label = by.draws["by"].to_numpy().tolist()[0]
+    with pytest.raises(ValueError, match="These are differences of effects"):
+        fit.report(effects=by.where(by=label))
+
+
+def test_report_of_other_arms():
+    fit = arms_fit()
+    text = fit.report(effects=fit.effects(contrast=("usual", "app")))
+    assert "(usual: 20, app: 20; coach: 20, which both equations and the averages include)" in text
+    text = fit.report(effects=fit.effects(on="treated"))
+    assert "app: 20, which both equations include)" in text
+
+
+def test_report_of_priors_names_their_parameters_and_claims_no_more_than_is_so():
+    stated = {"mediator": {"sigma": bm.Prior("Exponential", scale=2.0)}}
+    text = arms_fit(priors=stated).report()
+    assert "sigma of the mediator ~ Exponential(scale=2)" in text
+    assert "2.5 times that of the response in the mediator equation" in text
+    assert "times that of" not in made("poisson", rho=0.0).report()
+    with_sigma = arms_fit(
+        mediator_sigma="~ arm",
+        priors={"mediator_sigma": {"arm[T.app]": bm.Prior("Normal", mu=0, sigma=1)}},
+    )
+    assert "arm[T.app] of the log sigma of the mediator ~ Normal(mu=0, sigma=1)" in (
+        with_sigma.report()
+    )
+    every = {
+        equation: {name: prior for name, prior in own.items()}
+        for equation, own in arms_fit().model.priors_in_use.items()
+    }
+    assert "Default priors" not in arms_fit(priors=every).report()
+
+
+def test_tables_along_rho_of_proportions_and_fine_grids():
+    fit = made("probit")
+    curve = fit.sensitivity([-0.125, 0.0, 0.125], scale="ratio")
+    share = curve.table(effect="prop_mediated", every=0.125, style="frame")
+    assert share.index.tolist() == ["−.125", ".000", ".125"]
+    assert share.iloc[:, -1].tolist() == ["–"] * 3
+
+
+def test_a_path_of_a_logarithm_is_told():
+    draws = {n: xr.DataArray(np.ones((2, 9)), dims=("chain", "draw"))
+             for n in ("a", "b (control)", "b (treated)", "c'")}  # fmt: skip
+    assert "c' (at log M = 0) = " in path_labels(draws, "0", log_mediator=True)["c'"]
+    assert "c' (at M = 0) = " in path_labels(draws, "0")["c'"]
+
+
+def test_leaving_out_a_row_of_the_mediator_leaves_out_its_outcome():
+    """Against plain importance sampling with weights 1 / p(m, y)."""
+    fit = made("logit", rho=0.8, size=2000)
+    fit.add_log_likelihood()
+    own = fit.tree["log_likelihood"].to_dataset().stack(sample=("chain", "draw"))
+    m, y = own["mediator"].transpose("sample", ...), own["outcome"].transpose("sample", ...)
+    m, y = m.to_numpy(), y.to_numpy()
+    density = lambda logw: np.log(
+        (np.exp(logw + m - logw.max(0))).sum(0) / np.exp(logw - logw.max(0)).sum(0)
+    ).sum()
+    right, wrong = density(-m - y), density(-m)
+    found = fit.loo().loc["mediator", "elpd"]
+    assert abs(right - wrong) > 0.5 and found == pytest.approx(right, abs=0.1)
