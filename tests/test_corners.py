@@ -142,7 +142,7 @@ def test_curve_where_set_covariates_break_the_span():
     draws = Draws(rng.normal(size=(4, 3)), {"sigma": np.full(4, 0.8)}, coef, {}, np.zeros(4))
     regression = Regression(draws, coef, {}, model.identification.map)
     view = View(
-        model.families, model.counterfactuals_at({"x": 2.0}), target_of(MEAN, model.families[1])
+        model.families, model.counterfactuals_at({"x": 1.5}), target_of(MEAN, model.families[1])
     )
     curve = view.curve(regression, np.array([-0.3, 0.6]))
     for i, rho in enumerate((-0.3, 0.6)):

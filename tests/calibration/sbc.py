@@ -144,8 +144,8 @@ def run_pair(families, kind, sets):
     """Append the ranks of the data sets that are not there yet."""
     path = path_of(families, kind)
     path.parent.mkdir(exist_ok=True)
-    done = len(pd.read_csv(path)) if path.exists() else 0
-    for k in range(done, sets):
+    done = set(pd.read_csv(path)["set"]) if path.exists() else set()
+    for k in [k for k in range(sets) if k not in done]:
         line = pd.DataFrame([{"set": k, **ranks_of(families, kind, k)}])
         line.to_csv(path, mode="a", header=not path.exists(), index=False)
 
