@@ -8,7 +8,8 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.estimands import null_value
-from bayesmed.report import arms_words, methods, require_own, results, scale_words, tipping
+from bayesmed.headline import arms_words
+from bayesmed.report import methods, require_own, results, scale_words, tipping
 
 
 def checklist(

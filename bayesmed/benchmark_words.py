@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmed.printed import chance_in_words
 from bayesmed.summary import summarise
 
 #: A strength that fewer draws than this allow is called out of reach.
@@ -78,14 +79,8 @@ def _sentence(
     return (
         f"{what} would have to be {middle} times as strong as {name}{turned} to produce {star} "
         f"({100 * ci_prob:g}% interval {low} to {high}"
-        f"{beyond}); one as strong as it would be enough with probability {_chance(row['P(<1)'])}."
+        f"{beyond}); one as strong as it would be enough with probability {chance_in_words(row['P(<1)'])}."
     )
-
-
-def _chance(value: float) -> str:
-    if value > 0.999:
-        return "above 0.999"
-    return "below 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _number(value: float, mcse: float = 0.0) -> str:

@@ -54,17 +54,15 @@ def _arms(fit: "MediationFit") -> np.ndarray:
     model = fit.require_model("Telling the arms apart")
     column = model.frame.data[model.treatment]
     few = isinstance(column.dtype, pd.CategoricalDtype) or column.nunique() <= _FEW
-    own = (
-        column.astype(str).to_numpy(dtype=object) if few else np.full(len(column), "other", object)
-    )
-    values = column.to_numpy()
-    own = np.array(
-        [f"level {a}" if a in ("control", "treated", "other") and few else a for a in own]
-    )
-    own = own.astype(object)
-    own[values == model.contrast.control] = "control"
-    own[values == model.contrast.treated] = "treated"
-    return own.astype(str)
+    known = {model.contrast.control: "control", model.contrast.treated: "treated"}
+
+    def arm(level: Any) -> str:
+        if level in known:
+            return known[level]
+        taken = str(level) in (*known.values(), "other")
+        return "other" if not few else f"level {level}" if taken else str(level)
+
+    return np.array([arm(level) for level in column.tolist()])
 
 
 def by_arm(tree: xr.DataTree) -> xr.DataTree:

@@ -17,6 +17,7 @@ import xarray as xr
 
 from bayesmed.claims import Claim, effect_label, every_effect, margins, null_value
 from bayesmed.ladder import Ladder, around_zero, build_ladder, from_odds, odds
+from bayesmed.printed import chance_in_words
 
 
 def probability_curve(draws: xr.Dataset, claim: Claim) -> xr.Dataset:
@@ -93,11 +94,11 @@ class Within:
 
     def __str__(self) -> str:
         if self.r == 0.0:
-            return f"{self.claim}: the probability at rho = 0 is {_shown(self.worst)}."
+            return f"{self.claim}: the probability at rho = 0 is {chance_in_words(self.worst)}."
         return (
             f"{self.claim}: averaged over rho uniform between {-self.r:g} and {self.r:g} the "
-            f"probability is {_shown(self.averaged)}; at the worst, at rho = "
-            f"{self.worst_rho:.3g}, it is {_shown(self.worst)}."
+            f"probability is {chance_in_words(self.averaged)}; at the worst, at rho = "
+            f"{self.worst_rho:.3g}, it is {chance_in_words(self.worst)}."
         )
 
 
@@ -193,7 +194,7 @@ class Extent:
         if self.at_zero < self.level:
             return (
                 f"{self.claim} does not hold at {level}: its probability at rho = 0 is "
-                f"{_shown(self.at_zero)}."
+                f"{chance_in_words(self.at_zero)}."
             )
         said = f"{self.claim} holds at {level}"
         whole = math.isnan(self.low) and math.isnan(self.high)
@@ -287,18 +288,11 @@ def own_rho(draws: xr.Dataset) -> float:
 
 
 def likelier_sign(draws: xr.Dataset, claim: Claim) -> Claim:
-    """A claim about a sign, or its opposite where most draws near the fit's rho have that."""
-    near = margins(draws, claim).sel(rho=own_rho(draws), method="nearest")
-    return replace(claim, direction="negative") if float((near > 0.0).mean()) < 0.5 else claim
-
-
-def likelier(draws: xr.Dataset, claim: Claim, rho: float) -> tuple[Claim, Ladder]:
-    """A claim about a sign, or its opposite where most draws at a rho have that."""
-    ladder = around_zero(build_ladder(margins(draws, claim)))
-    if probability_at(ladder, rho)[0] < 0.5:
-        claim = replace(claim, direction="negative")
-        ladder = around_zero(build_ladder(margins(draws, claim)))
-    return claim, ladder
+    """A claim about a sign, or its opposite where most draws at the fit's rho have that."""
+    ladder = build_ladder(margins(draws, claim))
+    rho = float(np.clip(own_rho(draws), ladder.rho[0], ladder.rho[-1]))
+    positive = float((ladder.at(rho) > 0.0).mean()) >= 0.5
+    return claim if positive else replace(claim, direction="negative")
 
 
 def conclusions_table(
@@ -340,7 +334,8 @@ def conclusions_table(
     rows = {}
     for effect, arm, chosen in every_effect(draws, where):
         null = null_value(draws, effect)
-        claim, ladder = likelier(draws, Claim(effect, arm, "positive", where=chosen), rho)
+        claim = likelier_sign(draws, Claim(effect, arm, "positive", where=chosen))
+        ladder = around_zero(build_ladder(margins(draws, claim)))
         found = _extent_of(ladder, claim.text(draws), level)
         probability, mcse = probability_at(ladder, rho)
         ends = [(found.r, found.mcse_r), (found.low, found.mcse_low), (found.high, found.mcse_high)]
@@ -356,13 +351,6 @@ def conclusions_table(
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index.name = about.get("contrast")
     return table
-
-
-def _shown(probability: float) -> str:
-    """A probability to three digits; never a bare 0 or 1, which no number of draws can show."""
-    if probability > 0.9995:
-        return "above 0.999"
-    return "below 0.001" if probability < 0.0005 else f"{np.round(probability, 3):.3f}"
 
 
 def _down(r: float, mcse: float) -> str:

@@ -16,6 +16,7 @@ from bayesmed.estimands import contrasts as contrasts
 from bayesmed.families import FAMILIES
 from bayesmed.family import Family
 from bayesmed.functionals import MEAN, Target, target_of
+from bayesmed.headline import headline
 from bayesmed.potential import Draws
 from bayesmed.summary import about_chosen, choose, shown_as, summarise
 from bayesmed.views import Asked, View
@@ -468,63 +469,6 @@ def _setting(about: Mapping[str, Any], with_contrast: bool = False) -> str:
     if not any(said[:3]):
         said[2] = "as observed"
     return ", ".join(str(part) for part in said if part)
-
-
-def effects_about(
-    about: Mapping[str, Any],
-    at: Mapping[str, Any] | None,
-    average: str,
-    said: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Attributes of an effects Dataset."""
-    own = dict(said or {})
-    setting = ", ".join(f"{name} = {value}" for name, value in (at or {}).items())
-    averaged = {
-        "sample": "averaged over the observed rows",
-        "population": "averaged over a Bayesian bootstrap of the rows",
-    }[average]
-    if own.get("on"):
-        averaged += f" {own['on']}"
-    if own.get("weights"):
-        averaged += f", weighted by {own['weights']}"
-    if own.get("by"):
-        averaged += f", for each {own['by']}"
-    return {**about, **own, "at": setting, "averaged": averaged, "difference": False}
-
-
-_SCALE_WORDS = {
-    "ratio": "; as ratios", "odds_ratio": "; as odds ratios",
-    "standardised": "; in standard deviations of the outcome",
-}  # fmt: skip
-
-
-def headline(about: Mapping[str, Any]) -> str:
-    """One line that says what a table of effects is of."""
-    kind = "Differences of mediation effects" if about.get("difference") else "Mediation effects"
-    where = f", at {about['at']}" if about["at"] else ""
-    plain = about.get("functional", "mean") == "mean"
-    per = " for one of the treatment" if about.get("per_sd") else ""
-    of = about["outcome"] if plain else f"the {about['of']}"
-    fixed = (
-        f"; controlled direct effect at {about['mediator']} = {about['m']}"
-        if about.get("m")
-        else ""
-    )
-    return (
-        f"{kind} of {about['contrast']} on {of} through {about['mediator']}; "
-        f"{about['families'][0]} mediator, {about['families'][1]} outcome; rho {about['rho']}; "
-        f"{about['averaged']}{where}{_SCALE_WORDS.get(about.get('scale', ''), '')}{per}{fixed}"
-        f"{_assumed(about)}{_thinned(about)}."
-    )
-
-
-def _assumed(about: Mapping[str, Any]) -> str:
-    return f"; {about['assumed']}" if about.get("assumed") else ""
-
-
-def _thinned(about: Mapping[str, Any]) -> str:
-    every = about.get("every", 1)
-    return f"; computed at one draw in {every}, since all would take too long" if every > 1 else ""
 
 
 _PARTS = ("cde", "int_ref", "int_med", "pnie")

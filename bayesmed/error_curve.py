@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.effects import Effects, headline
+from bayesmed.effects import Effects
+from bayesmed.headline import headline
 from bayesmed.sensitivity import select_effect
 from bayesmed.summary import shown_as, summarise
 

@@ -22,12 +22,12 @@ from bayesmed.effects import (
     Effects,
     contrasts,
     draws_of,
-    effects_about,
     families_of,
     means_of,
 )
 from bayesmed.estimands import Scale
 from bayesmed.family import EQUATIONS, Family
+from bayesmed.headline import effects_about
 from bayesmed.kept import kept_counterfactuals, kept_map
 from bayesmed.likelihood import CHUNK, row_log_likelihood
 from bayesmed.model import MediationModel

@@ -95,17 +95,16 @@ def step_ladder(family: Family, eta: np.ndarray, parameters: Parameters, k: np.n
     """All steps of a count at once."""
     lowest, _, terms = whole_numbers(family, eta, parameters, float(k.min()))
     values, rises = zip(*terms, strict=True)
-    # Trials can differ between rows whose linear predictor is the same.
-    few = [family.score(values[0], eta, parameters)]
-    shape = np.broadcast_shapes(eta.shape, np.shape(few[0]), *(np.shape(r) for r in rises))
     whole = sum(bool(np.all(v - values[0] == j)) for j, v in enumerate(values))
-    found = np.empty((*shape, len(values)))
-    if whole > 1:
-        known = _scores(family, values[0], whole, eta, parameters)
-        found[..., :whole] = np.moveaxis(np.broadcast_to(known, (whole, *shape)), 0, -1)
-    for j in range(whole if whole > 1 else 0, len(values)):
-        found[..., j] = family.score(values[j], eta, parameters)
-    return Ladder(lowest, np.stack([np.broadcast_to(r, shape) for r in rises], axis=-1), found)
+    found = list(_scores(family, values[0], whole, eta, parameters))
+    found += [family.score(value, eta, parameters) for value in values[whole:]]
+    # Trials can differ between rows whose linear predictor is the same.
+    shape = np.broadcast_shapes(eta.shape, *(np.shape(one) for one in (*rises, *found)))
+    return Ladder(
+        lowest,
+        np.stack([np.broadcast_to(one, shape) for one in rises], axis=-1),
+        np.stack([np.broadcast_to(one, shape) for one in found], axis=-1),
+    )
 
 
 def _scores(

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from bayesmed.plots import BLUE, GREY, ORANGE, new_axes
-from bayesmed.publish import digits_of, number
+from bayesmed.printed import digits_of, number
 from bayesmed.summary import summarise
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from bayesmed.effects import (
     Effects,
     contrasts,
     draws_of,
-    effects_about,
     potential_outcomes,
 )
 from bayesmed.family import EQUATIONS
 from bayesmed.frame import assign
+from bayesmed.headline import effects_about
 from bayesmed.model import MediationModel
 from bayesmed.potential import Draws
 from bayesmed.sampling import settle_seed, to_dataset

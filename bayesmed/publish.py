@@ -9,78 +9,17 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.effects import effect_rows, headline
+from bayesmed.effects import effect_rows
 from bayesmed.estimands import null_value
+from bayesmed.headline import arms_words, headline
+from bayesmed.printed import MINUS, digits_of, number, probability
 from bayesmed.sensitivity import select_effect
 from bayesmed.summary import CiKind, summarise
 
 Style = Literal["html", "latex", "markdown", "frame"]
 _STYLES = ("html", "latex", "markdown", "frame")
-_MINUS = "\u2212"
 #: Outcomes whose effects cannot pass one.
 _BOUNDED = ("probit", "logit", "beta")
-
-
-def number(value: float, digits: int, bounded: bool = False) -> str:
-    """One number in print.
-
-    Parameters
-    ----------
-    value : float
-    digits : int
-        After the point, at least 0; fewer than 0 round to tens and hundreds.
-    bounded : bool
-        It cannot pass one in size, so that it has no zero before the point, as the American
-        Psychological Association asks.
-
-    Returns
-    -------
-    str
-        With a true minus sign; "–" for what is not a number.
-
-    Examples
-    --------
-    >>> from bayesmed.publish import number
-    >>> number(-0.1234, 2, bounded=True), number(1.5, 0), number(0.123, 2)
-    ('−.12', '2', '0.12')
-    """
-    if np.isnan(value):
-        return "–"
-    rounded = round(float(value), digits) + 0.0
-    text = f"{abs(rounded):,.{max(digits, 0)}f}"
-    if bounded and text.startswith("0."):
-        text = text[1:]
-    return f"{_MINUS if rounded < 0 else ''}{text}"
-
-
-def probability(value: float) -> str:
-    """A probability with three digits; never 1 or 0 where draws are few.
-
-    Examples
-    --------
-    >>> from bayesmed.publish import probability
-    >>> probability(0.9624), probability(1.0)
-    ('.962', '> .999')
-    """
-    if np.isnan(value):
-        return "–"
-    if value > 0.999:
-        return "> .999"
-    return "< .001" if value < 0.001 else number(float(value), 3, bounded=True)
-
-
-def digits_of(low: float, high: float, mcse: float) -> int:
-    """Digits after the point: three significant ones of the interval's width, none below the MCSE.
-
-    One or two more where an end close to zero would be printed as zero, which hides its side.
-    """
-    width = high - low
-    wanted = 2 - int(np.floor(np.log10(width))) if np.isfinite(width) and width > 0 else 3
-    known = -int(np.floor(np.log10(mcse))) if np.isfinite(mcse) and mcse > 0 else 15
-    ends = [end for end in (low, high) if np.isfinite(end) and end != 0.0]
-    for _ in range(2):
-        wanted += any(round(end, wanted) == 0.0 for end in ends)
-    return min(wanted, known)
 
 
 def in_words(
@@ -178,7 +117,7 @@ def _latex(text: str) -> str:
     text = _TITLE.sub(lambda found: rf"\caption{{{found[1]}}}", text)
     text = re.sub(r"\n\\fontsize\{.*?\}\{.*?\}\\selectfont\n", "\n", text)
     text = re.sub(r"\n\n+", "\n", text).replace("}}l|", "}}l")
-    for character, command in ((_MINUS, "$-$"), ("ρ", r"$\rho$"), ("–", "--"), ("→", r"$\to$")):
+    for character, command in ((MINUS, "$-$"), ("ρ", r"$\rho$"), ("–", "--"), ("→", r"$\to$")):
         text = text.replace(character, command)
     return f"% \\usepackage{{booktabs}}\n{text}"
 
@@ -217,8 +156,6 @@ def _great_table(
 
 def note_of(about: Mapping[str, Any], ci_prob: float, ci_kind: CiKind) -> str:
     """What stands under a table."""
-    from bayesmed.report import arms_words
-
     kind = "equal-tailed" if ci_kind == "eti" else "highest-density"
     return (
         f"{headline(about).replace('->', '→')} n = {about['n']}{arms_words(about)}. Posterior medians with {100 * ci_prob:g}% {kind} "

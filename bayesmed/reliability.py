@@ -29,8 +29,9 @@ from bayesmed.assumed import closed_regression, fixed_or_drawn, keep_systematica
 from bayesmed.curve import Regression
 from bayesmed.design import Counterfactuals
 from bayesmed.draws import Draws
-from bayesmed.effects import Effects, contrasts, effects_about, label_cells
+from bayesmed.effects import Effects, contrasts, label_cells
 from bayesmed.error_curve import assumption
+from bayesmed.headline import effects_about
 from bayesmed.potential import ARMS, cell_means, equal_rows
 from bayesmed.priors import Prior, check_rho
 from bayesmed.sampling import settle_seed

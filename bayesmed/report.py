@@ -11,7 +11,8 @@ import xarray as xr
 from bayesmed.describe import sampler_words
 from bayesmed.effects import UNCERTAIN
 from bayesmed.estimands import null_value
-from bayesmed.publish import digits_of
+from bayesmed.headline import arms_words
+from bayesmed.printed import chance, digits_of
 from bayesmed.summary import readable_roots, require_one, summarise
 
 
@@ -128,31 +129,16 @@ def _each(about: Mapping[str, Any]) -> str:
 
 def _carried(about: Mapping[str, Any]) -> str:
     """Draws at another rho than the one that was sampled."""
-    if not about.get("carried"):
+    if "carried" not in about:
         return ""
     return (
-        f" The draws are those at rho = {about['carried']['from']}, carried to {about['rho']} and weighted "
-        f"(Pareto k-hat {about['carried']['pareto_k']:.2f})."
+        f" The draws were carried there from another rho and weighted (Pareto k-hat "
+        f"{about['carried']:.2f})."
     )
 
 
 def _assuming(about: Mapping[str, Any]) -> str:
     return f" They are those under {about['assumed']}." if about.get("assumed") else ""
-
-
-def arms_words(about: Mapping[str, Any]) -> str:
-    """How many have each treatment level, and that other levels than the two compared count too."""
-    arms = about.get("arms") or {}
-    levels = str(about["contrast"]).split(": ", 1)[-1].split(" -> ")
-    if len(levels) != 2 or not all(arms.get(level) for level in levels):
-        return ""
-    counts = ", ".join(f"{level}: {arms[level]}" for level in levels)
-    others = {level: n for level, n in arms.items() if level not in levels}
-    if not others:
-        return f" ({counts})"
-    told = ", ".join(f"{level}: {n}" for level, n in others.items())
-    where = "both equations" if about.get("on") else "both equations and the averages"
-    return f" ({counts}; {told}, which {where} include)"
 
 
 def _model_of(name: str) -> str:
@@ -241,12 +227,16 @@ def _equation(name: str) -> str:
 
 
 def _width(about: Mapping[str, Any], place: int, equation: str) -> str:
-    """Of families whose default has one formula, in an equation with an intercept."""
-    known = {"gaussian": "2.5 times that of the response", "probit": "1.5", "logit": "2.5"}
-    width = known.get(about["families"][place])
-    if width is None or "Intercept" not in about["priors"][equation]:
+    """Where one formula gives the default: a fixed scale, or that of all the response's values."""
+    from bayesmed.families import FAMILIES
+
+    family, own = FAMILIES.get(about["families"][place]), about["priors"][equation]
+    if family is None or not {"Intercept", "cutpoints"} & set(own):
         return ""
-    return f"{width} in the {equation} equation"
+    if family.coefficient_scale is not None:
+        return f"{family.coefficient_scale:g} in the {equation} equation"
+    whole = family.link == "identity" and not about["data"].get(equation)
+    return f"2.5 times that of the response in the {equation} equation" if whole else ""
 
 
 def _law(distribution: str, parameters: Mapping[str, float]) -> str:
@@ -357,19 +347,19 @@ def _none(null: float) -> str:
 
 def _quotes(drawn: list[xr.DataArray], null: float) -> list[str]:
     """Median, interval and probability of each, with as many digits as in the tables."""
-    table = summarise({str(k): values for k, values in enumerate(drawn)}, null=null)
+    named = {str(k): values for k, values in enumerate(drawn)}
+    table = summarise(named, null=null, direction=True)
     ends = table[["eti95_low", "eti95_high", "mcse"]].to_numpy(dtype=float)
     digits = min(digits_of(*row) for row in ends)
-    return [
-        f"{_interval(row, digits)}, {_direction(float(row[f'P(>{null:g})']), null)}"
-        for _, row in table.iterrows()
-    ]
+    return [f"{_interval(row, digits)}, {_direction(row, null)}" for _, row in table.iterrows()]
 
 
-def _direction(above: float, null: float) -> str:
+def _direction(row: Any, null: float) -> str:
     """The probability of the likelier side."""
-    side, chance = (">", above) if above >= 0.5 else ("<", 1.0 - above)
-    return f"P({side} {null:g}) {_chance(chance)}"
+    likelier = float(row["P(direction)"])
+    side, shown = chance(likelier)
+    sign = ">" if likelier == float(row[f"P(>{null:g})"]) else "<"
+    return f"P({sign} {null:g}) {side or '='} {shown}"
 
 
 def _interval(row: Any, digits: int) -> str:
@@ -378,13 +368,6 @@ def _interval(row: Any, digits: int) -> str:
         for name in ("median", "eti95_low", "eti95_high")
     )
     return f"{middle} [{low}, {high}]"
-
-
-def _chance(value: float) -> str:
-    """A probability from a number of draws is never one or nought."""
-    if value > 0.999:
-        return "> 0.999"
-    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
 
 
 def _number(values: xr.DataArray) -> str:

@@ -16,14 +16,13 @@ from bayesmed.conclusions import (
     Within,
     conclusions_table,
     extent,
-    likelier,
     likelier_sign,
-    own_rho,
     probability_curve,
     probability_within,
 )
-from bayesmed.effects import Effects, headline
+from bayesmed.effects import Effects
 from bayesmed.estimands import ARMS_AND_AVERAGE, null_value
+from bayesmed.headline import headline
 from bayesmed.summary import (
     about_chosen,
     choose,
@@ -107,11 +106,11 @@ class Sensitivity:
         chosen = self.draws.drop_vars(["pareto_k", "how"]).isel(rho=int(found[0]), drop=True)
         po = None if self.po is None else self.po.isel(rho=int(found[0]), drop=True)
         about = {**self.about, "rho": f"set to {grid[found[0]]:g}"}
-        if str(self.draws["how"].to_numpy()[found[0]]) not in (EXACT, FITTED):
+        how = str(self.draws["how"].to_numpy()[found[0]])
+        if how not in (EXACT, FITTED):
             about["fit"] += f" at rho {grid[found[0]]:g}"  # these draws pair with no others
-            if str(self.draws["how"].to_numpy()[found[0]]) == TRANSPORT:
-                k = float(self.draws["pareto_k"].to_numpy()[found[0]])
-                about["carried"] = {"from": f"{about['rho_fixed']:g}", "pareto_k": k}
+            if how == TRANSPORT:
+                about["carried"] = float(self.draws["pareto_k"].to_numpy()[found[0]])
         chosen.attrs["bayesmed"] = json.dumps(about)
         return Effects(chosen, po=po)
 
@@ -325,7 +324,7 @@ class Sensitivity:
         """
         said = Claim(**claim)
         if not {"direction", "rope"} & claim.keys():
-            said = likelier(self.draws, said, own_rho(self.draws))[0]
+            said = likelier_sign(self.draws, said)
         return extent(self.draws, said, level)
 
     def conclusions(

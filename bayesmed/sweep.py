@@ -12,8 +12,9 @@ import numpy as np
 import xarray as xr
 
 from bayesmed.curve import Regression
-from bayesmed.effects import draws_of, effects_about
+from bayesmed.effects import draws_of
 from bayesmed.estimands import ARMS_AND_AVERAGE, contrasts
+from bayesmed.headline import effects_about
 from bayesmed.laplace import Laplace
 from bayesmed.model import IdentificationWarning
 from bayesmed.priors import Prior

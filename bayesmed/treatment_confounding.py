@@ -39,7 +39,8 @@ from scipy.special import ndtr
 from bayesmed.assumed import closed_regression, draw_prior, stated
 from bayesmed.curve import Regression
 from bayesmed.design import Counterfactuals
-from bayesmed.effects import Effects, contrasts, effects_about, label_cells
+from bayesmed.effects import Effects, contrasts, label_cells
+from bayesmed.headline import effects_about
 from bayesmed.latent_cells import row_blocks
 from bayesmed.potential import ARMS
 from bayesmed.priors import Prior, check_rho

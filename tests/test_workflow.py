@@ -13,7 +13,7 @@ import xarray as xr
 import bayesmed as bm
 from bayesmed.paths import path_draws
 from bayesmed.plots_paths import path_labels
-from bayesmed.publish import digits_of, number, probability
+from bayesmed.printed import digits_of, number, probability
 from tests.conftest import FRAMING
 from tests.handmade import hand_fit
 
@@ -583,10 +583,8 @@ def test_report_says_what_effects_are_of():
     told = said(fit, assumed="rho_tm 0.3, rho_ty 0.2, rho_my 0")
     assert "ignorable given the covariates up to the correlations stated" in told
     assert "one posterior draw in 2" in said(fit, every=2)
-    carried = {"from": "0", "pareto_k": 0.31}
-    assert "those at rho = 0, carried to set to 0.5 and weighted (Pareto k-hat 0.31)" in said(
-        fit, carried=carried, rho="set to 0.5"
-    )
+    told = said(fit, carried=0.31, rho="set to 0.5")
+    assert "carried there from another rho and weighted (Pareto k-hat 0.31)" in told
     by = fit.effects(by="treat").differences()
     label = by.draws["by"].to_numpy().tolist()[0]
     with pytest.raises(ValueError, match="These are differences of effects"):
@@ -649,3 +647,15 @@ def test_leaving_out_a_row_of_the_mediator_leaves_out_its_outcome():
     right, wrong = density(-m - y), density(-m)
     found = fit.loo().loc["mediator", "elpd"]
     assert abs(right - wrong) > 0.5 and found == pytest.approx(right, abs=0.1)
+
+
+def test_report_of_effects_carried_from_a_sampled_rho():
+    """Whose fit has no fixed rho to name."""
+    fit = made("probit")
+    curve = fit.sensitivity([0.0, 0.2])
+    about = json.dumps({**curve.about, "rho_fixed": None})
+    carried = curve.draws.assign(
+        how=("rho", ["transport"] * 2), pareto_k=("rho", [0.2, 0.4])
+    ).assign_attrs(bayesmed=about)
+    effects = bm.Sensitivity(carried, curve.rho_zero, curve.po).at(0.2)
+    assert "weighted (Pareto k-hat 0.40)" in fit.report(effects=effects)
