@@ -192,6 +192,7 @@ def coefficient_variable(
     dim: str,
     design: Design,
     priors: dict[str, Prior],
+    basis: np.ndarray,
     location: float,
     scale: float,
     cutpoints: bool = False,
@@ -206,6 +207,8 @@ def coefficient_variable(
     design : Design
     priors : dict of str to Prior
         One for each term.
+    basis : numpy.ndarray
+        The priors are those of ``basis @ coef``, shape (term, term).
     location, scale : float
         Centre and unit of the sampler's coordinates.
     cutpoints : bool
@@ -223,10 +226,9 @@ def coefficient_variable(
             f"The priors of {bad} are bounded above only; negate the variable or give two bounds."
         )
     system = coordinates(design, bounded, location, scale, cutpoints)
-    centre = column_centre(design, False)
-    intercept = design.terms.index(INTERCEPT) if INTERCEPT in design.terms else None
     parameters = [_shared(value, f"{name}_prior") for group in groups for value in group.values]
-    parameters.append(_shared(centre, f"{name}_centre"))
+    stated = [basis, linalg.inv(basis), np.array(np.linalg.slogdet(basis)[1])]
+    parameters += [_shared(value, f"{name}_basis") for value in stated]
     first = 1 + len(parameters)  # input 0 of the random variable is its size
     extra = [system.origin, system.matrix, system.inverse, np.array(system.log_det)]
     if bounded.any():
@@ -244,22 +246,18 @@ def coefficient_variable(
         taken = iter(values)
         return [(group, [next(taken) for _ in group.names]) for group in groups]
 
-    def centred_coef(coef: Any, middle: Any, sign: float) -> Any:
-        if intercept is None:
-            return coef
-        return pt.set_subtensor(coef[intercept], coef[intercept] + sign * (middle @ coef))
-
     def draw(*values: Any) -> Any:
         parts = [group.dist(own) for group, own in split(values)]
-        if single:
-            return centred_coef(parts[0], values[first - 2], -1.0)
-        order = np.argsort(np.concatenate([group.index for group in groups]))
-        return centred_coef(pt.concatenate(parts)[order], values[first - 2], -1.0)
+        spoken = parts[0]
+        if not single:
+            order = np.argsort(np.concatenate([group.index for group in groups]))
+            spoken = pt.concatenate(parts)[order]
+        return values[first - 3] @ spoken
 
     def log_prior(coef: Any, *values: Any) -> Any:
-        shifted = centred_coef(coef, values[first - 2], 1.0)
-        return sum(
-            pm.logp(group.dist(own), shifted if single else shifted[group.index]).sum()
+        spoken = values[first - 4] @ coef
+        return values[first - 2] + sum(
+            pm.logp(group.dist(own), spoken if single else spoken[group.index]).sum()
             for group, own in split(values)
         )
 

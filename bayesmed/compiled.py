@@ -126,11 +126,10 @@ def _equation_structure(design: "Design", priors: dict[str, Prior]) -> tuple[Any
     groups = group_priors(design.terms, priors)
     # One group takes any number of columns; several are told apart by position.
     index = [tuple(group.index) for group in groups] if len(groups) > 1 else "all"
-    intercept = design.terms.index("Intercept") if "Intercept" in design.terms else None
     bounded = tuple(np.isfinite(priors[term].bounds).any() for term in design.terms)
     return (
         tuple((group.distribution.__name__, group.names) for group in groups),
-        str(index), intercept, bounded if any(bounded) else "none",
+        str(index), bounded if any(bounded) else "none",
     )  # fmt: skip
 
 

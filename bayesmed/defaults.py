@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesmed.centring import constant_in
 from bayesmed.design import Design
 from bayesmed.family import EQUATIONS, SCALES, Family
 from bayesmed.formula import INTERCEPT
@@ -75,7 +76,9 @@ def default_priors(
     r"""Weakly informative priors on the scale of the data.
 
     With w the response on the scale of the linear predictor (its logarithm for log links), S
-    the standard deviation of w, :math:`s_j` that of column j; for counts :math:`\bar w` is the
+    the standard deviation of w, :math:`s_j` that of column j of the design with its columns
+    centred before products (:func:`bayesmed.centring.centred_basis`), whose coefficients these
+    priors speak of; for counts :math:`\bar w` is the
     logarithm of the mean rate and S at least one; where values are censored, S is divided by
     the square root of the share that is not:
 
@@ -88,8 +91,9 @@ def default_priors(
     - sigma: :math:`Exponential` with mean S; degrees of freedom: :math:`Normal(2, 30)` above
       2; shapes, alpha and phi: :math:`LogNormal(1, 1.5)`.
 
-    Without an intercept in the formula, root mean squares replace standard deviations in the
-    priors of the coefficients.
+    Without an intercept in the formula, root mean squares replace standard deviations of the
+    columns; where the columns hold no constant either, of w too, and else the means of the priors
+    are those that give :math:`\bar w` in all rows.
 
     Parameters
     ----------
@@ -110,15 +114,15 @@ def default_priors(
     dict
         A prior for each column of the design and each parameter of the family.
     """
-    centred = INTERCEPT in design.terms or bool(family.vectors)
-    spread = design.matrix.std(axis=0) if centred else np.sqrt((design.matrix**2).mean(axis=0))
     location, scale = stated or working_scale(family, y, offset, seen)
-    if not centred and family.working is not None:
+    spread, middle = _widths(design, location, bool(family.vectors))
+    if middle is None and family.working is not None:
         scale = float(np.sqrt((working_values(family, y, offset, seen) ** 2).mean()))
     multiple = family.coefficient_scale or 2.5
+    centre = np.zeros(len(spread)) if middle is None else middle
     priors = {
-        term: Prior("Normal", mu=0.0, sigma=multiple * scale / float(width))
-        for term, width in zip(design.terms, spread, strict=True)
+        term: Prior("Normal", mu=float(mu), sigma=multiple * scale / float(width))
+        for term, mu, width in zip(design.terms, centre, spread, strict=True)
         if term != INTERCEPT
     }
     if INTERCEPT in design.terms:
@@ -144,10 +148,8 @@ def default_scale_priors(
     standard deviations.
     """
     level = float(np.log(working_scale(family, y, offset, seen)[1]))
-    if INTERCEPT in design.terms:
-        width, middle = design.matrix.std(axis=0), np.zeros(len(design.terms))
-    else:
-        width = np.sqrt((design.matrix**2).mean(axis=0))
+    width, middle = _widths(design, level, False)
+    if middle is None:
         middle = np.linalg.lstsq(design.matrix, np.full(len(y), level))[0]
     return {
         term: Prior("Normal", mu=level, sigma=1.0)
@@ -155,6 +157,19 @@ def default_scale_priors(
         else Prior("Normal", mu=float(mu), sigma=1.0 / float(own))
         for term, own, mu in zip(design.terms, width, middle, strict=True)
     }
+
+
+def _widths(design: Design, level: float, cutpoints: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """Spread of the columns that the priors speak of, and means that give a level in all rows.
+
+    Means are zero where there is an intercept or cutpoints, None where no columns hold a constant.
+    """
+    columns = design.matrix @ np.linalg.inv(design.basis)
+    if INTERCEPT in design.terms or cutpoints:
+        return columns.std(axis=0), np.zeros(len(design.terms))
+    constant = constant_in(design)
+    middle = None if constant is None else level * (design.basis @ constant)
+    return np.sqrt((columns**2).mean(axis=0)), middle
 
 
 def merge_priors(
@@ -248,6 +263,35 @@ def settle_priors(model: "MediationModel") -> dict[str, dict[str, Prior]]:
             own = default_scale_priors(scale, *about, response.seen)
             merged[key] = merge_priors(own, given.get(key, {}), key, family)
     return merged
+
+
+def settle_basis(model: "MediationModel") -> dict[str, np.ndarray]:
+    """What the priors of a model speak of, by equation and by sigma's; see ``prior_basis``."""
+    designs = zip((*EQUATIONS, *SCALES), (*model.designs, *model.scale_designs), strict=True)
+    found = {}
+    for name, design in designs:
+        if design is not None:
+            stated = (model.priors or {}).get(name, {})
+            own = [j for j, t in enumerate(design.terms) if t in stated and t != INTERCEPT]
+            found[name] = design.basis.copy()
+            found[name][own] = np.eye(len(design.terms))[own]
+    return found
+
+
+def centred_terms(model: "MediationModel") -> dict[str, tuple[str, ...]]:
+    """The columns, by equation, whose default prior is not about their coefficient as written."""
+    designs = zip((*EQUATIONS, *SCALES), (*model.designs, *model.scale_designs), strict=True)
+    found = {}
+    for name, design in designs:
+        if design is not None:
+            others = model.prior_basis[name] - np.eye(len(design.terms))
+            moved = np.abs(others).max(axis=1) > 0.0
+            found[name] = tuple(
+                term
+                for term, own in zip(design.terms, moved, strict=True)
+                if own and term != INTERCEPT
+            )
+    return found
 
 
 def _stated(priors: Any, names: tuple[str, ...]) -> dict[str, Mapping[str, Prior]]:

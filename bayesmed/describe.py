@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesmed.defaults import centred_terms
 from bayesmed.families import FAMILIES
 from bayesmed.family import EQUATIONS, Family
 from bayesmed.model import MediationModel
@@ -92,6 +93,7 @@ def describe(model: MediationModel) -> dict[str, Any]:
             equation: sorted((model.priors or {}).get(equation, {}))
             for equation in model.priors_in_use
         },
+        "centred": any(centred_terms(model).values()),
         "priors_on": model.prior_scale,
         "rho_stated": [model.rho.distribution, model.rho.parameters]
         if isinstance(model.rho, Prior)

@@ -17,16 +17,10 @@ from formulaic import Formula, ModelSpec
 from formulaic.errors import DataMismatchWarning, FormulaicError
 from scipy import linalg
 
+from bayesmed.centring import centred_basis, numeric_means
 from bayesmed.family import Family
-from bayesmed.formula import INTERCEPT, Parsed
+from bayesmed.formula import INTERCEPT, NoRows, Parsed
 from bayesmed.frame import Contrast, assign
-
-
-class NoRows(Exception):
-    """A formula has no value on rows it is evaluated on; callers say which rows and why."""
-
-    def __init__(self, formula: str, reason: str):
-        super().__init__(f"{formula!r} has no value there ({reason})")
 
 
 @dataclass(frozen=True)
@@ -45,6 +39,9 @@ class Design:
     kept : numpy.ndarray
         Columns of the formula's matrix that are used: all, or all but the constant where
         free cutpoints supply it.
+    basis : numpy.ndarray
+        ``basis @ coef`` are the coefficients that default priors speak of, shape (term, term);
+        see :func:`bayesmed.centring.centred_basis`.
     """
 
     parsed: Parsed
@@ -52,6 +49,7 @@ class Design:
     matrix: np.ndarray
     terms: tuple[str, ...]
     kept: np.ndarray
+    basis: np.ndarray = field(default_factory=lambda: np.eye(0))
 
     def rows(self, frame: pd.DataFrame) -> np.ndarray:
         """Evaluate the right-hand side on new rows, shape (obs, term).
@@ -231,7 +229,9 @@ def build_design(
         values = values[:, kept]
     else:
         _refuse_collinear(values, terms, equation)
-    return Design(parsed, matrix.model_spec, values, terms, kept)
+    design = Design(parsed, matrix.model_spec, values, terms, kept)
+    basis = centred_basis(design, data, numeric_means(data), values.mean(axis=0), cutpoints)
+    return replace(design, basis=basis)
 
 
 def _finite(values: np.ndarray) -> bool:

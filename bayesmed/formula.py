@@ -19,6 +19,13 @@ _POWER = re.compile(rf"({_NAME})\s*(?:\^|\*\*)\s*(\d+)")
 INTERCEPT = "Intercept"
 
 
+class NoRows(Exception):
+    """A formula has no value on rows it is evaluated on; callers say which rows and why."""
+
+    def __init__(self, formula: str, reason: str):
+        super().__init__(f"{formula!r} has no value there ({reason})")
+
+
 @dataclass(frozen=True)
 class Parsed:
     """A formula split into its response and right-hand side, and the columns it uses."""

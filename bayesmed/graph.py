@@ -130,8 +130,8 @@ def _coefficients(
     response, priors = model.responses[place], model.priors_in_use[equation]
     location, scale = scale_of(model.families[place], response)
     return coefficient_variable(
-        name, f"{equation}_term", model.designs[place], priors, location, scale,
-        bool(model.families[place].vectors), closed,
+        name, f"{equation}_term", model.designs[place], priors, model.prior_basis[equation],
+        location, scale, bool(model.families[place].vectors), closed,
     )  # fmt: skip
 
 
@@ -156,8 +156,9 @@ def _row_sigma(model: "MediationModel", equation: str) -> Any:
     assert design is not None
     spread = scale_of(model.families[place], response)[1]
     coef = coefficient_variable(
-        f"{key}_coef", f"{key}_term", design, model.priors_in_use[key], float(np.log(spread)), 1.0
-    )
+        f"{key}_coef", f"{key}_term", design, model.priors_in_use[key], model.prior_basis[key],
+        float(np.log(spread)), 1.0,
+    )  # fmt: skip
     columns = pm.Data(f"{key}_design", design.matrix, dims=("obs", f"{key}_term"))
     return pt.exp(columns @ coef)
 

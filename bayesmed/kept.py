@@ -8,6 +8,7 @@ import xarray as xr
 from bayesmed.closed import ClosedMap
 from bayesmed.design import Counterfactuals
 from bayesmed.family import EQUATIONS
+from bayesmed.formula import INTERCEPT
 from bayesmed.model import MediationModel
 
 
@@ -21,7 +22,10 @@ def constant_data(model: MediationModel) -> xr.Dataset:
     ):
         coords[f"{name}_term"] = list(design.terms)
         data[f"{name}_design"] = (("obs", f"{name}_term"), design.matrix)
+        data[f"{name}_prior_basis"] = ((f"{name}_prior", f"{name}_term"), model.prior_basis[name])
         if scale is not None:
+            key = f"{name}_sigma"
+            data[f"{key}_prior_basis"] = ((f"{key}_prior", f"{key}_term"), model.prior_basis[key])
             coords[f"{name}_sigma_term"] = list(scale.terms)
             data[f"{name}_sigma_design"] = (("obs", f"{name}_sigma_term"), scale.matrix)
             arms = getattr(rows, f"{name}_sigma")
@@ -42,6 +46,18 @@ def constant_data(model: MediationModel) -> xr.Dataset:
         data["map_constant"] = ((), np.float64(closed.constant))
         data["map_constant_loading"] = (("mediator_term",), closed.constant_loading)
     return xr.Dataset(data, coords=coords)
+
+
+def prior_basis(data: xr.Dataset, equation: str) -> np.ndarray:
+    """The matrix whose product with the coefficients is what the priors speak of, (term, term)."""
+    if f"{equation}_prior_basis" in data:
+        return np.asarray(data[f"{equation}_prior_basis"])
+    # A file from before the priors spoke of centred columns.
+    terms = data[f"{equation}_term"].to_numpy().tolist()
+    basis = np.eye(len(terms))
+    if INTERCEPT in terms:
+        basis[terms.index(INTERCEPT)] = data[f"{equation}_design"].mean("obs")
+    return basis
 
 
 def kept_map(data: xr.Dataset, latent: str) -> ClosedMap:

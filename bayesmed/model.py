@@ -11,11 +11,10 @@ import pandas as pd
 
 from bayesmed.checks import check_roles, refuse_exact_fit, separation_note
 from bayesmed.closed import Closedness, closedness
-from bayesmed.defaults import settle_priors
+from bayesmed.defaults import centred_terms, settle_basis, settle_priors
 from bayesmed.design import (
     Counterfactuals,
     Design,
-    NoRows,
     arm_frames,
     build_design,
     check_mediator_terms,
@@ -24,7 +23,7 @@ from bayesmed.design import (
 from bayesmed.families import resolve_family
 from bayesmed.family import EQUATIONS, SCALES, Family
 from bayesmed.family_checks import check_family
-from bayesmed.formula import parse
+from bayesmed.formula import NoRows, parse
 from bayesmed.frame import (
     Contrast,
     Frame,
@@ -97,8 +96,8 @@ class MediationModel:
         Residual correlation in (-1, 1), fixed or with a prior.
     priors : mapping, optional
         ``{"mediator": {term: Prior}, "outcome": {term: Prior}}``, by column name of the
-        design, ``"Intercept"`` (at the means of the columns) or a parameter of the family,
-        such as ``"sigma"``; ``"cutpoints"`` takes one prior for each of them, at the means
+        design, as the formula has it, ``"Intercept"`` (at the means of the columns) or a
+        parameter of the family, such as ``"sigma"``; ``"cutpoints"`` takes one prior for each of them, at the means
         of the columns, before they are put in order. What is not named keeps its default
         (:func:`bayesmed.defaults.default_priors`).
     priors_on : {"regression", "structural"}, optional
@@ -115,6 +114,10 @@ class MediationModel:
         What was done to the data.
     priors_in_use : dict
         Every prior of both equations.
+    prior_basis : dict of str to numpy.ndarray
+        By equation, the matrix of shape (term, term) whose product with the coefficients is what
+        the priors speak of: the coefficient itself where its prior was stated, that of the design
+        with its columns centred before products where it is the default.
     identification : Closedness
         Whether the pair is closed under :math:`\rho`, and if not why.
 
@@ -178,6 +181,7 @@ class MediationModel:
     scale_designs: tuple[Design | None, Design | None] = field(init=False, repr=False)
     responses: tuple[Response, Response] = field(init=False, repr=False)
     priors_in_use: dict[str, dict[str, Prior]] = field(init=False, repr=False)
+    prior_basis: dict[str, np.ndarray] = field(init=False, repr=False)
     identification: Closedness = field(init=False, repr=False)
     notes: tuple[str, ...] = field(init=False, repr=False)
     counted: int | None = field(init=False, default=None, repr=False)
@@ -237,6 +241,7 @@ class MediationModel:
         for name, value in settled.items():
             object.__setattr__(self, name, value)
         object.__setattr__(self, "priors_in_use", settle_priors(self))
+        object.__setattr__(self, "prior_basis", settle_basis(self))
         object.__setattr__(self, "identification", self._closed())
         # The clean frame serves from here on; a later change to the caller's data must not.
         object.__setattr__(self, "data", None)
@@ -458,10 +463,24 @@ class MediationModel:
         return replace(self, data=data)
 
     def prior_summary(self) -> pd.DataFrame:
-        """Every prior in use: equation, parameter, prior, and where it comes from."""
+        """Every prior in use: equation, parameter, prior, and where it comes from.
+
+        A default that is "centred" speaks of the coefficient where the columns that its column is
+        multiplied with are at their means (:func:`bayesmed.centring.centred_basis`).
+        """
         given = self.priors or {}
+        centred = centred_terms(self)
         rows = [
-            (equation, name, repr(prior), "user" if name in given.get(equation, {}) else "default")
+            (
+                equation,
+                name,
+                repr(prior),
+                "user"
+                if name in given.get(equation, {})
+                else "default, centred"
+                if name in centred[equation]
+                else "default",
+            )
             for equation, priors in self.priors_in_use.items()
             for name, prior in priors.items()
         ]

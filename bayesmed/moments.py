@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 from scipy import linalg
 
+from bayesmed.centring import centred_basis
 from bayesmed.condense import triangle
-from bayesmed.defaults import count_scale, settle_priors
+from bayesmed.defaults import count_scale, settle_basis, settle_priors
 from bayesmed.design import Counterfactuals, Design
 from bayesmed.family import EQUATIONS, Family
 from bayesmed.fitting import MediationFit
@@ -209,7 +210,7 @@ def _head_model(found: Scan, arguments: Mapping[str, Any]) -> MediationModel:
 
 @dataclass(frozen=True)
 class _Columns:
-    """One part of the second pass: R of a constant and its columns, and the responses' sums."""
+    """One part of the second pass: R of a constant and its columns, and the sums of the numbers."""
 
     designs: tuple[Design, Design]
     families: tuple[Family, Family]
@@ -217,11 +218,11 @@ class _Columns:
     levels: dict[str, list[Any]]
     shift: np.ndarray
 
-    def __call__(self, part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(self, part: pd.DataFrame) -> tuple[np.ndarray, pd.Series]:
         frame = rows_of_part(part, self.variables, self.levels)
         columns = columns_of(self.designs, self.families, frame) - self.shift
-        sums = frame[[design.parsed.response for design in self.designs]].to_numpy(dtype=float)
-        return triangle(np.column_stack([np.ones(len(columns)), columns])), sums.sum(axis=0)
+        sums = frame.select_dtypes("number").sum()
+        return triangle(np.column_stack([np.ones(len(columns)), columns])), sums
 
 
 def columns_of(
@@ -238,12 +239,12 @@ def columns_of(
 
 @dataclass(frozen=True)
 class Moments:
-    """Number of rows, means and R of the centred columns, and means of both responses."""
+    """Number of rows, means and R of the centred columns, and means of the numeric variables."""
 
     n: int
     mean: np.ndarray
     triangle: np.ndarray
-    response_mean: np.ndarray
+    means: dict[str, float]
 
     def twin(self) -> np.ndarray:
         """A few rows with the same means and covariances, shape (column + 1, column)."""
@@ -258,11 +259,12 @@ def _accumulate(parts: Parts, variables: list[str], found: Scan, model: Mediatio
     head = columns_of(model.designs, model.families, model.frame.data)
     shift = head.mean(axis=0)
     read = _Columns(model.designs, model.families, tuple(variables), found.levels, shift)
-    kept, total = np.empty((0, head.shape[1] + 1)), np.zeros(2)
+    kept, total = np.empty((0, head.shape[1] + 1)), pd.Series(dtype=float)
     for one, sums in parts.each(read, variables):
-        kept, total = triangle(np.concatenate([kept, one])), total + sums
+        kept, total = triangle(np.concatenate([kept, one])), total.add(sums, fill_value=0.0)
     mean = shift + kept[0, 1:] / kept[0, 0]
-    return Moments(found.complete, mean, kept[1:, 1:], total / found.complete)
+    means = {str(name): float(value) / found.complete for name, value in total.items()}
+    return Moments(found.complete, mean, kept[1:, 1:], means)
 
 
 def _take_moments(model: MediationModel, found: Scan, moments: Moments) -> None:
@@ -270,12 +272,17 @@ def _take_moments(model: MediationModel, found: Scan, moments: Moments) -> None:
     first, second = model.designs
     twin, width = moments.twin(), first.matrix.shape[1]
     rows = _counterfactuals(model, twin)
-    designs = (
-        replace(first, matrix=twin[:, :width]),
-        replace(second, matrix=twin[:, width + 1 : -1]),
+    head = model.frame.data
+    designs = tuple(
+        replace(
+            design, matrix=rows, basis=centred_basis(design, head, moments.means, rows.mean(axis=0))
+        )
+        for design, rows in ((first, twin[:, :width]), (second, twin[:, width + 1 : -1]))
     )
     responses = tuple(
-        _response(model, place, twin[:, column], float(moments.response_mean[place]))
+        _response(
+            model, place, twin[:, column], moments.means[model.designs[place].parsed.response]
+        )
         for place, column in enumerate((width, -1))
     )
     dropped = found.given - found.complete
@@ -292,6 +299,7 @@ def _take_moments(model: MediationModel, found: Scan, moments: Moments) -> None:
         object.__setattr__(model, name, value)
     model.__dict__["counterfactuals"] = rows
     object.__setattr__(model, "priors_in_use", settle_priors(model))
+    object.__setattr__(model, "prior_basis", settle_basis(model))
 
 
 def _response(model: MediationModel, place: int, working: np.ndarray, mean: float) -> Response:

@@ -212,9 +212,10 @@ def _priors(about: Mapping[str, Any]) -> str:
     widths = [
         _width(about, place, equation) for place, equation in enumerate(("mediator", "outcome"))
     ]
+    centred = ", of columns centred before products," if about.get("centred") else ""
     default = (
-        "Default priors were weakly informative: coefficients normal around zero with a standard "
-        f"deviation, per standard deviation of the column, of {' and '.join(widths)}."
+        f"Default priors were weakly informative: coefficients{centred} normal around zero with a "
+        f"standard deviation, per standard deviation of the column, of {' and '.join(widths)}."
         if all(widths)
         else "Default priors were weakly informative, on the scale of the data."
     )

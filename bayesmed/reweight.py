@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesmed.formula import INTERCEPT
 from bayesmed.priors import Prior
 
 #: Above this the weights are not to be trusted (Vehtari et al. 2024).
@@ -14,7 +13,7 @@ LARGEST_PARETO_K = 0.7
 
 
 def outcome_log_prior(
-    priors: Mapping[str, Prior], terms: list[str], centre: np.ndarray
+    priors: Mapping[str, Prior], terms: list[str], basis: np.ndarray
 ) -> Callable[[np.ndarray, np.ndarray | None], np.ndarray]:
     """Log prior density of the outcome's coefficients and scale.
 
@@ -23,8 +22,8 @@ def outcome_log_prior(
     priors : mapping of str to Prior
         By term, and by ``"sigma"``.
     terms : list of str
-    centre : numpy.ndarray
-        Means of the columns, at which the intercept's prior is stated.
+    basis : numpy.ndarray
+        The priors are those of ``basis @ coef``, shape (term, term).
 
     Returns
     -------
@@ -47,13 +46,8 @@ def outcome_log_prior(
     )
 
     def log_prior(values: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
-        shifted = values
-        if INTERCEPT in terms:
-            place = terms.index(INTERCEPT)
-            others = np.where(np.arange(len(terms)) == place, 0.0, centre)
-            shifted = values.copy()
-            shifted[:, place] += values @ others
-        return np.asarray(function(shifted, np.ones(len(values)) if scale is None else scale))
+        scale = np.ones(len(values)) if scale is None else scale
+        return np.asarray(function(values @ basis.T, scale))
 
     return log_prior
 

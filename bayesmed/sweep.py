@@ -15,6 +15,7 @@ from bayesmed.curve import Regression
 from bayesmed.effects import draws_of
 from bayesmed.estimands import ARMS_AND_AVERAGE, contrasts
 from bayesmed.headline import effects_about
+from bayesmed.kept import prior_basis
 from bayesmed.laplace import Laplace
 from bayesmed.model import IdentificationWarning
 from bayesmed.priors import Prior
@@ -267,9 +268,9 @@ def _by_weights(
     """Structural priors in a closed pair: the map, weighted by prior(mapped) / prior(drawn)."""
     about = fit.about
     priors = {name: Prior(kind, **own) for name, (kind, own) in about["priors"]["outcome"].items()}
-    design = fit.tree["constant_data"]["outcome_design"]
+    data = fit.tree["constant_data"].to_dataset()
     log_prior = outcome_log_prior(
-        priors, list(design["outcome_term"].to_numpy()), design.to_numpy().mean(axis=0)
+        priors, data["outcome_term"].to_numpy().tolist(), prior_basis(data, "outcome")
     )
     drawn = fit.draws
     before = log_prior(drawn.outcome_coef, drawn.outcome_parameters.get("sigma"))

@@ -353,7 +353,7 @@ def test_structural_priors_pull_on_rho(jobs):
     regression = regression_draws(base)
     priors = base.model.priors_in_use["outcome"]
     log_prior = outcome_log_prior(
-        priors, list(base.model.designs[1].terms), base.model.designs[1].matrix.mean(axis=0)
+        priors, list(base.model.designs[1].terms), base.model.prior_basis["outcome"]
     )
     grid = np.linspace(-0.9, 0.9, 61)
     log_weight = []

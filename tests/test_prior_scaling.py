@@ -112,15 +112,36 @@ def test_components_are_scaled_together():
     assert "flat prior cannot be scaled" in table.loc["flat", "diagnosis"]
 
 
+def test_a_pull_of_a_tenth_of_a_standard_deviation_is_told():
+    """Normal mean with a normal prior: without the prior the mean is that of the likelihood.
+
+    The posterior has precision 1 and mean zero; the prior, a fiftieth of it, lies at -7.5: the
+    likelihood's mean is 0.15 / 0.98, and to first order the prior takes 0.15 of it.
+    """
+    rng = np.random.default_rng(3)
+    mean = xr.DataArray(rng.normal(size=(4, 5000)), dims=("chain", "draw"))
+    mean = (mean - mean.mean()) / mean.std()
+    prior = -0.5 * 0.02 * (mean + 7.5) ** 2
+    log_prior = xr.Dataset({"outcome: t": prior, "near": -0.5 * 0.02 * (mean + 1.0) ** 2})
+    likelihood = xr.Dataset({"joint": -0.5 * mean**2 - prior})
+    parts = {"outcome": ["outcome: t"], "near": ["near"]}
+    effect = xr.Dataset({"mean": mean})
+    table = power_scaling(effect, log_prior, likelihood, parts, {"closed": None}).loc["mean"]
+    assert table.loc["outcome", "pull"] == pytest.approx(-0.15, abs=0.01)
+    assert table.loc["outcome", "prior"] < 0.05 <= table.loc["outcome", "likelihood"]
+    assert "pulls the mean by -0.15 sd" in table.loc["outcome", "diagnosis"]
+    assert table.loc["near", "diagnosis"] == "the data decide"
+
+
 def test_the_prior_of_rho_is_judged_apart():
-    assert diagnosis("rho", 0.2, 0.2, closed=True) == (
+    assert diagnosis("rho", 0.2, 0.2, 0.3, closed=True) == (
         "moves with the width of this prior; the data say nothing about rho"
     )
-    little = diagnosis("rho", 0.01, 0.2, closed=False)
+    little = diagnosis("rho", 0.01, 0.2, 0.3, closed=False)
     assert little.startswith("moves little with")
     assert little.endswith("no evidence about confounding")
-    assert "conflict" in diagnosis("outcome", 0.2, 0.2, closed=True)
-    assert "conflict" not in diagnosis("outcome", 0.2, 0.2, closed=True, threshold=0.3)
+    assert "conflict" in diagnosis("outcome", 0.2, 0.2, 0.0, closed=True)
+    assert "conflict" not in diagnosis("outcome", 0.2, 0.2, 0.0, closed=True, threshold=0.3)
 
 
 def scipy_law(prior):
@@ -208,7 +229,7 @@ def wrong_fit(jobs):
 
 def test_a_strong_wrong_prior_is_found_and_named(wrong_fit):
     table = wrong_fit.prior_sensitivity()
-    assert table.columns.tolist() == ["prior", "likelihood", "diagnosis"]
+    assert table.columns.tolist() == ["prior", "likelihood", "pull", "diagnosis"]
     assert table.index.get_level_values("effect").unique().tolist() == [
         "Total effect", "ACME (average)", "ADE (average)",
     ]  # fmt: skip
