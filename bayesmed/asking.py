@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmed.cells import few
 from bayesmed.design import Counterfactuals
 from bayesmed.estimands import SCALES, Scale
 from bayesmed.family import Family
@@ -69,6 +70,8 @@ def ask(
             passes = fit.passes or slices(own_rows, None if whole else memory)
             views.append(View(fit.families, own_rows, target, value, passes))
     assert groups is not None
+    if by is not None:
+        _warn_of_one_arm(sources, by)
     dims: dict[str, list[Any]] = {}
     if isinstance(contrast, list) or contrast == "pairwise":
         dims["contrast"] = [_contrast(source).split(": ", 1)[1] for source in sources]
@@ -191,10 +194,7 @@ def _all_pairs(model: "MediationModel", word: str) -> list[tuple[Any, Any]]:
             f"contrast={word!r}; give (control, treated), a list of them or 'pairwise'."
         )
     column = model.frame.data[model.treatment]
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        levels = column.cat.categories.tolist()
-    else:
-        levels = np.unique(column.to_numpy()).tolist()
+    levels = _values(column)
     pairs = list(itertools.combinations(levels, 2))
     if len(pairs) > _MOST_PAIRS:
         raise ValueError(
@@ -277,14 +277,41 @@ def _groups(
     return list(_by_level(model, rows, by, wanted))
 
 
+def _values(column: pd.Series) -> list[Any]:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return list(column.cat.categories)
+    return list(np.unique(column.to_numpy()).tolist())
+
+
+def _warn_of_one_arm(sources: list["MediationFit"], by: str) -> None:
+    """Say which groups have no row of an arm: nothing is compared within them."""
+    lone: dict[str, dict[str, None]] = {}
+    for source in sources:
+        model = source.require_model("by=")
+        treatment, column = model.frame.data[model.treatment], model.frame.column(by, "by")
+        graded, seen = _is_graded(model), set(treatment)
+        for level in _values(column):
+            own = set(treatment[(column == level).to_numpy()])
+            arms = {model.contrast.control, model.contrast.treated} & seen
+            missing = (len(own) == 1) if graded else bool(arms - own)
+            if own and missing:
+                held = f"{model.treatment} = {', '.join(sorted(map(str, own)))}"
+                lone.setdefault(held, {})[repr(level)] = None
+    if lone:
+        told = "; ".join(f"{few(groups)} with {held} only" for held, groups in lone.items())
+        warnings.warn(
+            f"by={by!r}: some groups lack an arm ({told}). Nothing is compared within them: their effects "
+            "are what the formulas carry over from the other groups.",
+            UserWarning,
+            stacklevel=5,
+        )
+
+
 def _by_level(
     model: "MediationModel", rows: Counterfactuals, by: str, wanted: np.ndarray
 ) -> Iterator[tuple[Any, Counterfactuals]]:
     column = model.frame.column(by, "by")
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        levels = column.cat.categories.tolist()
-    else:
-        levels = np.unique(column.to_numpy()).tolist()
+    levels = _values(column)
     if len(levels) > 25:
         raise ValueError(
             f"by={by!r} has {len(levels)} different values; cut it into groups first, for example with "

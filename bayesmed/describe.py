@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesmed.covariates import associated, covariates_of
 from bayesmed.defaults import centred_terms
 from bayesmed.families import FAMILIES
 from bayesmed.family import EQUATIONS, Family
@@ -63,6 +64,8 @@ def describe(model: MediationModel) -> dict[str, Any]:
         "variables": {
             e: column_variables(d) for e, d in zip(EQUATIONS, model.designs, strict=True)
         },
+        "covariates": covariates_of(model),
+        "associated": associated(model),
         "families": [family.name for family in model.families],
         "own_families": [f.name for f in model.families if f is not FAMILIES.get(f.name)],
         "data": {

@@ -243,7 +243,10 @@ def _refuse_collinear(matrix: np.ndarray, terms: tuple[str, ...], equation: str)
         raise ValueError(f"The {equation} formula has no terms.")
     zero = [term for term, column in zip(terms, matrix.T, strict=True) if not column.any()]
     if zero:
-        raise ValueError(f"{zero} of the {equation} design is zero in every row; leave it out.")
+        raise ValueError(
+            f"{zero} of the {equation} design is zero in every row; leave it out. Where it is one of an "
+            "interaction's, no row has these levels together: merge levels, or leave the interaction out."
+        )
     scaled = matrix / np.sqrt((matrix**2).mean(axis=0))
     triangle, pivots = linalg.qr(scaled, mode="r", pivoting=True)[-2:]
     diagonal = np.abs(np.diag(triangle))
@@ -366,8 +369,9 @@ def _mend(reason: str, mediator: str) -> str:
         )
     if "categories" in reason:
         return (
-            "A mediator taken as a factor has no value between its levels: use it as a number or a "
-            "spline, or a binary mediator family."
+            "A mediator taken as a factor has no value between its levels. For two levels use a binary "
+            "mediator family, for ordered ones an ordered family, for amounts the number itself or a "
+            "spline; for levels without an order there is no model (docs/not_answered.md)."
         )
     return (
         "It can be negative or zero. Model the transformed mediator as a column of its own "

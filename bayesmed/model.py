@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from bayesmed.checks import check_roles, refuse_exact_fit, separation_note
+from bayesmed.checks import check_roles, refuse_exact_fit
 from bayesmed.closed import Closedness, closedness
+from bayesmed.covariates import covariates_of, moved_question
 from bayesmed.defaults import centred_terms, settle_basis, settle_priors
 from bayesmed.design import (
     Counterfactuals,
@@ -36,6 +37,7 @@ from bayesmed.frame import (
 )
 from bayesmed.priors import Prior, check_rho
 from bayesmed.responses import Response, columns_at, offset_of
+from bayesmed.separation import likelihood_notes, refuse_no_spread
 from bayesmed.stated import complete_rows, observed_responses, parse_scales
 
 if TYPE_CHECKING:
@@ -133,7 +135,8 @@ class MediationModel:
         Where something other than the data alone speaks about :math:`\rho`, or a covariate
         stands in the outcome equation only.
     UserWarning
-        For dropped rows and for separation.
+        For dropped rows, for coefficients that the likelihood does not bound (separation, an arm
+        without events), a response with one value in an arm, and factors of very small groups.
 
     References
     ----------
@@ -220,12 +223,15 @@ class MediationModel:
             None if part is None else build_design(part, frame.data, name)
             for part, name in zip(scales, SCALES, strict=True)
         )
-        for design, family, response, equation in zip(
-            designs, families, responses, EQUATIONS, strict=True
+        for design, scale, family, response, equation in zip(
+            designs, scale_designs, families, responses, EQUATIONS, strict=True
         ):
             if family.kind == "continuous" and family.working is not None and response.whole:
                 offset = 0.0 if response.offset is None else response.offset
-                refuse_exact_fit(design, family.working(response.values) - offset, equation)
+                working = family.working(response.values) - offset
+                refuse_exact_fit(design, working, equation)
+                if scale is not None:
+                    refuse_no_spread(design, scale, frame.data, working, equation)
         if families[0].kind in ("continuous", "count"):
             check_mediator_terms(designs[1], frame.data, parsed[0].response, families[0])
         chosen = contrast(frame, self.treatment, self.control, self.treated)
@@ -283,15 +289,10 @@ class MediationModel:
         for note in self.notes:
             if note[0].isdigit():
                 warnings.warn(note, UserWarning, stacklevel=4)
+        for note in likelihood_notes(self):
+            warnings.warn(note, UserWarning, stacklevel=4)
         for design, family, equation in zip(self.designs, self.families, EQUATIONS, strict=True):
-            if family.kind == "binary":
-                separated = separation_note(design, self.values(equation), equation)
-                if separated:
-                    warnings.warn(separated, UserWarning, stacklevel=4)
-            elif family.kind == "continuous" and set(np.unique(self.values(equation))) == {
-                0.0,
-                1.0,
-            }:
+            if family.kind == "continuous" and set(np.unique(self.values(equation))) == {0.0, 1.0}:
                 warnings.warn(
                     f"The {equation} {design.parsed.response!r} holds 0 and 1 only, and its family is "
                     f"{family.name!r}; {equation}_family='probit' or 'logit' is meant for such.",
@@ -299,16 +300,19 @@ class MediationModel:
                     stacklevel=4,
                 )
         if found.outcome_only:
+            names = list(found.outcome_only)
             warnings.warn(
-                f"{list(found.outcome_only)} stand in the outcome equation only; this asserts that "
-                "the mediator does not depend on them given the treatment and its covariates. "
-                "The same covariates in both equations is the recommendation.",
+                f"{names} stand in the outcome equation only. {moved_question(self, names)} If not: "
+                "leaving them out of the mediator equation asserts that the mediator does not depend "
+                "on them given the treatment and its covariates; where it may, add them there.",
                 IdentificationWarning,
                 stacklevel=4,
             )
         if found.exclusion:
+            names = [n for n in covariates_of(self, 0) if n not in covariates_of(self, 1)]
             warnings.warn(
-                f"The pair is not closed under rho: {found.reason}.",
+                f"The pair is not closed under rho: {found.reason}."
+                f"{f' {moved_question(self, names)}' if names else ''}",
                 IdentificationWarning,
                 stacklevel=4,
             )

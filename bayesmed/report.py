@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayesmed.cells import few
 from bayesmed.describe import sampler_words
 from bayesmed.effects import UNCERTAIN
 from bayesmed.estimands import null_value
@@ -283,7 +284,21 @@ def _assumptions(about: Mapping[str, Any]) -> str:
     return (
         f"The figures assume {ignorable}, and the mediator "
         f"given treatment and covariates up to the residual correlation rho {about['rho']}; they do "
-        "not cover confounders that the treatment affects."
+        f"not cover confounders that the treatment affects.{_held(about)}"
+    )
+
+
+def _held(about: Mapping[str, Any]) -> str:
+    """That covariates are held fixed, and what follows if the treatment changes one."""
+    names = about.get("covariates", [])
+    if not names:
+        return ""
+    known = about.get("associated", [])
+    seen = f" In these data the treatment is associated with {few(known)}." if known else ""
+    return (
+        f" They hold {few(names, 8)} fixed: should the treatment change "
+        f"{'it' if len(names) == 1 else 'any of these'}, that is a mediator as well, and no figure "
+        f"here, the total effect included, has what passes through it.{seen}"
     )
 
 

@@ -263,11 +263,11 @@ def _numbers(frame: Frame, name: str, family: Family, equation: str) -> np.ndarr
     column = frame.data[name]
     if isinstance(column.dtype, pd.CategoricalDtype):
         levels = column.cat.categories.tolist()
+        more = f" ... ({len(levels)} in all)" if len(levels) > _SHOWN else ""
         raise ValueError(
-            f"The {equation} {name!r} is categorical with levels {levels}, but the {family.name} "
-            f"family takes {family.domain}; recode it, for example "
-            f"df[{name!r}] = (df[{name!r}] == {levels[-1]!r}).astype(int), or choose an ordered "
-            "family."
+            f"The {equation} {name!r} is categorical with levels {levels[:_SHOWN]}{more}, but the "
+            f"{family.name} family takes {family.domain}. "
+            f"{_advice(name, levels, column.cat.ordered, equation)}"
         )
     values = column.to_numpy(dtype=float)
     _refuse(
@@ -278,6 +278,33 @@ def _numbers(frame: Frame, name: str, family: Family, equation: str) -> np.ndarr
     return values
 
 
+def _advice(name: str, levels: list[Any], ordered: bool, equation: str) -> str:
+    """What to do with categories, by their number and order."""
+    recode = f"df[{name!r}] == {levels[-1]!r}"
+    if len(levels) == 2:
+        return (
+            f"Recode it, df[{name!r}] = ({recode}).astype(int), and take {equation}_family='probit' or "
+            "'logit'."
+        )
+    if ordered:
+        return f"It has an order: take {equation}_family='ordered_probit' or 'ordered_logit'."
+    own = (
+        f"Only where they have an order of their own, state it by pd.Categorical(df[{name!r}], "
+        f"categories=[...], ordered=True) and take {equation}_family='ordered_probit'."
+    )
+    if equation == "mediator":
+        return (
+            "There is no model for a mediator of three or more categories without an order. One level "
+            "against the rest is another mediator: what the other levels transmit would count as a "
+            f"direct effect. {own}"
+        )
+    return (
+        "There is no model for an outcome of three or more categories without an order, but one for the "
+        f"probability of a level against all others: df['is_{levels[-1]}'] = ({recode}).astype(int), "
+        f"{equation}_family='logit'. {own}"
+    )
+
+
 def _ordered(
     frame: Frame, name: str, family: Family, equation: str, given_levels: list[Any] | None
 ) -> tuple[np.ndarray, tuple[Any, ...], np.ndarray]:
@@ -286,8 +313,9 @@ def _ordered(
         levels = column.cat.categories.tolist()
         if not column.cat.ordered:
             raise ValueError(
-                f"The {equation} {name!r} has categories without an order ({levels}); say their "
-                f"order: df[{name!r}] = pd.Categorical(df[{name!r}], categories=[...], ordered=True)."
+                f"The {equation} {name!r} has categories without an order ({levels}). Where they have one, "
+                f"state it: df[{name!r}] = pd.Categorical(df[{name!r}], categories=[...], ordered=True). "
+                f"Where they have none, no {family.name} model holds: see docs/not_answered.md."
             )
         empty = [level for level in given_levels or [] if level not in levels]
         drop = f"df[{name!r}] = df[{name!r}].cat.remove_unused_categories()"

@@ -340,7 +340,8 @@ def test_everything_censored(rich):
     data = rich.assign(y=np.where(rich["t"] == 1, -1.0, 1.0))
     bad(data, "outcome 'y'", "at a limit in all 40 rows", "every value is censored", "Check the limits",
         **of("tobit", lower=-1, upper=1))  # fmt: skip
-    seen = build(put(data, 0, y=0.0), **of("tobit", lower=-1, upper=1))
+    with pytest.warns(UserWarning, match="'y' is at its lower limit in all 20 rows where t = 1"):
+        seen = build(put(data, 0, y=0.0), **of("tobit", lower=-1, upper=1))
     np.testing.assert_array_equal(seen.responses[1].columns["lower"], np.full(N, -1.0))
     assert set(seen.responses[1].rowwise) == {"lower", "upper"}
 
