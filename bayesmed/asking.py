@@ -70,7 +70,7 @@ def ask(
             passes = fit.passes or slices(own_rows, None if whole else memory)
             views.append(View(fit.families, own_rows, target, value, passes))
     assert groups is not None
-    if by is not None:
+    if by is not None and by != about["treatment"]:
         _warn_of_one_arm(sources, by)
     dims: dict[str, list[Any]] = {}
     if isinstance(contrast, list) or contrast == "pairwise":
@@ -303,7 +303,7 @@ def _warn_of_one_arm(sources: list["MediationFit"], by: str) -> None:
             f"by={by!r}: some groups lack an arm ({told}). Nothing is compared within them: their effects "
             "are what the formulas carry over from the other groups.",
             UserWarning,
-            stacklevel=5,
+            stacklevel=4,
         )
 
 

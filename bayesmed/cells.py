@@ -15,8 +15,8 @@ from bayesmed.formula import INTERCEPT
 _MOST_VALUES = 12
 #: Names and values that a message shows before it counts.
 _SHOWN = 3
-#: Cells whose columns are looked for at once.
-_BLOCK = 100
+#: Numbers held while cells are looked for in the columns.
+_BLOCK = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -132,12 +132,12 @@ def _basis(design: Design) -> np.ndarray:
 
 def _told_apart(basis: np.ndarray, cells: list[Cell]) -> list[Cell]:
     """Cells whose indicator the basis spans."""
-    kept = []
-    for start in range(0, len(cells), _BLOCK):
-        block = cells[start : start + _BLOCK]
+    kept, size = [], max(1, _BLOCK // len(basis))
+    for start in range(0, len(cells), size):
+        block = cells[start : start + size]
         wanted = np.zeros((len(basis), len(block)))
         for column, cell in enumerate(block):
             wanted[cell.rows, column] = 1.0
         gap = np.abs(wanted - basis @ (basis.T @ wanted)).max(axis=0)
-        kept += [cell for cell, size in zip(block, gap, strict=True) if size < 1e-7]
+        kept += [cell for cell, left in zip(block, gap, strict=True) if left < 1e-7]
     return kept

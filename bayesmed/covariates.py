@@ -78,13 +78,17 @@ def _centred(columns: np.ndarray) -> np.ndarray:
     return np.asarray(columns / np.where(scale > 0.0, scale, 1.0))
 
 
-def moved_question(model: "MediationModel", names: list[str]) -> str:
+def moved_question(model: "MediationModel", names: list[str], equation: str) -> str:
     """Ask whether the treatment changes covariates of one equation, and say what follows."""
     known = associated(model)
     moved = [name for name in names if name in known]
+    lacking = {
+        "mediator": "the effect through the mediator holds it as observed and lacks",
+        "outcome": "these effects, the total among them, hold it as observed and lack",
+    }[equation]
     text = (
-        "Does the treatment change any of them? Then it is a mediator too: these effects hold it as "
-        "observed, and the total effect lacks what passes through it (docs/not_answered.md)."
+        f"Does the treatment change any of them? Then it is a mediator too: {lacking} what passes "
+        "through it (docs/not_answered.md)."
     )
     if moved:
         others = [name for name in covariates_of(model) if name not in names]

@@ -64,7 +64,7 @@ def describe(model: MediationModel) -> dict[str, Any]:
         "variables": {
             e: column_variables(d) for e, d in zip(EQUATIONS, model.designs, strict=True)
         },
-        "covariates": covariates_of(model),
+        "covariates": {e: covariates_of(model, place) for place, e in enumerate(EQUATIONS)},
         "associated": associated(model),
         "families": [family.name for family in model.families],
         "own_families": [f.name for f in model.families if f is not FAMILIES.get(f.name)],

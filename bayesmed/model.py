@@ -302,9 +302,9 @@ class MediationModel:
         if found.outcome_only:
             names = list(found.outcome_only)
             warnings.warn(
-                f"{names} stand in the outcome equation only. {moved_question(self, names)} If not: "
-                "leaving them out of the mediator equation asserts that the mediator does not depend "
-                "on them given the treatment and its covariates; where it may, add them there.",
+                f"{names} stand in the outcome equation only. {moved_question(self, names, 'outcome')} "
+                "If it changes none, this asserts that the mediator does not depend on them given the "
+                "treatment and its covariates; where it may, add them to the mediator formula.",
                 IdentificationWarning,
                 stacklevel=4,
             )
@@ -312,7 +312,7 @@ class MediationModel:
             names = [n for n in covariates_of(self, 0) if n not in covariates_of(self, 1)]
             warnings.warn(
                 f"The pair is not closed under rho: {found.reason}."
-                f"{f' {moved_question(self, names)}' if names else ''}",
+                f"{f' {moved_question(self, names, EQUATIONS[0])}' if names else ''}",
                 IdentificationWarning,
                 stacklevel=4,
             )

@@ -290,16 +290,23 @@ def _assumptions(about: Mapping[str, Any]) -> str:
 
 def _held(about: Mapping[str, Any]) -> str:
     """That covariates are held fixed, and what follows if the treatment changes one."""
-    names = about.get("covariates", [])
-    if not names:
-        return ""
+    mediator, outcome = (about.get("covariates", {}).get(e, []) for e in ("mediator", "outcome"))
+    only = [name for name in mediator if name not in outcome]
+    text = ""
+    if outcome:
+        text += (
+            f" They hold {few(outcome, 8)} fixed: should the treatment change "
+            f"{'it' if len(outcome) == 1 else 'any of these'}, that is a mediator as well, and no figure "
+            "here, the total effect included, has what passes through it."
+        )
+    if only:
+        text += (
+            f" The mediator's model alone holds {few(only, 8)} fixed: should the treatment change it, "
+            f"what passes through it to {about['mediator']} is not in the ACME."
+        )
     known = about.get("associated", [])
     seen = f" In these data the treatment is associated with {few(known)}." if known else ""
-    return (
-        f" They hold {few(names, 8)} fixed: should the treatment change "
-        f"{'it' if len(names) == 1 else 'any of these'}, that is a mediator as well, and no figure "
-        f"here, the total effect included, has what passes through it.{seen}"
-    )
+    return text + seen
 
 
 def tipping(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset) -> str:

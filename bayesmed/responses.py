@@ -267,7 +267,7 @@ def _numbers(frame: Frame, name: str, family: Family, equation: str) -> np.ndarr
         raise ValueError(
             f"The {equation} {name!r} is categorical with levels {levels[:_SHOWN]}{more}, but the "
             f"{family.name} family takes {family.domain}. "
-            f"{_advice(name, levels, column.cat.ordered, equation)}"
+            f"{_advice(name, levels, bool(column.cat.ordered), equation)}"
         )
     values = column.to_numpy(dtype=float)
     _refuse(

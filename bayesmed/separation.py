@@ -263,9 +263,10 @@ def _incidental_note(
             return (
                 f"{term} gives the {equation} equation a coefficient for each of {levels} levels, from "
                 f"{size / levels:.1f} {what} each. With a {family.name} response the other coefficients, "
-                "and the effects, then come out too large however many levels there are (incidental "
-                "parameters; twice too large with two rows each). Put what the levels differ in into "
-                "the formulas instead of the factor; for matched pairs see docs/not_answered.md."
+                "and the effects, then come out too large (incidental parameters: about twice with two "
+                "rows each), however many levels there are. Put what the levels differ in into the "
+                f"formulas instead, or take {equation}_family='gaussian', where the factor does no harm "
+                "(docs/not_answered.md)."
             )
     return None
 

@@ -431,7 +431,7 @@ def test_categories_that_are_not_whole(rich, family):
 def test_ordered_categories_for_a_family_of_numbers(rich):
     for family in ("gaussian", "poisson", "logit"):
         bad(rich, "outcome 'grade' is categorical", "['low', 'middle', 'high']", f"the {family} family",
-            "ordered family", **grade(family))  # fmt: skip
+            "outcome_family='ordered_probit'", **grade(family))  # fmt: skip
 
 
 # Regressions of log sigma.
