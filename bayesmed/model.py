@@ -37,7 +37,7 @@ from bayesmed.frame import (
 )
 from bayesmed.priors import Prior, check_rho
 from bayesmed.responses import Response, columns_at, offset_of
-from bayesmed.separation import likelihood_notes, refuse_no_spread
+from bayesmed.separation import UnboundedWarning, likelihood_notes, refuse_no_spread
 from bayesmed.stated import complete_rows, observed_responses, parse_scales
 
 if TYPE_CHECKING:
@@ -290,7 +290,7 @@ class MediationModel:
             if note[0].isdigit():
                 warnings.warn(note, UserWarning, stacklevel=4)
         for note in likelihood_notes(self):
-            warnings.warn(note, UserWarning, stacklevel=4)
+            warnings.warn(note, UnboundedWarning, stacklevel=4)
         for design, family, equation in zip(self.designs, self.families, EQUATIONS, strict=True):
             if family.kind == "continuous" and set(np.unique(self.values(equation))) == {0.0, 1.0}:
                 warnings.warn(

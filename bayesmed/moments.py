@@ -29,6 +29,8 @@ from bayesmed.model import MediationModel
 from bayesmed.parts import Parts, columns_of_part, parts_of, rows_of_part, with_levels
 from bayesmed.passes import Passes, response_of, with_effects
 from bayesmed.responses import Response
+from bayesmed.separation import UnboundedWarning
+from bayesmed.separation_parts import notes_of_parts
 
 #: Rows from which formulas are checked and the structure of the designs is learnt.
 _HEAD = 4000
@@ -85,6 +87,8 @@ def fit_moments(
     variables = _variables(arguments, parts.columns)
     found = scan(parts, variables, str(arguments.get("treatment")), arguments.get("control"))
     model = _head_model(found, arguments)
+    for note in notes_of_parts(model, parts, variables, found.levels):
+        warnings.warn(note, UnboundedWarning, stacklevel=4)
     _take_moments(model, found, _accumulate(parts, variables, found, model))
     if any(family.name != "gaussian" for family in model.families):
         rows = Passes(parts, tuple(variables), found.levels, found.complete, model)
@@ -197,7 +201,9 @@ class _Look:
 
 def _head_model(found: Scan, arguments: Mapping[str, Any]) -> MediationModel:
     head = pd.concat([with_levels(part, found.levels) for part in found.head], ignore_index=True)
-    model = MediationModel(head, **arguments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnboundedWarning)  # of the head; all rows are asked later
+        model = MediationModel(head, **arguments)
     for design in model.designs:
         stateful = [str(name) for name, state in design.spec.transform_state.items() if state]
         if stateful:

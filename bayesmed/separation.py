@@ -51,6 +51,10 @@ _FEWEST = 3
 _LEVELS, _ROWS_TO_A_LEVEL = 10, 10.0
 
 
+class UnboundedWarning(UserWarning):
+    """Something that the data leave to the priors."""
+
+
 @dataclass(frozen=True)
 class Ends:
     """Rows whose likelihood rises for ever on one side, boolean of shape (obs,), and words for it."""
@@ -116,13 +120,23 @@ def separation_note(
         own = [cell for cell in cells if side[cell.rows].all()]
         told += [f"{words} in {_all(own)} where {where(own)}"] if own else []
     if not told:
-        names = few(map(repr, _columns(design, ends, direction)))
-        told = [f"[{names}] predict {design.parsed.response!r} without error in some rows"]
+        told = [by_columns(design, ends, direction)]
+    return separated(equation, told)
+
+
+def separated(equation: str, told: list[str]) -> str:
+    """The message."""
     return (
         f"Separation in the {equation} equation: {', and '.join(told)}. The likelihood does not bound "
         "the coefficients that tell these rows from the others; their priors do. State priors that "
         "you can defend, or, where it is a covariate, merge its levels or leave it out."
     )
+
+
+def by_columns(design: Design, ends: Ends, direction: np.ndarray) -> str:
+    """The columns of a direction in words."""
+    names = few(map(repr, _columns(design, ends, direction)))
+    return f"[{names}] predict {design.parsed.response!r} without error in some rows"
 
 
 def _all(cells: list[Cell]) -> str:
@@ -156,11 +170,8 @@ def unbounded(design: Design, family: Family, response: Response, ends: Ends) ->
     """
     if not (ends.low.any() or ends.high.any()):
         return None
-    columns = design.matrix
-    if INTERCEPT in design.terms or family.vectors:
-        constant = np.array([term == INTERCEPT for term in design.terms], dtype=bool)
-        columns = columns - np.where(constant, 0.0, columns.mean(axis=0))
-    columns = columns / np.sqrt((columns**2).mean(axis=0))
+    shift, scale = units_of(design, family)
+    columns = (design.matrix - shift) / scale
     if family.vectors:
         found = _rising(_with_cutpoints(columns, response.values), None)
     else:
@@ -168,6 +179,25 @@ def unbounded(design: Design, family: Family, response: Response, ends: Ends) ->
         signed = np.where(ends.low, -1.0, 1.0)[:, None] * columns
         found = _rising(signed[ended], columns[~ended])
     return None if found is None else found[: columns.shape[1]]
+
+
+def units_of(design: Design, family: Family) -> tuple[np.ndarray, np.ndarray]:
+    """Means (where a constant is in the model) and spreads of the columns, shape (term,)."""
+    shift = np.zeros(design.matrix.shape[1])
+    if INTERCEPT in design.terms or family.vectors:
+        constant = np.array([term == INTERCEPT for term in design.terms], dtype=bool)
+        shift = np.where(constant, 0.0, design.matrix.mean(axis=0))
+    return shift, np.sqrt(((design.matrix - shift) ** 2).mean(axis=0))
+
+
+def broken_by(
+    direction: np.ndarray, columns: np.ndarray, ends: Ends, tolerance: float = _TINY
+) -> np.ndarray:
+    """Rows whose likelihood falls along a direction, in the order of how much; positions."""
+    margin = columns @ direction
+    worse = np.where(ends.low, margin, np.where(ends.high, -margin, np.abs(margin)))
+    order = np.argsort(-worse)
+    return order[worse[order] > tolerance]
 
 
 def _with_cutpoints(columns: np.ndarray, codes: np.ndarray) -> np.ndarray:

@@ -314,3 +314,35 @@ def test_groups_with_both_arms_and_the_treatment_itself_are_not(fitted):
         warnings.simplefilter("error")
         fitted.effects(by="half")
         fitted.effects(by="treat")
+
+
+# Rows that are read part by part.
+
+
+@pytest.mark.parametrize("late", [None, 9_000, 9_001])
+def test_rows_in_parts_are_judged_by_all_of_them(late, monkeypatch):
+    """The first rows have no event in either arm, or none in one; the last may have one."""
+    from bayesmed import parts
+    from bayesmed.moments import _head_model, scan
+    from bayesmed.separation_parts import notes_of_parts
+
+    monkeypatch.setattr(parts, "ROWS", 2_000)
+    rng = np.random.default_rng(1)
+    n = 10_000
+    rows = pd.DataFrame({"treat": np.arange(n) % 2, "x": rng.normal(size=n)})
+    rows["m"] = 0.3 * rows["treat"] + rng.normal(size=n)
+    rows["y"] = rng.poisson(0.2, n) * rows["treat"]
+    if late is not None:
+        rows.loc[late, "y"] = 2
+    wanted = ["treat", "m", "y", "x"]
+    opened = parts.parts_of(rows)
+    found = scan(opened, wanted, "treat")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        head = _head_model(found, {**FORMULAS, "outcome_family": "poisson"})
+    told = notes_of_parts(head, opened, wanted, found.levels)
+    if late == 9_000:  # one of the control arm
+        assert told == []
+    else:
+        (note,) = told
+        assert note.startswith("Separation in the outcome equation: ['treat'] predict 'y'")
