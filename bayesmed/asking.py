@@ -1,7 +1,6 @@
 """From the arguments of a question to the rows, weights, contrasts and functionals asked for."""
 
 import itertools
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from bayesmed.family import Family
 from bayesmed.functionals import Functional, Target, probability, resolve_functional, target_of
 from bayesmed.slices import slices
 from bayesmed.views import Asked, View
+from bayesmed.warn import warn
 
 if TYPE_CHECKING:
     from bayesmed.fitting import MediationFit
@@ -162,11 +162,9 @@ def _warn_of_horizon(fit: "MediationFit", functional: Functional) -> None:
         return
     last = float(fit.tree["observed_data"]["outcome"].max())
     if "event" in fit.families[1].takes and time > last:
-        warnings.warn(
+        warn(
             f"The time {time:g} lies beyond the end of follow-up, {last:g}: what happens there is "
-            "extrapolated by the shape of the outcome's family.",
-            UserWarning,
-            stacklevel=4,
+            "extrapolated by the shape of the outcome's family."
         )
 
 
@@ -241,11 +239,9 @@ def _mediator_values(fit: "MediationFit", m: Any) -> list[float | None]:
         observed = np.array(fit.about["moments"]["mediator"])
     outside = [v for v in values if not observed.min() <= v <= observed.max()]
     if outside:
-        warnings.warn(
+        warn(
             f"m = {outside[0]:g} lies outside the observed range of {name!r} ({observed.min():g} to "
-            f"{observed.max():g}): the effect there is an extrapolation.",
-            UserWarning,
-            stacklevel=4,
+            f"{observed.max():g}): the effect there is an extrapolation."
         )
     return [float(value) for value in values]
 
@@ -299,11 +295,9 @@ def _warn_of_one_arm(sources: list["MediationFit"], by: str) -> None:
                 lone.setdefault(held, {})[repr(level)] = None
     if lone:
         told = "; ".join(f"{few(groups)} with {held} only" for held, groups in lone.items())
-        warnings.warn(
+        warn(
             f"by={by!r}: some groups lack an arm ({told}). Nothing is compared within them: their effects "
-            "are what the formulas carry over from the other groups.",
-            UserWarning,
-            stacklevel=4,
+            "are what the formulas carry over from the other groups."
         )
 
 

@@ -1,6 +1,5 @@
 """Posterior predictive checks: data that the fit would make, against the data that it was made from."""
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from bayesmed.family import EQUATIONS
 from bayesmed.predictive import simulate_rows
 from bayesmed.sampling import settle_seed
 from bayesmed.summary import CiKind, rounded, summarise
+from bayesmed.warn import warn
 
 if TYPE_CHECKING:
     from bayesmed.fitting import MediationFit
@@ -73,11 +73,9 @@ def by_arm(tree: xr.DataTree) -> xr.DataTree:
     names = list(EQUATIONS)
     if "event" in tree["observed_data"].attrs:
         names.remove("outcome")
-        warnings.warn(
+        warn(
             "The outcome is censored, so its values are not compared with simulated times. "
-            "arviz.plot_ppc_censored takes fit.posterior_predictive() and the event indicator.",
-            UserWarning,
-            stacklevel=4,
+            "arviz.plot_ppc_censored takes fit.posterior_predictive() and the event indicator."
         )
     groups: dict[str, dict[str, xr.DataArray]] = {"posterior_predictive": {}, "observed_data": {}}
     arms = tree["observed_data"]["arm"].to_numpy()

@@ -2,7 +2,6 @@
 
 import json
 import uuid
-import warnings
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -16,6 +15,7 @@ from bayesmed.kept import constant_data
 from bayesmed.model import IdentificationWarning, MediationModel
 from bayesmed.priors import Prior
 from bayesmed.sampling import run_sampler, settle_seed, to_dataset
+from bayesmed.warn import warn
 
 
 def draw_tree(
@@ -56,11 +56,10 @@ def draw_tree(
         "random_seed": seed,
     }  # fmt: skip
     if isinstance(model.rho, Prior) and model.identification.map is None:
-        warnings.warn(
+        warn(
             "The posterior of rho is not evidence about confounding: it is identified by "
             f"{model.identification.reason}.",
             IdentificationWarning,
-            stacklevel=4,
         )
     if method not in ("nuts", "laplace"):
         raise ValueError(f"method={method!r}; choose 'nuts' or 'laplace'.")
@@ -105,10 +104,8 @@ def _by_laplace(
             f"method='laplace' cannot be trusted here: {why}; NUTS needs all rows in memory. State "
             "narrower priors, simplify the formulas, or fit a sample of the rows in memory."
         )
-    warnings.warn(
-        f"method='laplace' cannot be trusted here: {why}. The posterior is sampled by NUTS instead.",
-        UserWarning,
-        stacklevel=5,
+    warn(
+        f"method='laplace' cannot be trusted here: {why}. The posterior is sampled by NUTS instead."
     )
     return None
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -38,6 +37,7 @@ from bayesmed.potential import Draws
 from bayesmed.priors import Prior
 from bayesmed.sampling import to_dataset
 from bayesmed.slices import numbers_within
+from bayesmed.warn import warn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -906,7 +906,7 @@ def sample(model: MediationModel, **settings: Any) -> "MediationFit":
     """Draw from the posterior, and warn where chains did not converge."""
     fit = MediationFit(draw_tree(model, **settings), model)
     if fit.convergence.problems:
-        warnings.warn(str(fit.convergence), UserWarning, stacklevel=3)
+        warn(str(fit.convergence))
     return fit
 
 

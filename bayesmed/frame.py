@@ -1,6 +1,5 @@
 """The data as a user has them become one clean pandas frame and a treatment contrast."""
 
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -8,6 +7,8 @@ from typing import Any
 import narwhals as nw
 import numpy as np
 import pandas as pd
+
+from bayesmed.warn import warn
 
 Level = float | int | bool | str
 
@@ -312,11 +313,9 @@ def warn_outside(frame: pd.DataFrame, values: Mapping[str, Any]) -> None:
             continue
         low, high = float(column.min()), float(column.max())
         if not low <= value <= high:
-            warnings.warn(
+            warn(
                 f"{name} = {value:g} lies outside the observed range of {name!r} ({low:g} to "
-                f"{high:g}): the effect there is an extrapolation.",
-                UserWarning,
-                stacklevel=5,
+                f"{high:g}): the effect there is an extrapolation."
             )
 
 

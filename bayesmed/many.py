@@ -18,6 +18,7 @@ import xarray as xr
 
 from bayesmed.frame import to_pandas
 from bayesmed.sampling import settle_seed
+from bayesmed.warn import warn
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -267,11 +268,9 @@ class Journal:
             with self.path.open("a") as file:
                 file.write("\n" + json.dumps(found))
         except OSError as error:
-            warnings.warn(
+            warn(
                 f"Results can no longer be written to {self.path} ({error}); the run goes on, and "
-                "returns them.",
-                UserWarning,
-                stacklevel=4,
+                "returns them."
             )
             self.path = None
 
@@ -365,11 +364,9 @@ def _collect(
         except (KeyboardInterrupt, Exception) as error:
             if not journal.done:
                 raise
-            warnings.warn(
+            warn(
                 f"The run stopped ({type(error).__name__}: {error}); {len(journal.done)} fits are kept, "
-                "the others have the reason 'not fitted'.",
-                UserWarning,
-                stacklevel=3,
+                "the others have the reason 'not fitted'."
             )
 
 

@@ -39,6 +39,7 @@ from bayesmed.priors import Prior, check_rho
 from bayesmed.responses import Response, columns_at, offset_of
 from bayesmed.separation import UnboundedWarning, likelihood_notes, refuse_no_spread
 from bayesmed.stated import complete_rows, observed_responses, parse_scales
+from bayesmed.warn import warn
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -288,33 +289,29 @@ class MediationModel:
         found = self.identification
         for note in self.notes:
             if note[0].isdigit():
-                warnings.warn(note, UserWarning, stacklevel=4)
+                warn(note)
         for note in likelihood_notes(self):
-            warnings.warn(note, UnboundedWarning, stacklevel=4)
+            warn(note, UnboundedWarning)
         for design, family, equation in zip(self.designs, self.families, EQUATIONS, strict=True):
             if family.kind == "continuous" and set(np.unique(self.values(equation))) == {0.0, 1.0}:
-                warnings.warn(
+                warn(
                     f"The {equation} {design.parsed.response!r} holds 0 and 1 only, and its family is "
-                    f"{family.name!r}; {equation}_family='probit' or 'logit' is meant for such.",
-                    UserWarning,
-                    stacklevel=4,
+                    f"{family.name!r}; {equation}_family='probit' or 'logit' is meant for such."
                 )
         if found.outcome_only:
             names = list(found.outcome_only)
-            warnings.warn(
+            warn(
                 f"{names} stand in the outcome equation only. {moved_question(self, names, 'outcome')} "
                 "If it changes none, this asserts that the mediator does not depend on them given the "
                 "treatment and its covariates; where it may, add them to the mediator formula.",
                 IdentificationWarning,
-                stacklevel=4,
             )
         if found.exclusion:
             names = [n for n in covariates_of(self, 0) if n not in covariates_of(self, 1)]
-            warnings.warn(
+            warn(
                 f"The pair is not closed under rho: {found.reason}."
                 f"{f' {moved_question(self, names, EQUATIONS[0])}' if names else ''}",
                 IdentificationWarning,
-                stacklevel=4,
             )
 
     def __repr__(self) -> str:

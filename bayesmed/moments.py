@@ -9,7 +9,6 @@ same posterior as the n rows; they are made from R of the columns' QR decomposit
 """
 
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -31,6 +30,7 @@ from bayesmed.passes import Passes, response_of, with_effects
 from bayesmed.responses import Response
 from bayesmed.separation import UnboundedWarning
 from bayesmed.separation_parts import notes_of_parts
+from bayesmed.warn import warn
 
 #: Rows from which formulas are checked and the structure of the designs is learnt.
 _HEAD = 4000
@@ -88,7 +88,7 @@ def fit_moments(
     found = scan(parts, variables, str(arguments.get("treatment")), arguments.get("control"))
     model = _head_model(found, arguments)
     for note in notes_of_parts(model, parts, variables, found.levels):
-        warnings.warn(note, UnboundedWarning, stacklevel=4)
+        warn(note, UnboundedWarning)
     _take_moments(model, found, _accumulate(parts, variables, found, model))
     if any(family.name != "gaussian" for family in model.families):
         rows = Passes(parts, tuple(variables), found.levels, found.complete, model)
@@ -297,7 +297,7 @@ def _take_moments(model: MediationModel, found: Scan, moments: Moments) -> None:
     )
     notes = (note,) if dropped else ()
     if dropped:
-        warnings.warn(note, UserWarning, stacklevel=5)
+        warn(note)
     frame = replace(model.frame, n_given=found.given, missing=found.missing, notes=notes)
     settled = {"designs": designs, "responses": responses, "frame": frame, "notes": notes,
                "counted": moments.n}  # fmt: skip

@@ -1,7 +1,6 @@
 """The sweep over rho: by the exact map, by weights, by transport or by refits."""
 
 import json
-import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -34,12 +33,10 @@ from bayesmed.sensitivity import (
 from bayesmed.tipping import roots_on_grid, tipping_points
 from bayesmed.transport import Transport, prepare
 from bayesmed.views import Asked, View
+from bayesmed.warn import warn
 
 if TYPE_CHECKING:
     from bayesmed.fitting import MediationFit
-
-#: A warning names the line of the caller, however deep it arose.
-_OWN_FILES = (os.path.join(os.path.dirname(__file__), ""),)
 
 
 @dataclass(frozen=True)
@@ -80,11 +77,9 @@ class Run:
         except (KeyboardInterrupt, Exception) as error:
             if not self.points:
                 raise
-            warnings.warn(
+            warn(
                 f"The sweep stopped at rho = {rho:g} ({type(error).__name__}: {error}); the "
-                f"{len(self.points)} values before it are kept.",
-                UserWarning,
-                skip_file_prefixes=_OWN_FILES,
+                f"{len(self.points)} values before it are kept."
             )
             return False
         return True
@@ -92,11 +87,9 @@ class Run:
     def warn_of_failed(self) -> None:
         """Name the refits that did not converge."""
         if self.failed:
-            warnings.warn(
+            warn(
                 "Refits without convergence, whose values are not to be relied on: "
-                + "; ".join(self.failed),
-                UserWarning,
-                skip_file_prefixes=_OWN_FILES,
+                + "; ".join(self.failed)
             )
 
 
@@ -111,9 +104,7 @@ def sweep(
     grid, about = check_grid(rho), fit.about
     regression = regression_draws(fit)
     if regression is None:
-        warnings.warn(
-            identification_note(about), IdentificationWarning, skip_file_prefixes=_OWN_FILES
-        )
+        warn(identification_note(about), IdentificationWarning)
     if regression is not None and about["priors_on"] == "regression":
         cells = asked.curve(regression, grid)
         how, pareto_k = [EXACT] * len(grid), np.full(len(grid), np.nan)
@@ -293,11 +284,9 @@ def _by_weights(
         used = mapped.block(index[kept])
         run.points[float(value)] = RhoPoint(asked.cells(used), asked.shift(used), WEIGHTED, k)
     if bad:
-        warnings.warn(
+        warn(
             f"Weights are unreliable (Pareto k above {LARGEST_PARETO_K}) at rho = {', '.join(bad)}; "
-            "load the fit with its model, so that it can refit there.",
-            UserWarning,
-            skip_file_prefixes=_OWN_FILES,
+            "load the fit with its model, so that it can refit there."
         )
     return run.points
 
