@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.latent import latent_scales
+from bayesmed.names import names_nearest
 from bayesmed.sensitivity import Sensitivity, _summarise_with_gaps
 from bayesmed.strength import KINDS, Kind, Strength, covariate_strength, shared_covariates
 from bayesmed.summary import readable_roots, shown_as
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _ENOUGH = 0.5
 
 
+@names_nearest
 @dataclass(frozen=True)
 class Benchmarks:
     """The rho that omitted confounders as strong as each covariate would produce.

@@ -17,6 +17,7 @@ import xarray as xr
 
 from bayesmed.claims import Claim, effect_label, every_effect, margins, null_value
 from bayesmed.ladder import Ladder, around_zero, build_ladder, from_odds, odds
+from bayesmed.names import names_nearest
 from bayesmed.printed import chance_in_words
 
 
@@ -64,6 +65,7 @@ def probability_at(ladder: Ladder, rho: float) -> tuple[float, float]:
     return _mean_and_mcse(ladder.in_order((ladder.at(rho) > 0.0).astype(float), rho))
 
 
+@names_nearest
 @dataclass(frozen=True)
 class Within:
     """The probability of a claim over all rho with abs(rho) <= r.
@@ -139,6 +141,7 @@ def probability_within(draws: xr.Dataset, claim: Claim, r: float) -> Within:
     return Within(claim.text(draws), r, *averaged, *probability_at(ladder, worst), worst)
 
 
+@names_nearest
 @dataclass(frozen=True)
 class Extent:
     """How far from rho = 0 a claim holds: its probability is at least the level all the way.

@@ -4,6 +4,8 @@ from importlib import resources
 
 import pandas as pd
 
+from bayesmed.names import names_nearest
+
 # Level order as in the questionnaires; the first level is the reference.
 _LEVELS: dict[str, dict[str, list[str]]] = {
     "framing": {
@@ -37,6 +39,7 @@ _LEVELS: dict[str, dict[str, list[str]]] = {
 }
 
 
+@names_nearest
 def load_data(name: str) -> pd.DataFrame:
     """Load one of the shipped data sets.
 

@@ -13,8 +13,15 @@ from bayesmed.exact import exact_draws, is_exact
 from bayesmed.family import EQUATIONS
 from bayesmed.kept import constant_data
 from bayesmed.model import IdentificationWarning, MediationModel
+from bayesmed.names import parameters_of, refuse_unknown
 from bayesmed.priors import Prior
-from bayesmed.sampling import run_sampler, settle_seed, to_dataset
+from bayesmed.sampling import (
+    check_sampler,
+    run_sampler,
+    sampler_options,
+    settle_seed,
+    to_dataset,
+)
 from bayesmed.warn import warn
 
 
@@ -50,6 +57,14 @@ def draw_tree(
             or value < (0 if name == "tune" else 1)
         ):
             raise ValueError(f"{name} must be a positive whole number; {value!r} was given.")
+    if method not in ("nuts", "laplace"):
+        raise ValueError(f"method={method!r}; choose 'nuts' or 'laplace'.")
+    check_sampler(sampler)  # also for method="laplace", which may turn to it
+    if options:
+        known = sampler_options(sampler, options)
+        refuse_unknown(
+            options, [*parameters_of(MediationModel.fit), *known], "MediationModel.fit()"
+        )
     seed = settle_seed(random_seed)
     settings = {
         "draws": int(draws), "tune": int(tune), "chains": int(chains), "cores": cores,
@@ -61,8 +76,6 @@ def draw_tree(
             f"{model.identification.reason}.",
             IdentificationWarning,
         )
-    if method not in ("nuts", "laplace"):
-        raise ValueError(f"method={method!r}; choose 'nuts' or 'laplace'.")
     interrupted, pareto_k = False, None
     if method == "laplace" and is_exact(model):
         posterior, used = exact_draws(model, settings), "exact"

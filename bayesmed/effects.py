@@ -17,6 +17,7 @@ from bayesmed.families import FAMILIES
 from bayesmed.family import Family
 from bayesmed.functionals import MEAN, Target, target_of
 from bayesmed.headline import headline
+from bayesmed.names import names_nearest
 from bayesmed.potential import Draws
 from bayesmed.summary import about_chosen, choose, shown_as, summarise
 from bayesmed.views import Asked, View
@@ -127,6 +128,7 @@ def label_cells(values: np.ndarray, **leading: Any) -> xr.DataArray:
     return xr.DataArray(values, dims=tuple(coords), coords=coords, name="po")
 
 
+@names_nearest
 @dataclass(frozen=True)
 class Effects:
     """Draws of the effects of one or more contrasts, and their summary.

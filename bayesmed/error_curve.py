@@ -10,6 +10,7 @@ import xarray as xr
 
 from bayesmed.effects import Effects
 from bayesmed.headline import headline
+from bayesmed.names import names_nearest
 from bayesmed.sensitivity import select_effect
 from bayesmed.summary import shown_as, summarise
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 DEFAULT_RELIABILITIES = np.round(np.linspace(0.5, 1.0, 21), 10)
 
 
+@names_nearest
 @dataclass(frozen=True)
 class ReliabilityCurve:
     """The posterior of every effect along the reliability of the observed mediator.

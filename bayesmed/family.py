@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bayesmed.names import names_nearest
 from bayesmed.priors import Prior
 
 #: Values of a family's parameters by name, and of the data columns that it needs.
@@ -22,6 +23,7 @@ SCALES = ("mediator_sigma", "outcome_sigma")
 FAR = 1e8
 
 
+@names_nearest
 @dataclass(frozen=True, eq=False)
 class Family:
     r"""A distribution of the response given its linear predictor :math:`\eta`.

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmed.arguments import split_arguments
 from bayesmed.asking import ask
 from bayesmed.closed import ClosedMap
 from bayesmed.convergence import Convergence, check_convergence
@@ -30,6 +31,7 @@ from bayesmed.headline import effects_about
 from bayesmed.kept import kept_counterfactuals, kept_map
 from bayesmed.likelihood import CHUNK, row_log_likelihood
 from bayesmed.model import MediationModel
+from bayesmed.names import names_nearest, parameters_of, refuse_unknown
 from bayesmed.parts import is_dask
 from bayesmed.passes import LostRows, Passes, kept_means
 from bayesmed.paths import coefficient_table, path_draws
@@ -48,10 +50,7 @@ if TYPE_CHECKING:
     from bayesmed.strength import Kind
 
 
-#: Arguments of :class:`MediationModel`, beside the data.
-MODEL_ARGUMENTS = frozenset(f.name for f in fields(MediationModel) if f.init and f.name != "data")
-
-
+@names_nearest
 @dataclass(frozen=True, eq=False)
 class MediationFit:
     """Posterior draws of a mediation model.
@@ -172,7 +171,7 @@ class MediationFit:
         at: Mapping[str, Any] | None = None,
         average: Literal["sample", "population"] = "sample",
         *,
-        by: str | None = None,
+        by: str | Sequence[str] | None = None,
         on: Literal["all", "treated", "untreated"] = "all",
         weights: str | None = None,
         contrast: Any = None,
@@ -286,7 +285,7 @@ class MediationFit:
         control : float, optional
             The value they are compared with; the model's own control by default.
         **options
-            As in :meth:`effects`.
+            As in :meth:`effects`, but ``contrast``.
 
         Returns
         -------
@@ -298,6 +297,8 @@ class MediationFit:
         ValueError
             If the treatment is categorical, or a value lies outside the data.
         """
+        known = [n for n in parameters_of(MediationFit.effects) if n != "contrast"]
+        refuse_unknown(options, ["values", "control", *known], "dose_response()")
         model = self.require_model("A dose-response curve")
         column = model.frame.data[model.treatment]
         if isinstance(column.dtype, pd.CategoricalDtype):
@@ -327,7 +328,15 @@ class MediationFit:
         rho: Any = None,
         progress: bool = True,
         at: Mapping[str, Any] | None = None,
-        **asked: Any,
+        *,
+        by: str | Sequence[str] | None = None,
+        on: Literal["all", "treated", "untreated"] = "all",
+        weights: str | None = None,
+        contrast: Any = None,
+        of: Any = "mean",
+        m: Any = None,
+        scale: Scale = "difference",
+        memory: float | None = None,
     ) -> "Sensitivity":
         """Posterior of every effect as a function of the residual correlation.
 
@@ -339,9 +348,8 @@ class MediationFit:
             Show how far the curve is, where each value has to be computed apart.
         at : mapping, optional
             Covariates and the value every row gets, as in :meth:`effects`.
-        **asked
-            ``by``, ``on``, ``weights``, ``contrast``, ``of``, ``m``, ``scale`` and ``memory``, as
-            in :meth:`effects`.
+        by, on, weights, contrast, of, m, scale, memory
+            As in :meth:`effects`.
 
         Returns
         -------
@@ -371,7 +379,11 @@ class MediationFit:
         """
         from bayesmed.sweep import sweep
 
-        return sweep(self, rho, progress, at, ask(self, at=at, **asked))
+        asked = ask(
+            self, at=at, by=by, on=on, weights=weights, contrast=contrast, of=of, m=m, scale=scale,
+            memory=memory,
+        )  # fmt: skip
+        return sweep(self, rho, progress, at, asked)
 
     def effects_with_error(
         self,
@@ -945,11 +957,9 @@ def fit(data: Any, *, moments: bool | None = None, **arguments: Any) -> Mediatio
     ...     progress=False,
     ... )
     """
-    own = {k: v for k, v in arguments.items() if k in MODEL_ARGUMENTS}
+    own, settings = split_arguments(arguments, "fit()", ("moments",))
     if moments or isinstance(data, (str, os.PathLike)) or is_dask(data):
         from bayesmed.moments import fit_moments
 
-        settings = {k: v for k, v in arguments.items() if k not in MODEL_ARGUMENTS}
         return fit_moments(data, own, settings)
-    model = MediationModel(data, **own)
-    return model.fit(**{k: v for k, v in arguments.items() if k not in MODEL_ARGUMENTS})
+    return MediationModel(data, **own).fit(**settings)

@@ -16,6 +16,7 @@ from scipy.special import ndtr
 from bayesmed.design import Counterfactuals
 from bayesmed.draws import Draws
 from bayesmed.family import FAR, Family, Parameters
+from bayesmed.names import names_nearest
 
 #: Nodes of an integral of survival over time, and the power that puts them near its start.
 _NODES, _POWER = 48, 3
@@ -71,6 +72,7 @@ def _number(value: Any, what: str) -> float:
     return float(value)
 
 
+@names_nearest
 def probability(*, equals: Any = None, above: Any = None) -> Functional:
     """P(Y = k) of a discrete outcome, or P(Y > c) of any.
 
@@ -97,6 +99,7 @@ def probability(*, equals: Any = None, above: Any = None) -> Functional:
     return Functional("probability", equals if above is None else above, above is not None)
 
 
+@names_nearest
 def survival(time: float) -> Functional:
     """S(t) = P(Y > t), the probability that the event comes later than a time.
 
@@ -111,6 +114,7 @@ def survival(time: float) -> Functional:
     return Functional("probability", value, True)
 
 
+@names_nearest
 def restricted_mean(horizon: float) -> Functional:
     r"""E[min(Y, h)], the mean time lived until a horizon: :math:`\int_0^h S(t) dt`.
 
@@ -130,6 +134,7 @@ def restricted_mean(horizon: float) -> Functional:
     return Functional("restricted_mean", value)
 
 
+@names_nearest
 def quantile(level: float) -> Functional:
     """The q with P(Y(t, M(t')) <= q) = level over the units: of the mixture, not a mean of quantiles.
 

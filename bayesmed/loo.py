@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.family import EQUATIONS
+from bayesmed.names import names_nearest
 
 if TYPE_CHECKING:
     from bayesmed.fitting import MediationFit
@@ -55,6 +56,7 @@ def loo_table(fit: "MediationFit") -> pd.DataFrame:
     return table.round({"elpd": 1, "se": 1, "p": 1, "largest k": 2})
 
 
+@names_nearest
 def compare(models: Mapping[str, "MediationFit"], equation: Part = "joint") -> pd.DataFrame:
     r"""Compare models by leave-one-out cross-validation.
 

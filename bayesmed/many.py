@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmed.arguments import split_arguments
 from bayesmed.frame import to_pandas
+from bayesmed.names import names_nearest, parameters_of
 from bayesmed.sampling import settle_seed
 from bayesmed.warn import warn
 
@@ -66,6 +68,7 @@ class Task:
     seed: int
 
 
+@names_nearest
 def fit_many(
     data: Any,
     *,
@@ -137,7 +140,7 @@ def fit_many(
     names = {key: list(values) for key, values in (over or {}).items()}
     formulas = {"mediator": mediator, "outcome": outcome, "treatment": treatment}
     _check(sets, formulas, names, by)
-    model, settings = _split(arguments)
+    model, settings = split_arguments(arguments, "fit_many()", parameters_of(fit_many))
     seed = settle_seed(random_seed)
     asked = dict(effects or {})
     for word in ("by", "contrast", "m"):
@@ -191,13 +194,6 @@ def _check(
         raise ValueError(
             "Nothing varies: give over=, by= or several data sets; for one fit use bm.fit()."
         )
-
-
-def _split(arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    from bayesmed.fitting import MODEL_ARGUMENTS
-
-    model = {k: v for k, v in arguments.items() if k in MODEL_ARGUMENTS}
-    return model, {k: v for k, v in arguments.items() if k not in MODEL_ARGUMENTS}
 
 
 def _tasks(

@@ -35,6 +35,7 @@ from bayesmed.frame import (
     to_pandas,
     warn_outside,
 )
+from bayesmed.names import names_nearest
 from bayesmed.priors import Prior, check_rho
 from bayesmed.responses import Response, columns_at, offset_of
 from bayesmed.separation import UnboundedWarning, likelihood_notes, refuse_no_spread
@@ -56,6 +57,7 @@ class IdentificationWarning(UserWarning):
     """What a reader must know about where the answer's identification comes from."""
 
 
+@names_nearest
 @dataclass(frozen=True, eq=False, repr=False)
 class MediationModel:
     r"""A Bayesian model of causal mediation: two equations and one residual correlation.

@@ -9,6 +9,7 @@ import xarray as xr
 
 from bayesmed.effects import effect_rows
 from bayesmed.estimands import null_value
+from bayesmed.names import names_nearest
 from bayesmed.sensitivity import select_effect
 from bayesmed.summary import readable_roots
 
@@ -59,6 +60,7 @@ def null_of(about: dict[str, Any]) -> float:
     return null_value(about.get("scale", "difference"))
 
 
+@names_nearest
 def plot_effects(
     draws: xr.Dataset,
     ax: "Axes | None" = None,
@@ -148,6 +150,7 @@ def legend_above(ax: "Axes", columns: int) -> None:
               bbox_to_anchor=(0.5, 1.0), columnspacing=1.0, handlelength=1.6)  # fmt: skip
 
 
+@names_nearest
 def plot_reliability(
     draws: xr.Dataset,
     ax: "Axes | None" = None,
@@ -196,6 +199,7 @@ def plot_reliability(
     return ax
 
 
+@names_nearest
 def plot_sensitivity(
     draws: xr.Dataset,
     rho_zero: xr.Dataset | None = None,

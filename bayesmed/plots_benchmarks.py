@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
+from bayesmed.names import names_nearest
 from bayesmed.plots import _INNER, _OUTER, BLUE, GREY, ORANGE, _quantiles, new_axes, open_frame
 from bayesmed.summary import readable_roots
 
@@ -23,6 +24,7 @@ ABOVE: dict[str, Any] = {
 }  # fmt: skip
 
 
+@names_nearest
 def plot_benchmarks(
     draws: xr.Dataset,
     rho_zero: xr.Dataset | None = None,
@@ -75,6 +77,7 @@ def plot_benchmarks(
     return ax
 
 
+@names_nearest
 def draw_benchmarks(draws: xr.Dataset, ax: "Axes", most: int = 5, color: str = "black") -> "Axes":
     """Add benchmarks to a plot against rho, as named rows below the curve.
 

@@ -8,6 +8,7 @@ import xarray as xr
 
 from bayesmed.contour import along_products
 from bayesmed.estimands import null_value
+from bayesmed.names import names_nearest
 from bayesmed.plots import BLUE, GREY, ORANGE, new_axes, open_frame
 from bayesmed.plots_benchmarks import ABOVE
 from bayesmed.rsquared import product_of_rho
@@ -21,6 +22,7 @@ _TAIL = 0.025
 _BAND = 0.22
 
 
+@names_nearest
 def plot_contour(
     draws: xr.Dataset,
     zero: xr.Dataset,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import xarray as xr
 
+from bayesmed.names import names_nearest
 from bayesmed.plots import BLUE, GREY, ORANGE, RHO, legend_above, new_axes, open_frame
 from bayesmed.plots import plot_sensitivity as plot_sensitivity
 from bayesmed.sensitivity import select_effect
@@ -24,6 +25,7 @@ _STYLES = {
 }
 
 
+@names_nearest
 def plot_curves(
     draws: xr.Dataset,
     effects: Sequence[Effect] = ("acme", "ade", "total"),
@@ -75,6 +77,7 @@ def plot_curves(
     return ax
 
 
+@names_nearest
 def plot_arms(
     draws: xr.Dataset,
     rho_zero: xr.Dataset | None = None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from bayesmed.names import names_nearest
 from bayesmed.plots import BLUE, GREY, ORANGE, new_axes
 from bayesmed.printed import digits_of, number
 from bayesmed.summary import summarise
@@ -51,6 +52,7 @@ def _quote(values: xr.DataArray) -> str:
     return f"{number(median, digits)} [{number(low, digits)}, {number(high, digits)}]"
 
 
+@names_nearest
 def plot_paths(
     paths: Mapping[str, xr.DataArray],
     about: Mapping[str, Any],

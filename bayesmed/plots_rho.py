@@ -10,6 +10,7 @@ import xarray as xr
 from bayesmed.claims import Claim, Direction, Rope, margins
 from bayesmed.conclusions import Extent, extent, likelier_sign
 from bayesmed.ladder import build_ladder
+from bayesmed.names import names_nearest
 from bayesmed.plots import BLUE, GREY, ORANGE, RHO, legend_above, new_axes, open_frame
 from bayesmed.summary import readable_roots
 
@@ -28,6 +29,7 @@ def _density(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return estimate.sel(plot_axis="x").to_numpy(), estimate.sel(plot_axis="y").to_numpy()
 
 
+@names_nearest
 def plot_rho(draws: xr.Dataset, ax: "Axes | None" = None, color: str = BLUE) -> "Axes":
     """Prior and posterior density of rho.
 
@@ -69,6 +71,7 @@ def _told(about: Mapping[str, Any]) -> str:
     return "moved by other priors, not by the data"
 
 
+@names_nearest
 def plot_probability(
     draws: xr.Dataset,
     ax: "Axes | None" = None,
@@ -141,6 +144,7 @@ def _signed(rho: float) -> str:
     return f"{np.trunc(rho * 100 + np.copysign(1e-9, rho)) / 100 + 0.0:.2f}".replace("-", "−")
 
 
+@names_nearest
 def plot_rho_zero(
     rho_zero: xr.Dataset,
     ax: "Axes | None" = None,

@@ -19,6 +19,7 @@ from bayesmed.effects import Effects
 from bayesmed.family import EQUATIONS
 from bayesmed.kept import prior_basis
 from bayesmed.likelihood import row_log_likelihood
+from bayesmed.names import names_nearest
 from bayesmed.priors import Prior
 from bayesmed.rho_prior import prior_of_rho
 
@@ -33,6 +34,7 @@ _CHUNK = 4_000_000
 Components = Mapping[str, list[str]]
 
 
+@names_nearest
 def prior_sensitivity(
     fit: "MediationFit",
     effects: Effects | None = None,

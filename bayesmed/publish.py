@@ -12,6 +12,7 @@ import xarray as xr
 from bayesmed.effects import effect_rows
 from bayesmed.estimands import null_value
 from bayesmed.headline import arms_words, headline
+from bayesmed.names import names_nearest
 from bayesmed.printed import MINUS, digits_of, number, probability
 from bayesmed.sensitivity import select_effect
 from bayesmed.summary import CiKind, summarise
@@ -215,6 +216,7 @@ def coefficients_in_words(table: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
+@names_nearest
 def table(
     models: Mapping[str, Any],
     *,

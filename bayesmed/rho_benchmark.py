@@ -7,6 +7,7 @@ import numpy as np
 
 from bayesmed.benchmarks import check_covariates
 from bayesmed.latent import latent_scales
+from bayesmed.names import names_nearest
 from bayesmed.strength import Strength, covariate_strength
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ SignRule = Literal["either", "same", "positive", "negative"]
 _TRIALS = 1000
 
 
+@names_nearest
 @dataclass(frozen=True)
 class RhoBenchmark:
     r"""A prior of rho: an omitted confounder some times as strong as an observed covariate.

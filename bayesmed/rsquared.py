@@ -25,6 +25,7 @@ import xarray as xr
 
 from bayesmed.estimands import ARMS_AND_AVERAGE, null_value
 from bayesmed.latent import explained_shares, latent_problem, latent_scales
+from bayesmed.names import names_nearest
 from bayesmed.sensitivity import Sensitivity, _summarise_with_gaps, select_effect
 from bayesmed.summary import readable_roots, shown_as, summarise
 
@@ -161,6 +162,7 @@ def _check_form(form: str) -> None:
         raise ValueError(f"form={form!r}; choose 'residual' or 'total'.")
 
 
+@names_nearest
 @dataclass(frozen=True)
 class RSquared:
     """The effects along the product of two shares of variance.

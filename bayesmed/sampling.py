@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from bayesmed import compiled
+from bayesmed.names import parameters_of
 from bayesmed.threads import single_blas
 
 if TYPE_CHECKING:
@@ -21,6 +22,15 @@ SAMPLERS = ("nutpie", "pymc", "numpyro")
 #: the interpreter.
 _SLOW_EVALUATION = 1e-4
 _FEWEST_INTERRUPTED = 100
+#: What a user of nutpie is likely to set, for suggestions.
+_KNOWN_SETTINGS = ("target_accept", "maxdepth", "mindepth", "max_energy_error", "step_size_window")
+#: Arguments of the samplers that are this package's, or would change what they return.
+_SET_HERE = frozenset(
+    ("draws", "tune", "chains", "cores", "seed", "random_seed", "sampler", "nuts_sampler", "model",
+     "progress_bar", "progressbar", "save_warmup", "blocking", "return_raw_trace", "zarr_store",
+     "compiled_model", "compute_convergence_checks", "return_inferencedata", "trace", "step",
+     "discard_tuned_samples", "var_names", "idata_kwargs", "vars")
+)  # fmt: skip
 _KEPT_STATS = ("diverging", "energy", "tree_depth", "depth", "n_steps", "step_size", "logp")
 
 
@@ -31,6 +41,58 @@ def settle_seed(seed: int | None) -> int:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ValueError(f"random_seed must be a whole number of at least 0; {seed!r} was given.")
     return int(seed)
+
+
+def check_sampler(sampler: str) -> None:
+    """Refuse a sampler that does not exist or is not installed.
+
+    Raises
+    ------
+    ValueError, ImportError
+    """
+    if sampler not in SAMPLERS:
+        raise ValueError(f"sampler={sampler!r}; choose one of {list(SAMPLERS)}.")
+    if importlib.util.find_spec(sampler) is None:
+        raise ImportError(
+            f"sampler={sampler!r} is not installed; install {sampler} or use another of "
+            f"{list(SAMPLERS)}."
+        )
+
+
+def sampler_options(sampler: str, given: Mapping[str, Any]) -> list[str]:
+    """Names of a sampler's own options, beside what this package sets.
+
+    Parameters
+    ----------
+    sampler : {"nutpie", "pymc", "numpyro"}
+    given : mapping
+        Options of a call; nutpie tells of a name alone whether it is one of its settings.
+    """
+    if sampler == "nutpie":
+        import nutpie
+        from nutpie import _lib
+
+        kinds = [kind(0) for kind in (_lib.PyNutsSettings.Diag, _lib.PyNutsSettings.LowRank)]
+        own = [*parameters_of(nutpie.sample), *_KNOWN_SETTINGS]
+        own += [name for name in given if any(_takes(one, name, given[name]) for one in kinds)]
+    else:
+        import pymc as pm
+        from pymc.step_methods.hmc.base_hmc import BaseHMC
+
+        steps = (pm.NUTS.__init__, BaseHMC.__init__) if sampler == "pymc" else ()
+        own = ["target_accept", *parameters_of(pm.sample), "nuts"]
+        own += [name for step in steps for name in parameters_of(step)]
+    return [name for name in dict.fromkeys(own) if name not in _SET_HERE]
+
+
+def _takes(settings: Any, name: str, value: Any) -> bool:
+    try:
+        settings.update({name: value})
+    except AttributeError:
+        return False
+    except Exception:  # the setting exists and its value is wrong, which nutpie will say
+        return True
+    return True
 
 
 def run_sampler(
@@ -57,16 +119,9 @@ def run_sampler(
 
     Raises
     ------
-    ValueError, ImportError, RuntimeError
-        For an unknown sampler, one that is not installed, or an interruption in warm-up.
+    RuntimeError
+        For an interruption in warm-up.
     """
-    if sampler not in SAMPLERS:
-        raise ValueError(f"sampler={sampler!r}; choose one of {list(SAMPLERS)}.")
-    if importlib.util.find_spec(sampler) is None:
-        raise ImportError(
-            f"sampler={sampler!r} is not installed; install {sampler} or use another of "
-            f"{list(SAMPLERS)}."
-        )
     if sampler == "nutpie":
         return _nutpie(model, settings, progress, options)
     return _pymc(model, sampler, settings, progress, options)

@@ -23,6 +23,7 @@ from bayesmed.conclusions import (
 from bayesmed.effects import Effects
 from bayesmed.estimands import ARMS_AND_AVERAGE, null_value
 from bayesmed.headline import headline
+from bayesmed.names import names_nearest, parameters_of, refuse_unknown
 from bayesmed.summary import (
     about_chosen,
     choose,
@@ -42,6 +43,7 @@ EXACT, WEIGHTED, TRANSPORT = "exact map", "reweighted map", "transport"
 REFIT, FITTED = "refit", "fitted"
 
 
+@names_nearest
 @dataclass(frozen=True)
 class Sensitivity:
     """The posterior of every effect along rho.
@@ -296,9 +298,7 @@ class Sensitivity:
         -------
         bayesmed.conclusions.Within
         """
-        said = Claim(**claim)
-        if not {"direction", "rope"} & claim.keys():
-            said = likelier_sign(self.draws, said)
+        said = self._claim(claim, "probability_within()", "r")
         return probability_within(self.draws, said, r)
 
     def holds(self, level: float = 0.95, **claim: Any) -> Extent:
@@ -322,10 +322,13 @@ class Sensitivity:
         >>> fit.sensitivity().holds().r > 0
         True
         """
-        said = Claim(**claim)
-        if not {"direction", "rope"} & claim.keys():
-            said = likelier_sign(self.draws, said)
-        return extent(self.draws, said, level)
+        return extent(self.draws, self._claim(claim, "holds()", "level"), level)
+
+    def _claim(self, given: Mapping[str, Any], door: str, own: str) -> Claim:
+        """A claim by its arguments; without a direction, of the likelier sign."""
+        refuse_unknown(given, [own, *parameters_of(Claim)], door)
+        said = Claim(**given)
+        return said if {"direction", "rope"} & given.keys() else likelier_sign(self.draws, said)
 
     def conclusions(
         self,

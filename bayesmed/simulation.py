@@ -9,6 +9,7 @@ import pandas as pd
 
 from bayesmed.families import resolve_family
 from bayesmed.family import Family
+from bayesmed.names import parameters_of, refuse_unknown
 
 
 @dataclass(frozen=True)
@@ -217,6 +218,8 @@ def simulate(
     >>> bm.simulate(100, rho=0.3, random_seed=1, truth_size=1000).data.columns.tolist()
     ['treat', 'x', 'm', 'y']
     """
+    own = (*parameters_of(simulate), *parameters_of(truth_of))
+    refuse_unknown(paths, own, "simulate()")
     truth = truth_of(mediator_family, outcome_family, **paths)
     rng = np.random.default_rng(random_seed)
     treat, x = rng.permutation(np.arange(n) % 2), rng.standard_normal(n)

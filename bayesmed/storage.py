@@ -14,6 +14,7 @@ import xarray as xr
 
 from bayesmed.describe import describe, model_hash
 from bayesmed.fitting import MediationFit
+from bayesmed.names import names_nearest
 from bayesmed.passes import LostRows
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def save(fit: MediationFit, path: "str | os.PathLike[str]") -> None:
         raise
 
 
+@names_nearest
 def load(path: "str | os.PathLike[str]", model: "MediationModel | None" = None) -> MediationFit:
     """Read a fit that :meth:`bayesmed.MediationFit.save` wrote.
 
