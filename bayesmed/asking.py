@@ -1,6 +1,7 @@
 """From the arguments of a question to the rows, weights, contrasts and functionals asked for."""
 
 import itertools
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,9 @@ import xarray as xr
 from bayesmed.cells import few
 from bayesmed.design import Counterfactuals
 from bayesmed.estimands import SCALES, Scale
-from bayesmed.family import Family
+from bayesmed.family import EQUATIONS, Family
 from bayesmed.functionals import Functional, Target, probability, resolve_functional, target_of
+from bayesmed.roles import is_cut
 from bayesmed.slices import slices
 from bayesmed.views import Asked, View
 from bayesmed.warn import warn
@@ -24,13 +26,15 @@ if TYPE_CHECKING:
 
 #: Most pairs of treatment values that contrast="pairwise" compares.
 _MOST_PAIRS = 45
+#: Most groups of by=.
+_MOST_GROUPS = 25
 
 
 def ask(
     fit: "MediationFit",
     *,
     at: Mapping[str, Any] | None = None,
-    by: str | None = None,
+    by: str | Sequence[str] | None = None,
     on: str = "all",
     weights: str | None = None,
     contrast: Any = None,
@@ -46,7 +50,7 @@ def ask(
     ValueError, TypeError
         For what a model does not have; the message says what it has.
     """
-    about = fit.about
+    about, columns = fit.about, None if by is None else group_columns(by)
     if about.get("moments") and of != "mean":
         fit.require_model(f"of={of!r}")
     levels = tuple(about["categories"].get("outcome", ()))
@@ -61,7 +65,7 @@ def ask(
     for source in sources:
         passed = source.passes is not None and not at
         rows = source.kept_counterfactuals if passed else source.counterfactuals(at)
-        own = _groups(source, rows, by, on, weights)
+        own = _groups(source, rows, columns, on, weights)
         groups = [label for label, _ in own]
         sizes = {str(label): part.mediator.shape[1] for label, part in own}
         for (_, part), target, value in itertools.product(own, targets, values):
@@ -87,7 +91,7 @@ def ask(
     said = {
         "contrast": named,
         "on": {"all": "", "treated": "of the treated", "untreated": "of the untreated"}[on],
-        "by": by or "",
+        "by": ", ".join(columns or ()),
         "group_sizes": sizes if by is not None else {},
         "weights": weights or "",
         "of": _of_label(of, functionals[0], about["outcome"]),
@@ -177,6 +181,8 @@ def _sources(fit: "MediationFit", contrast: Any) -> list["MediationFit"]:
         pairs = _all_pairs(model, contrast)
     else:
         pairs = contrast if isinstance(contrast, list) else [contrast]
+        if not pairs:
+            raise ValueError("contrast=[] names no pair of (control, treated).")
         for pair in pairs:
             if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
                 raise ValueError(
@@ -220,6 +226,8 @@ def _mediator_values(fit: "MediationFit", m: Any) -> list[float | None]:
     if m is None:
         return [None]
     values = list(m) if isinstance(m, (list, tuple, np.ndarray)) else [m]
+    if not values:
+        raise ValueError(f"m={m!r} names no value of the mediator.")
     family, name = fit.families[0], fit.about["mediator"]
     if family.kind == "ordered":
         levels = fit.about["categories"]["mediator"]
@@ -247,14 +255,19 @@ def _mediator_values(fit: "MediationFit", m: Any) -> list[float | None]:
 
 
 def _groups(
-    fit: "MediationFit", rows: Counterfactuals, by: str | None, on: str, weights: str | None
+    fit: "MediationFit",
+    rows: Counterfactuals,
+    by: list[str] | None,
+    on: str,
+    weights: str | None,
 ) -> list[tuple[Any, Counterfactuals]]:
     """Rows of each subgroup, weighted, with its label."""
     if on not in ("all", "treated", "untreated"):
         raise ValueError(f"on={on!r}; choose 'all', 'treated' or 'untreated'.")
     if by is None and on == "all" and weights is None:
         return [(None, rows)]
-    asked = [n for n, given in (("by=", by), ("on=", on != "all"), ("weights=", weights)) if given]
+    given = {"by=": by is not None, "on=": on != "all", "weights=": weights is not None}
+    asked = [name for name, yes in given.items() if yes]
     model = fit.require_model(" with ".join(asked))
     size = len(model.frame.data)
     if weights is not None:
@@ -271,12 +284,6 @@ def _groups(
     if by is None:
         return [(None, rows.take(np.flatnonzero(wanted)))]
     return list(_by_level(model, rows, by, wanted))
-
-
-def _values(column: pd.Series) -> list[Any]:
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return list(column.cat.categories)
-    return list(np.unique(column.to_numpy()).tolist())
 
 
 def _warn_of_one_arm(sources: list["MediationFit"], by: str) -> None:
@@ -301,28 +308,93 @@ def _warn_of_one_arm(sources: list["MediationFit"], by: str) -> None:
         )
 
 
-def _by_level(
-    model: "MediationModel", rows: Counterfactuals, by: str, wanted: np.ndarray
-) -> Iterator[tuple[Any, Counterfactuals]]:
-    column = model.frame.column(by, "by")
-    levels = _values(column)
-    if len(levels) > 25:
-        raise ValueError(
-            f"by={by!r} has {len(levels)} different values; cut it into groups first, for example with "
-            "pandas.cut, or use at=."
+def group_columns(by: Any) -> list[str]:
+    """The columns that ``by=`` names.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it names none.
+    """
+    names = [by] if isinstance(by, str) else list(by) if isinstance(by, (list, tuple)) else []
+    if not names or not all(isinstance(name, str) for name in names):
+        kind = ValueError if isinstance(by, (list, tuple)) and not by else TypeError
+        raise kind(
+            f"by= takes the name of a column, or a list of names; {reprlib.repr(by)} was given. Put "
+            "values of each row into a column of the data before the fit."
         )
-    for level in levels:
-        index = np.flatnonzero((column == level).to_numpy() & wanted)
+    return list(dict.fromkeys(names))
+
+
+def _by_level(
+    model: "MediationModel", rows: Counterfactuals, by: list[str], wanted: np.ndarray
+) -> Iterator[tuple[Any, Counterfactuals]]:
+    """Rows of each group: by the values of a column, or by those of several that rows have."""
+    columns = [_group_column(model, name) for name in by]
+    shown = by[0] if len(by) == 1 else by
+    groups = {
+        levels: np.logical_and.reduce([c == v for c, v in zip(columns, levels, strict=True)])
+        for levels in itertools.product(*(_levels_of(column) for column in columns))
+    }
+    if len(by) > 1:
+        groups = {levels: rows for levels, rows in groups.items() if rows.any()}
+    if len(groups) > _MOST_GROUPS:
+        raise ValueError(
+            f"by={shown!r} has {len(groups)} different values; cut it into groups first, for example "
+            "with pandas.cut, or use at=."
+        )
+    labels = [levels[0] if len(by) == 1 else ", ".join(map(_label, levels)) for levels in groups]
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"by={shown!r}: two groups have the same label; make a column of both.")
+    for label, own in zip(labels, groups.values(), strict=True):
+        index = np.flatnonzero(own & wanted)
         if not index.size:
-            raise ValueError(f"by={by!r}: the group {level!r} has no rows to average over.")
+            raise ValueError(f"by={shown!r}: the group {label!r} has no rows to average over.")
         part = rows.take(index)
         if part.weights is not None and not np.all(np.isfinite(part.weights)):
-            raise ValueError(f"by={by!r}: the weights of the group {level!r} are all zero.")
-        yield level, part
+            raise ValueError(f"by={shown!r}: the weights of the group {label!r} are all zero.")
+        yield label, part
 
 
-def _checked_weights(model: "MediationModel", name: str) -> np.ndarray:
+def _group_column(model: "MediationModel", name: str) -> pd.Series:
+    """A column of groups, which may not be a consequence of the treatment."""
+    column = model.frame.column(name, "by")
+    for role, design in zip(EQUATIONS, model.designs, strict=True):
+        response = design.parsed.response
+        if name == response:
+            instead = " To set it ask for m=." if role == "mediator" else ""
+            raise ValueError(
+                f"by={name!r} is the {role}, which the treatment moves: the rows that have one value "
+                f"of it are others under the other arm, so these are no effects of theirs.{instead}"
+            )
+        if is_cut(column, model.frame.data[response]):
+            warn(
+                f"The groups of by={name!r} are ranges of the {role} {response!r}, which the treatment "
+                "moves: whoever is in a group could be in another under the other arm, so these are "
+                "no effects of a kind of people. Group by what was there before the treatment."
+            )
+    return column
+
+
+def _levels_of(column: pd.Series) -> list[Any]:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return list(column.cat.categories.tolist())
+    return list(np.unique(column.to_numpy()).tolist())
+
+
+def _label(level: Any) -> str:
+    whole = isinstance(level, float) and level.is_integer()
+    return str(int(level) if whole else level)
+
+
+def _checked_weights(model: "MediationModel", name: Any) -> np.ndarray:
+    if not isinstance(name, str):
+        raise TypeError(
+            f"weights= takes the name of a column; {reprlib.repr(name)} was given. Put the weights "
+            "into a column of the data before the fit."
+        )
     column = model.frame.column(name, "weights")
+    _refuse_weighing_by_role(model, name)
     if isinstance(column.dtype, pd.CategoricalDtype):
         raise ValueError(f"weights={name!r} is categorical; it must be a column of numbers.")
     values = column.to_numpy(dtype=float)
@@ -332,6 +404,20 @@ def _checked_weights(model: "MediationModel", name: str) -> np.ndarray:
             f"{values.min():g} to {values.max():g}."
         )
     return values / values.sum()
+
+
+def _refuse_weighing_by_role(model: "MediationModel", name: str) -> None:
+    if name == model.treatment:
+        raise ValueError(
+            f"weights={name!r} is the treatment; on='treated' or on='untreated' averages over those "
+            "of one arm."
+        )
+    for role, design in zip(EQUATIONS, model.designs, strict=True):
+        if name == design.parsed.response:
+            raise ValueError(
+                f"weights={name!r} is the {role}, which the treatment moves; weights say whom the "
+                "effects are averaged over, such as survey weights."
+            )
 
 
 def _limited(fit: "MediationFit", rows: Counterfactuals, target: Target) -> Counterfactuals:

@@ -9,6 +9,7 @@ from bayesmed.centring import constant_in
 from bayesmed.design import Design
 from bayesmed.family import EQUATIONS, SCALES, Family
 from bayesmed.formula import INTERCEPT
+from bayesmed.names import nearest
 from bayesmed.priors import Prior
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def merge_priors(
         if name not in defaults:
             raise ValueError(
                 f"priors[{equation!r}] names {name!r}, which the {equation} equation does not "
-                f"have; it has {list(defaults)}."
+                f"have; it has {list(defaults)}.{nearest(name, defaults)}"
             )
         if not isinstance(prior, Prior):
             raise TypeError(
@@ -308,11 +309,12 @@ def _stated(priors: Any, names: tuple[str, ...]) -> dict[str, Mapping[str, Prior
                 "'mediator' and 'outcome'; the prior of rho is the argument rho); "
                 f"{own!r} was given."
             )
-    if set(given) - set(names):
+    unknown = [name for name in given if name not in names]
+    if unknown:
         raise ValueError(
             f"priors has the keys {list(given)}; its keys are {list(names)} (the prior of rho is the "
             "argument rho, and a regression of sigma is asked for by mediator_sigma= or "
-            "outcome_sigma=)."
+            f"outcome_sigma=).{nearest(unknown[0], names)}"
         )
     return given
 

@@ -192,9 +192,11 @@ class MediationFit:
         average : {"sample", "population"}
             Over the observed rows, or over a Bayesian bootstrap of them, which adds the
             uncertainty about the population's covariates.
-        by : str, optional
+        by : str or list of str, optional
             A column, in the formulas or not: effects averaged over the rows of each of its
-            values, along the dimension ``by``. :meth:`Effects.differences` compares them.
+            values, along the dimension ``by``. Of several columns, one group for each
+            combination that rows have, labelled such as ``"f, A"``. Not the mediator or the
+            outcome, nor ranges of them. :meth:`Effects.differences` compares groups.
         on : {"all", "treated", "untreated"}
             Whom to average over: those observed under the treated, or the control value.
         weights : str, optional
@@ -313,7 +315,15 @@ class MediationFit:
         start = model.contrast.control if control is None else control
         if values is None:
             values = np.quantile(column, np.linspace(0.05, 0.95, 9))
-        doses = [float(v) for v in np.unique(np.asarray(values, dtype=float)) if v != start]
+        try:
+            doses = [float(v) for v in np.unique(np.asarray(values, dtype=float)) if v != start]
+        except (TypeError, ValueError):
+            raise TypeError(f"values= takes numbers; {values!r} was given.") from None
+        if not doses:
+            raise ValueError(
+                f"values={values!r} holds no dose other than the control {start!r}, with which doses "
+                "are compared."
+            )
         found = self.effects(contrast=[(start, dose) for dose in doses], **options)
         named = {"contrast": "dose"}
         draws = found.draws.rename(named).assign_coords(dose=doses)

@@ -8,6 +8,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from bayesmed.names import nearest
 from bayesmed.warn import warn
 
 Level = float | int | bool | str
@@ -64,7 +65,10 @@ class Frame:
             return self.data[name]
         if name not in self.others.columns:
             known = [*self.data.columns, *self.others.columns]
-            raise ValueError(f"{purpose}={name!r} is not a column of the data; they are {known}.")
+            raise ValueError(
+                f"{purpose}={name!r} is not a column of the data; they are {known}."
+                f"{nearest(name, known)}"
+            )
         found = normalise(self.others[name])
         missing = int(found.isna().sum())
         if missing:
@@ -332,6 +336,7 @@ def assign(frame: pd.DataFrame, values: dict[str, Any]) -> pd.DataFrame:
         if name not in frame.columns:
             raise ValueError(
                 f"{name!r} is not a variable of the model; its variables are {list(frame.columns)}."
+                f"{nearest(name, frame.columns)}"
             )
         column = frame[name]
         if isinstance(column.dtype, pd.CategoricalDtype):

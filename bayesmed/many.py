@@ -17,9 +17,11 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.arguments import split_arguments
+from bayesmed.fitting import MediationFit
 from bayesmed.frame import to_pandas
-from bayesmed.names import names_nearest, parameters_of
+from bayesmed.names import names_nearest, parameters_of, refuse_unknown
 from bayesmed.sampling import settle_seed
+from bayesmed.summary import check_interval
 from bayesmed.warn import warn
 
 if TYPE_CHECKING:
@@ -136,6 +138,12 @@ def fit_many(
     A fit that fails is a row with its reason. A run that is interrupted, or whose cluster or
     disk fails, returns what is done.
     """
+    check_interval(ci_prob)
+    if by is not None and not isinstance(by, str):
+        raise TypeError(
+            f"by= of fit_many() takes one column; {by!r} was given. Make one column of several, such "
+            "as df['sex'] + ' ' + df['site']."
+        )
     sets = _sets(data)
     names = {key: list(values) for key, values in (over or {}).items()}
     formulas = {"mediator": mediator, "outcome": outcome, "treatment": treatment}
@@ -143,6 +151,7 @@ def fit_many(
     model, settings = split_arguments(arguments, "fit_many()", parameters_of(fit_many))
     seed = settle_seed(random_seed)
     asked = dict(effects or {})
+    refuse_unknown(asked, parameters_of(MediationFit.effects), "effects()")
     for word in ("by", "contrast", "m"):
         if isinstance(asked.get(word), list) or (word == "by" and word in asked):
             raise ValueError(

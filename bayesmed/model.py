@@ -38,6 +38,7 @@ from bayesmed.frame import (
 from bayesmed.names import names_nearest
 from bayesmed.priors import Prior, check_rho
 from bayesmed.responses import Response, columns_at, offset_of
+from bayesmed.roles import refuse_data_roles
 from bayesmed.separation import UnboundedWarning, likelihood_notes, refuse_no_spread
 from bayesmed.stated import complete_rows, observed_responses, parse_scales
 from bayesmed.warn import warn
@@ -217,6 +218,11 @@ class MediationModel:
         scales = parse_scales((self.mediator_sigma, self.outcome_sigma), parsed, families, columns)
         frame = complete_rows(given, parsed, scales, families, self.stated_data)
         frame = control_first(frame, given, self.treatment, self.control)
+        roles = (self.treatment, parsed[0].response, parsed[1].response)
+        stated = dict(zip(("mediator_data", "outcome_data"), self.stated_data, strict=True))
+        refuse_data_roles(
+            frame.data, stated, dict(zip(("treatment", "mediator", "outcome"), roles, strict=True))
+        )
         responses = observed_responses(given, frame, parsed, families, self.stated_data)
         designs = (
             build_design(parsed[0], frame.data, "mediator", families[0].kind == "ordered"),
@@ -384,12 +390,14 @@ class MediationModel:
                 f"at= takes a mapping of covariates to values, such as {{'age': 60}}; {at!r} was given."
             )
         mediator, outcome = (design.parsed.response for design in self.designs)
-        fixed = [name for name in at if name in (self.treatment, mediator, outcome)]
-        if fixed:
-            raise ValueError(
-                f"at= sets covariates; {fixed} is the treatment, mediator or outcome. The treatment "
-                "contrast is set by control= and treated= of the model."
-            )
+        instead = {
+            self.treatment: "the treatment; contrast=(control, treated) sets its values",
+            mediator: "the mediator; m= sets its value, for the controlled direct effect",
+            outcome: "the outcome, whose mean the effects are of",
+        }
+        for name in at:
+            if name in instead:
+                raise ValueError(f"at= sets covariates; {name!r} is {instead[name]}.")
         hidden = [
             value
             for key, value in (self.outcome_data or {}).items()

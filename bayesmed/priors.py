@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from bayesmed.names import nearest
+
 #: Parameters that are positive in every PyMC distribution that has them.
 _POSITIVE = ("sigma", "tau", "scale", "nu", "lam")
 
@@ -100,6 +102,7 @@ class Prior:
         if unknown:
             raise ValueError(
                 f"Prior({self.distribution!r}) has no parameters {unknown}; it has {known}."
+                f"{nearest(unknown[0], known)}"
             )
         try:
             return self.constructor.dist(**{k: np.float64(v) for k, v in self.parameters.items()})

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bayesmed.family import Family
 from bayesmed.frame import Frame
+from bayesmed.names import nearest
 
 #: Data columns any equation may have; the others depend on the family.
 ALWAYS = ("offset",)
@@ -92,7 +93,7 @@ def data_variables(data: Mapping[str, Any] | None, equation: str, family: Family
     if unknown:
         raise ValueError(
             f"{equation}_data has {unknown}, of which the {family.name} family has no use; it takes "
-            f"{allowed}."
+            f"{allowed}.{nearest(unknown[0], allowed)}"
         )
     missing = [name for name in family.needs if name not in given]
     if missing:

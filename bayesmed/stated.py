@@ -8,6 +8,7 @@ import pandas as pd
 from bayesmed.family import EQUATIONS, SCALES, Family
 from bayesmed.formula import Parsed, parse_scale
 from bayesmed.frame import Frame, clean
+from bayesmed.names import nearest
 from bayesmed.responses import Response, build_response, data_variables
 
 #: Of the mediator and of the outcome.
@@ -67,7 +68,7 @@ def complete_rows(
     if unknown:
         raise ValueError(
             f"{unknown} in mediator_data or outcome_data is not a column of the data; the columns are "
-            f"{list(given.columns)}."
+            f"{list(given.columns)}.{nearest(unknown[0], given.columns)}"
         )
     limits = {
         value

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmed.names import nearest
+
 CiKind = Literal["eti", "hdi"]
 
 
@@ -47,10 +49,7 @@ def summarise(
     """
     import arviz_stats as az
 
-    if not 0.0 < ci_prob < 1.0:
-        raise ValueError(f"ci_prob must lie between 0 and 1; {ci_prob!r} was given.")
-    if ci_kind not in ("eti", "hdi"):
-        raise ValueError(f"ci_kind={ci_kind!r}; choose 'eti' or 'hdi'.")
+    check_interval(ci_prob, ci_kind)
     names = list(rows)
     stacked = np.stack([rows[n].transpose("chain", "draw").to_numpy() for n in names], axis=-1)
     data = xr.DataArray(stacked, dims=("chain", "draw", "row"), name="x")
@@ -72,6 +71,22 @@ def summarise(
             "r_hat": az.rhat(data).to_numpy(),
         }
     return pd.DataFrame(columns, index=_index(names))
+
+
+def check_interval(ci_prob: Any, ci_kind: Any = "eti") -> None:
+    """Check the mass and the kind of an interval.
+
+    Raises
+    ------
+    ValueError, TypeError
+    """
+    if isinstance(ci_prob, bool) or not isinstance(ci_prob, (int, float, np.number)):
+        raise TypeError(f"ci_prob must be a number such as 0.95; {ci_prob!r} was given.")
+    if not 0.0 < ci_prob < 1.0:
+        hint = f" For {ci_prob:g}% write {ci_prob / 100:g}." if 1.0 < ci_prob < 100.0 else ""
+        raise ValueError(f"ci_prob must lie between 0 and 1; {ci_prob!r} was given.{hint}")
+    if ci_kind not in ("eti", "hdi"):
+        raise ValueError(f"ci_kind={ci_kind!r}; choose 'eti' or 'hdi'.")
 
 
 def _likelier(above: np.ndarray, values: np.ndarray, null: float) -> np.ndarray:
@@ -163,7 +178,11 @@ def choose(data: Any, labels: Mapping[str, Any]) -> Any:
     """
     for dim, label in labels.items():
         if dim not in data.dims or dim in ("rho", "arm", "chain", "draw"):
-            raise ValueError(f"There is no dimension {dim!r} to choose from; see .draws.")
+            own = [str(d) for d in data.dims if d not in ("rho", "arm", "chain", "draw")]
+            has = f"there are {own}" if own else "these effects have no further dimension"
+            raise ValueError(
+                f"There is no dimension {dim!r} to choose from; {has}.{nearest(dim, own)}"
+            )
         if label not in data[dim].to_numpy().tolist():
             raise ValueError(f"{dim}={label!r}; choose one of {data[dim].to_numpy().tolist()}.")
     return data.sel(dict(labels), drop=True).copy(deep=False)  # whose attributes are its own
