@@ -359,15 +359,16 @@ def _by_level(
 def _group_column(model: "MediationModel", name: str) -> pd.Series:
     """A column of groups, which may not be a consequence of the treatment."""
     column = model.frame.column(name, "by")
-    for role, design in zip(EQUATIONS, model.designs, strict=True):
-        response = design.parsed.response
+    responses = {r: d.parsed.response for r, d in zip(EQUATIONS, model.designs, strict=True)}
+    for role, response in responses.items():
         if name == response:
             instead = " To set it ask for m=." if role == "mediator" else ""
             raise ValueError(
                 f"by={name!r} is the {role}, which the treatment moves: the rows that have one value "
                 f"of it are others under the other arm, so these are no effects of theirs.{instead}"
             )
-        if is_cut(column, model.frame.data[response]):
+    for role, response in responses.items():
+        if name != model.treatment and is_cut(column, model.frame.data[response]):
             warn(
                 f"The groups of by={name!r} are ranges of the {role} {response!r}, which the treatment "
                 "moves: whoever is in a group could be in another under the other arm, so these are "

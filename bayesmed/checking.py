@@ -9,7 +9,7 @@ import xarray as xr
 from bayesmed.draws import Draws
 from bayesmed.family import EQUATIONS
 from bayesmed.predictive import simulate_rows
-from bayesmed.sampling import settle_seed
+from bayesmed.sampling import check_count, settle_seed
 from bayesmed.summary import CiKind, rounded, summarise
 from bayesmed.warn import warn
 
@@ -25,6 +25,7 @@ _STATISTICS = {"mean": np.mean, "sd": np.std, "min": np.min, "max": np.max}
 def posterior_predictive(fit: "MediationFit", draws: int, random_seed: int | None) -> xr.DataTree:
     """Simulate both responses; see :meth:`bayesmed.MediationFit.posterior_predictive`."""
     model = fit.require_model("Simulating data")
+    check_count("draws", draws)
     total = len(fit.draws)
     if not 1 <= draws <= total:
         raise ValueError(f"draws must lie between 1 and the fit's {total}; {draws!r} was given.")

@@ -16,7 +16,7 @@ from bayesmed.model import IdentificationWarning, MediationModel
 from bayesmed.names import parameters_of, refuse_unknown
 from bayesmed.priors import Prior
 from bayesmed.sampling import (
-    check_sampler,
+    check_settings,
     run_sampler,
     sampler_options,
     settle_seed,
@@ -50,16 +50,7 @@ def draw_tree(
     ValueError
         For a number of draws, a method or a sampler that does not exist.
     """
-    for name, value in (("draws", draws), ("tune", tune), ("chains", chains)):
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, (int, np.integer))
-            or value < (0 if name == "tune" else 1)
-        ):
-            raise ValueError(f"{name} must be a positive whole number; {value!r} was given.")
-    if method not in ("nuts", "laplace"):
-        raise ValueError(f"method={method!r}; choose 'nuts' or 'laplace'.")
-    check_sampler(sampler)  # also for method="laplace", which may turn to it
+    check_settings(draws, tune, chains, cores, sampler, method)
     if options:
         known = sampler_options(sampler, options)
         refuse_unknown(

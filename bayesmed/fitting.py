@@ -37,7 +37,7 @@ from bayesmed.passes import LostRows, Passes, kept_means
 from bayesmed.paths import coefficient_table, path_draws
 from bayesmed.potential import Draws
 from bayesmed.priors import Prior
-from bayesmed.sampling import to_dataset
+from bayesmed.sampling import settle_seed, to_dataset
 from bayesmed.slices import numbers_within
 from bayesmed.warn import warn
 
@@ -255,6 +255,8 @@ class MediationFit:
         """
         if average not in ("sample", "population"):
             raise ValueError(f"average={average!r}; choose 'sample' or 'population'.")
+        if random_seed is not None:
+            settle_seed(random_seed)
         about = self.about
         if average == "population" and about.get("moments"):
             self.require_model("average='population'")

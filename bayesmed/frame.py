@@ -12,6 +12,8 @@ from bayesmed.names import nearest
 from bayesmed.warn import warn
 
 Level = float | int | bool | str
+#: Share of the spread of a column by which a stated value may differ from one that it holds.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,9 @@ def clean(
     notes.extend(unused)
     free, unlimited = set(constant), set(infinite)
     for name in names:
-        _refuse_infinite_or_constant(complete[name], name in free, name in unlimited)
+        _refuse_infinite_or_constant(
+            complete[name], name in free, name in unlimited, len(frame), missing
+        )
     others = data.drop(columns=names).iloc[kept].reset_index(drop=True)
     return Frame(complete, len(frame), missing, tuple(notes), kept, others)
 
@@ -229,7 +233,11 @@ def _drop_unused_levels(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _refuse_infinite_or_constant(
-    column: pd.Series, may_be_constant: bool, may_be_infinite: bool
+    column: pd.Series,
+    may_be_constant: bool,
+    may_be_infinite: bool,
+    given: int,
+    missing: Mapping[str, int],
 ) -> None:
     if isinstance(column.dtype, pd.CategoricalDtype):
         distinct = len(column.cat.categories)
@@ -244,8 +252,16 @@ def _refuse_infinite_or_constant(
     if distinct < 2 and not may_be_constant:
         raise ValueError(
             f"{column.name!r} is constant (always {column.tolist()[0]!r}) in the {len(column)} complete "
-            "rows; leave it out of the formulas."
+            f"rows{_dropped(given, missing)}; a covariate can be left out of the formulas, but the "
+            "treatment, mediator and outcome must vary."
         )
+
+
+def _dropped(given: int, missing: Mapping[str, int]) -> str:
+    if not missing:
+        return ""
+    counts = ", ".join(f"{name}: {count}" for name, count in missing.items())
+    return f", of {given} given (missing values: {counts})"
 
 
 def contrast(
@@ -270,6 +286,7 @@ def contrast(
             if level not in levels:
                 raise ValueError(
                     f"{role}={level!r} is not a level of {treatment!r}; its levels are {levels}."
+                    f"{nearest(level, levels)}"
                 )
     else:
         control, treated = _numeric_contrast(column, control, treated)
@@ -295,10 +312,13 @@ def _numeric_contrast(
             raise ValueError(
                 f"{role}={level!r} is not a number, but treatment {column.name!r} is numeric."
             )
+        close = values[np.abs(values - level).argmin()]
+        if abs(close - level) <= _ROUNDING * np.ptp(values):  # 0.3 where the column has 0.1 + 0.2
+            level = float(close)
         if len(values) == 2 and float(level) not in values:
             raise ValueError(
                 f"{role}={level!r} is not a value of {column.name!r}, which holds "
-                f"{', '.join(shown)}."
+                f"{', '.join(f'{value!r}' for value in values.tolist())}."
             )
         if not values[0] <= level <= values[-1]:
             raise ValueError(

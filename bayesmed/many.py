@@ -20,7 +20,7 @@ from bayesmed.arguments import split_arguments
 from bayesmed.fitting import MediationFit
 from bayesmed.frame import to_pandas
 from bayesmed.names import names_nearest, parameters_of, refuse_unknown
-from bayesmed.sampling import settle_seed
+from bayesmed.sampling import check_settings, settle_seed
 from bayesmed.summary import check_interval
 from bayesmed.warn import warn
 
@@ -150,6 +150,10 @@ def fit_many(
     _check(sets, formulas, names, by)
     model, settings = split_arguments(arguments, "fit_many()", parameters_of(fit_many))
     seed = settle_seed(random_seed)
+    if effects is not None and not isinstance(effects, Mapping):
+        raise TypeError(
+            f"effects= takes a mapping of arguments, such as {{'rho': -0.2}}; {effects!r} was given."
+        )
     asked = dict(effects or {})
     refuse_unknown(asked, parameters_of(MediationFit.effects), "effects()")
     for word in ("by", "contrast", "m"):
@@ -158,6 +162,8 @@ def fit_many(
                 f"effects={{{word!r}: ...}} would give one fit several tables; fit_many() takes one. "
                 "Use by= of fit_many() for subgroups."
             )
+    numbers = {n: v for n, v in settings.items() if n in parameters_of(check_settings)}
+    check_settings(**numbers, method=method)
     plan = Plan({**formulas, **model}, {**settings, "method": method}, asked, by, ci_prob)
     tasks = _tasks(sets, names, by, seed)
     if not tasks:

@@ -65,8 +65,8 @@ def parts_of(data: Any) -> Parts:
 
     Raises
     ------
-    FileNotFoundError
-        For a path that does not exist.
+    FileNotFoundError, ValueError
+        For a path that does not exist, or is of no Parquet file.
     """
     if is_dask(data):
         return Parts(list(map(str, data.columns)), _dask_reader(data))
@@ -94,12 +94,18 @@ def _dask_reader(data: Any) -> Any:
 
 
 def _parquet(path: Path) -> Parts:
-    from pyarrow import dataset  # type: ignore[import-untyped]
+    from pyarrow import ArrowInvalid, dataset  # type: ignore[import-untyped]
     from pyarrow.parquet import ParquetFile  # type: ignore[import-untyped]
 
     if not path.exists():
         raise FileNotFoundError(f"There is no Parquet file or directory {str(path)!r}.")
-    source = dataset.dataset(path, format="parquet")
+    try:
+        source = dataset.dataset(path, format="parquet")
+    except ArrowInvalid:
+        raise ValueError(
+            f"{str(path)!r} is not a Parquet file or directory, which a path must be; read other files "
+            "into a frame first, such as by pandas.read_csv."
+        ) from None
 
     def each(function: Callable[[pd.DataFrame], Any], columns: list[str]) -> Iterator[Any]:
         # File by file: a scan of the whole would read ahead, and memory would grow.

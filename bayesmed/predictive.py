@@ -19,7 +19,7 @@ from bayesmed.frame import assign
 from bayesmed.headline import effects_about
 from bayesmed.model import MediationModel
 from bayesmed.potential import Draws
-from bayesmed.sampling import settle_seed, to_dataset
+from bayesmed.sampling import check_count, settle_seed, to_dataset
 
 #: From this share on, large effects under the priors are worth a thought.
 _LARGE_SHARE = 0.2
@@ -30,6 +30,7 @@ def prior_predictive(model: MediationModel, draws: int, random_seed: int | None)
     import pymc as pm
     from pytensor.compile.mode import Mode
 
+    check_count("draws", draws)
     seed = settle_seed(random_seed)
     graph = model.build()
     names = [v.name for v in graph.free_RVs + graph.deterministics]

@@ -88,6 +88,7 @@ class Prior:
             raise ValueError(
                 f"Prior({self.distribution!r}): PyMC has no univariate continuous distribution of "
                 "that name; 'Normal', 'StudentT', 'Uniform' and 'Exponential' are examples."
+                f"{nearest(self.distribution, pm.distributions.continuous.__all__)}"
             )
         return found
 

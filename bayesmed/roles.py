@@ -19,7 +19,10 @@ _INSTEAD = {
 _HIDDEN = "It says which outcomes were hidden: give a column or a number that does so by itself."
 #: Residuals below this share of a column's spread are rounding.
 _ROUNDING = 1e-10
+#: Distinct values of a variable from which a function of it can be told.
 _FEWEST = 6
+#: Rows to a group, on average, from which groups that are ranges are no coincidence.
+_ROWS = 5
 
 
 def refuse_data_roles(
@@ -75,12 +78,12 @@ def follows(column: pd.Series, variable: pd.Series) -> bool:
 
 
 def is_cut(groups: pd.Series, variable: pd.Series) -> bool:
-    """Whether groups of rows are ranges of a variable that do not overlap."""
+    """Whether a few groups of rows are ranges of a variable that do not overlap."""
     if isinstance(variable.dtype, pd.CategoricalDtype):
         variable = variable.cat.codes
     ends = variable.groupby(groups.to_numpy(), observed=True).agg(["min", "max"]).sort_values("min")
     lowest, highest = ends["min"].to_numpy(), ends["max"].to_numpy()
-    return len(ends) > 1 and bool(np.all(lowest[1:] > highest[:-1]))
+    return 1 < len(ends) <= len(groups) // _ROWS and bool(np.all(lowest[1:] > highest[:-1]))
 
 
 def _affine(values: np.ndarray, of: np.ndarray) -> bool:

@@ -59,6 +59,42 @@ def check_sampler(sampler: str) -> None:
         )
 
 
+def check_settings(
+    draws: Any = 1000,
+    tune: Any = 1000,
+    chains: Any = 4,
+    cores: Any = None,
+    sampler: Any = SAMPLERS[0],
+    method: Any = "nuts",
+) -> None:
+    """Check numbers of draws, the sampler, which method="laplace" may turn to, and the method.
+
+    Raises
+    ------
+    ValueError, ImportError
+    """
+    check_count("draws", draws)
+    check_count("tune", tune, 0)
+    check_count("chains", chains)
+    if cores is not None:
+        check_count("cores", cores)
+    check_sampler(sampler)
+    if method not in ("nuts", "laplace"):
+        raise ValueError(f"method={method!r}; choose 'nuts' or 'laplace'.")
+
+
+def check_count(name: str, value: Any, least: int = 1) -> None:
+    """Refuse what is no whole number of at least so many.
+
+    Raises
+    ------
+    ValueError
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        kind = "a positive whole number" if least else "a whole number of at least 0"
+        raise ValueError(f"{name} must be {kind}; {value!r} was given.")
+
+
 def sampler_options(sampler: str, given: Mapping[str, Any]) -> list[str]:
     """Names of a sampler's own options, beside what this package sets.
 

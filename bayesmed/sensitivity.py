@@ -99,7 +99,8 @@ class Sensitivity:
             If the value is not on the grid.
         """
         grid = self.draws["rho"].to_numpy()
-        found = np.flatnonzero(np.isclose(grid, rho, atol=1e-9))
+        number = isinstance(rho, (int, float, np.number))
+        found = np.flatnonzero(np.isclose(grid, rho, atol=1e-9)) if number else np.empty(0)
         if not found.size:
             raise ValueError(
                 f"rho={rho!r} is not on the grid {np.round(grid, 4).tolist()}; put it there with "

@@ -147,7 +147,8 @@ def shown_as(table: pd.DataFrame, round_to: int | str | None) -> pd.DataFrame:
         return rounded(table)
     if round_to is None:
         return table
-    if isinstance(round_to, bool) or not isinstance(round_to, (int, np.integer)):
+    number = isinstance(round_to, (int, np.integer)) and not isinstance(round_to, bool)
+    if not number or int(round_to) < 0:
         raise ValueError(f"round_to={round_to!r}; choose 'auto', a number of digits, or None.")
     return table.round(int(round_to))
 

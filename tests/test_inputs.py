@@ -215,7 +215,7 @@ def test_contrast_between_the_levels_of_a_numeric_factor(small):
 
 @pytest.mark.parametrize("name", ["x", "t", "m", "y"])
 def test_constant_variable(small, name):
-    bad(small.assign(**{name: 1.0}), f"'{name}' is constant (always 1.0)", "40", "leave it out")
+    bad(small.assign(**{name: 1.0}), f"'{name}' is constant (always 1.0)", "40", "left out")
 
 
 def test_constant_factor(small):
