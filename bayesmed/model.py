@@ -13,6 +13,7 @@ from bayesmed.checks import check_roles, refuse_exact_fit
 from bayesmed.closed import Closedness, closedness
 from bayesmed.covariates import covariates_of, moved_question
 from bayesmed.defaults import centred_terms, settle_basis, settle_priors
+from bayesmed.derived import refuse_derived
 from bayesmed.design import (
     Counterfactuals,
     Design,
@@ -241,6 +242,9 @@ class MediationModel:
                 refuse_exact_fit(design, working, equation)
                 if scale is not None:
                     refuse_no_spread(design, scale, frame.data, working, equation)
+        used = {n for part in (*parsed, *scales) if part is not None for n in part.variables}
+        covariates = sorted(used - set(roles))
+        refuse_derived(frame.data, covariates, self.treatment, parsed[0].response)
         if families[0].kind in ("continuous", "count"):
             check_mediator_terms(designs[1], frame.data, parsed[0].response, families[0])
         chosen = contrast(frame, self.treatment, self.control, self.treated)
