@@ -556,7 +556,7 @@ def test_no_separation_no_warning(small, framing, jobs):
         ({"g": ["a"]}, ["['a']", "'g'"]),
         ({"zz": 1}, ["'zz'", "not a variable", "'x'"]),
         ({"d": 1}, ["'d'", "not a variable"]),  # a column of the data in no formula
-        ({"t": 1}, ["at=", "'t'", "covariates", "control="]),
+        ({"t": 1}, ["at=", "'t'", "covariates", "contrast="]),
         ({"m": 0}, ["at=", "'m'", "covariates"]),
         ({"y": 0}, ["at=", "'y'", "covariates"]),
         ({"x": "a"}, ["x='a'", "finite number"]),
