@@ -2,7 +2,7 @@
 
 import itertools
 import reprlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +10,18 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.cells import few
 from bayesmed.design import Counterfactuals
 from bayesmed.estimands import SCALES, Scale
 from bayesmed.family import EQUATIONS, Family
 from bayesmed.functionals import Functional, Target, probability, resolve_functional, target_of
-from bayesmed.roles import is_cut
+from bayesmed.groups import (
+    by_group,
+    group_columns,
+    is_graded,
+    levels_of,
+    warn_of_one_arm,
+    warn_of_ranges,
+)
 from bayesmed.slices import slices
 from bayesmed.views import Asked, View
 from bayesmed.warn import warn
@@ -26,8 +32,6 @@ if TYPE_CHECKING:
 
 #: Most pairs of treatment values that contrast="pairwise" compares.
 _MOST_PAIRS = 45
-#: Most groups of by=.
-_MOST_GROUPS = 25
 
 
 def ask(
@@ -74,8 +78,10 @@ def ask(
             passes = fit.passes or slices(own_rows, None if whole else memory)
             views.append(View(fit.families, own_rows, target, value, passes))
     assert groups is not None
-    if by is not None and by != about["treatment"]:
-        _warn_of_one_arm(sources, by)
+    if columns is not None:
+        warn_of_ranges(sources[0].require_model("by="), columns)
+    if columns is not None and about["treatment"] not in columns:
+        warn_of_one_arm([source.require_model("by=") for source in sources], columns)
     dims: dict[str, list[Any]] = {}
     if isinstance(contrast, list) or contrast == "pairwise":
         dims["contrast"] = [_contrast(source).split(": ", 1)[1] for source in sources]
@@ -102,7 +108,7 @@ def ask(
     }
     unit = _unit(fit, sources, dims, scale)
     if scale == "standardised":
-        said["per_sd"] = _is_graded(fit.require_model("scale='standardised'"))
+        said["per_sd"] = is_graded(fit.require_model("scale='standardised'"))
     return Asked(tuple(views), dims, scale, unit, said)
 
 
@@ -198,7 +204,7 @@ def _all_pairs(model: "MediationModel", word: str) -> list[tuple[Any, Any]]:
             f"contrast={word!r}; give (control, treated), a list of them or 'pairwise'."
         )
     column = model.frame.data[model.treatment]
-    levels = _values(column)
+    levels = levels_of(column)
     pairs = list(itertools.combinations(levels, 2))
     if len(pairs) > _MOST_PAIRS:
         raise ValueError(
@@ -283,109 +289,7 @@ def _groups(
             )
     if by is None:
         return [(None, rows.take(np.flatnonzero(wanted)))]
-    return list(_by_level(model, rows, by, wanted))
-
-
-def _warn_of_one_arm(sources: list["MediationFit"], by: str) -> None:
-    """Say which groups have no row of an arm: nothing is compared within them."""
-    lone: dict[str, dict[str, None]] = {}
-    for source in sources:
-        model = source.require_model("by=")
-        treatment, column = model.frame.data[model.treatment], model.frame.column(by, "by")
-        graded, seen = _is_graded(model), set(treatment)
-        for level in _values(column):
-            own = set(treatment[(column == level).to_numpy()])
-            arms = {model.contrast.control, model.contrast.treated} & seen
-            missing = (len(own) == 1) if graded else bool(arms - own)
-            if own and missing:
-                held = f"{model.treatment} = {', '.join(sorted(map(str, own)))}"
-                lone.setdefault(held, {})[repr(level)] = None
-    if lone:
-        told = "; ".join(f"{few(groups)} with {held} only" for held, groups in lone.items())
-        warn(
-            f"by={by!r}: some groups lack an arm ({told}). Nothing is compared within them: their effects "
-            "are what the formulas carry over from the other groups."
-        )
-
-
-def group_columns(by: Any) -> list[str]:
-    """The columns that ``by=`` names.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it names none.
-    """
-    names = [by] if isinstance(by, str) else list(by) if isinstance(by, (list, tuple)) else []
-    if not names or not all(isinstance(name, str) for name in names):
-        kind = ValueError if isinstance(by, (list, tuple)) and not by else TypeError
-        raise kind(
-            f"by= takes the name of a column, or a list of names; {reprlib.repr(by)} was given. Put "
-            "values of each row into a column of the data before the fit."
-        )
-    return list(dict.fromkeys(names))
-
-
-def _by_level(
-    model: "MediationModel", rows: Counterfactuals, by: list[str], wanted: np.ndarray
-) -> Iterator[tuple[Any, Counterfactuals]]:
-    """Rows of each group: by the values of a column, or by those of several that rows have."""
-    columns = [_group_column(model, name) for name in by]
-    shown = by[0] if len(by) == 1 else by
-    groups = {
-        levels: np.logical_and.reduce([c == v for c, v in zip(columns, levels, strict=True)])
-        for levels in itertools.product(*(_levels_of(column) for column in columns))
-    }
-    if len(by) > 1:
-        groups = {levels: rows for levels, rows in groups.items() if rows.any()}
-    if len(groups) > _MOST_GROUPS:
-        raise ValueError(
-            f"by={shown!r} has {len(groups)} different values; cut it into groups first, for example "
-            "with pandas.cut, or use at=."
-        )
-    labels = [levels[0] if len(by) == 1 else ", ".join(map(_label, levels)) for levels in groups]
-    if len(set(labels)) < len(labels):
-        raise ValueError(f"by={shown!r}: two groups have the same label; make a column of both.")
-    for label, own in zip(labels, groups.values(), strict=True):
-        index = np.flatnonzero(own & wanted)
-        if not index.size:
-            raise ValueError(f"by={shown!r}: the group {label!r} has no rows to average over.")
-        part = rows.take(index)
-        if part.weights is not None and not np.all(np.isfinite(part.weights)):
-            raise ValueError(f"by={shown!r}: the weights of the group {label!r} are all zero.")
-        yield label, part
-
-
-def _group_column(model: "MediationModel", name: str) -> pd.Series:
-    """A column of groups, which may not be a consequence of the treatment."""
-    column = model.frame.column(name, "by")
-    responses = {r: d.parsed.response for r, d in zip(EQUATIONS, model.designs, strict=True)}
-    for role, response in responses.items():
-        if name == response:
-            instead = " To set it ask for m=." if role == "mediator" else ""
-            raise ValueError(
-                f"by={name!r} is the {role}, which the treatment moves: the rows that have one value "
-                f"of it are others under the other arm, so these are no effects of theirs.{instead}"
-            )
-    for role, response in responses.items():
-        if name != model.treatment and is_cut(column, model.frame.data[response]):
-            warn(
-                f"The groups of by={name!r} are ranges of the {role} {response!r}, which the treatment "
-                "moves: whoever is in a group could be in another under the other arm, so these are "
-                "no effects of a kind of people. Group by what was there before the treatment."
-            )
-    return column
-
-
-def _levels_of(column: pd.Series) -> list[Any]:
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return list(column.cat.categories.tolist())
-    return list(np.unique(column.to_numpy()).tolist())
-
-
-def _label(level: Any) -> str:
-    whole = isinstance(level, float) and level.is_integer()
-    return str(int(level) if whole else level)
+    return list(by_group(model, rows, by, wanted))
 
 
 def _checked_weights(model: "MediationModel", name: Any) -> np.ndarray:
@@ -440,12 +344,6 @@ def _limited(fit: "MediationFit", rows: Counterfactuals, target: Target) -> Coun
     return replace(rows, outcome_columns={**rows.outcome_columns, **columns})
 
 
-def _is_graded(model: "MediationModel") -> bool:
-    """Whether the treatment is a number with more than two values."""
-    column = model.frame.data[model.treatment]
-    return not isinstance(column.dtype, pd.CategoricalDtype) and column.nunique() > 2
-
-
 def _unit(
     fit: "MediationFit", sources: list["MediationFit"], dims: Mapping[str, Any], scale: str
 ) -> Any:
@@ -456,7 +354,7 @@ def _unit(
     units = []
     for source in sources:
         model = source.require_model("scale='standardised'")
-        column, numeric = model.frame.data[model.treatment], _is_graded(model)
+        column, numeric = model.frame.data[model.treatment], is_graded(model)
         gap = float(model.contrast.treated) - float(model.contrast.control) if numeric else 1.0
         units.append(sd * gap / (float(column.std()) if numeric else 1.0))
     if "contrast" not in dims:

@@ -9,6 +9,7 @@ same posterior as the n rows; they are made from R of the columns' QR decomposit
 """
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
