@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.printed import chance_in_words
+from bayesmed.printed import chance_in_words, number
 from bayesmed.summary import summarise
 
 #: A strength that fewer draws than this allow is called out of reach.
@@ -45,9 +45,10 @@ def sentences(
     pooled = xr.DataArray(found[None, :], dims=("chain", "draw"))
     row = summarise({"rho*": pooled}, ci_prob).iloc[0]
     low, high = (row[c] for c in row.index if c.endswith(("_low", "_high")))
-    star = f"rho* = {row['median']:.2f}"
+    middle, low, high = (number(end, 2, minus="-") for end in (row["median"], low, high))
+    star = f"rho* = {middle}"
     lines = [
-        f"The ACME ({arm}) would be zero at {star} [{low:.2f}, {high:.2f}]. A confounder is called k times "
+        f"The ACME ({arm}) would be zero at {star} [{low}, {high}]. A confounder is called k times "
         "as strong as a covariate if its coefficients in both equations are the covariate's times "
         "the square root of k, so that it explains k times the variance that the covariate explains."
     ]

@@ -11,6 +11,7 @@ import xarray as xr
 
 from bayesmed.latent import latent_scales
 from bayesmed.names import names_nearest
+from bayesmed.printed import Printed
 from bayesmed.sensitivity import Sensitivity, _summarise_with_gaps
 from bayesmed.strength import KINDS, Kind, Strength, covariate_strength, shared_covariates
 from bayesmed.summary import readable_roots, shown_as
@@ -182,7 +183,7 @@ class Benchmarks:
         k, over = times.to_numpy(), (1, 2)
         low, high = (c for c in table.columns if c.endswith(("_low", "_high")))
         with np.errstate(divide="ignore"):
-            shown = pd.DataFrame(
+            shown = Printed(
                 {
                     "median": 1.0 / table["median"],
                     low: 1.0 / table[high],

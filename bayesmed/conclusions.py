@@ -18,7 +18,7 @@ import xarray as xr
 from bayesmed.claims import Claim, effect_label, every_effect, margins, null_value
 from bayesmed.ladder import Ladder, around_zero, build_ladder, from_odds, odds
 from bayesmed.names import names_nearest
-from bayesmed.printed import chance_in_words
+from bayesmed.printed import Printed, chance_in_words
 
 
 def probability_curve(draws: xr.Dataset, claim: Claim) -> xr.Dataset:
@@ -343,7 +343,7 @@ def conclusions_table(
         probability, mcse = probability_at(ladder, rho)
         ends = [(found.r, found.mcse_r), (found.low, found.mcse_low), (found.high, found.mcse_high)]
         if round_to == "auto":
-            probability, mcse = float(np.round(probability, 3)), float(f"{mcse:.1g}")
+            mcse = float(f"{mcse:.1g}")
             ends = [(math.copysign(float(_down(abs(e), s)), e), s) for e, s in ends]
         sign = "> " if claim.direction == "positive" else "< "
         rows[effect_label(draws, effect, arm, chosen)] = {
@@ -352,6 +352,7 @@ def conclusions_table(
             "sentence": str(found),
         }  # fmt: skip
     table = pd.DataFrame.from_dict(rows, orient="index")
+    table = table if round_to is None else Printed(table)
     table.index.name = about.get("contrast")
     return table
 

@@ -19,6 +19,7 @@ from bayesmed.functionals import MEAN, Target, target_of
 from bayesmed.headline import headline
 from bayesmed.names import names_nearest
 from bayesmed.potential import Draws
+from bayesmed.printed import chance
 from bayesmed.summary import about_chosen, choose, shown_as, summarise
 from bayesmed.views import Asked, View
 
@@ -456,7 +457,7 @@ class Effects:
         if not unsure:
             return []
         sign = f"> {self._null:g}"
-        shown = f"P(total {sign}) = {np.round(unsure[0], 3):.3f}" + (
+        shown = f"P(total {sign}) = {chance(unsure[0])[1]}" + (
             f", and {len(unsure) - 1} more" if len(unsure) > 1 else ""
         )
         return [

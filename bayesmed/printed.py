@@ -1,22 +1,35 @@
 """Numbers in print: digits that are known, and probabilities that draws can show."""
 
+import re
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+import pandas as pd
 
 MINUS = "\u2212"
+#: Columns of probabilities that draws show; shares of the draws themselves can be 0 and 1.
+_CHANCE = re.compile(r"(.* )?P\(.*\)|probability")
 
 
 def chance(value: float) -> tuple[str, str]:
     """A probability from a number of draws, which is never nought or one: side and three digits.
 
+    Ties go to the even digit, so that a probability and its complement add up to one in print.
+
     Examples
     --------
     >>> from bayesmed.printed import chance
-    >>> chance(0.25), chance(1.0), chance(0.0004)
-    (('', '0.250'), ('>', '0.999'), ('<', '0.001'))
+    >>> chance(0.25), chance(1.0), chance(0.0004), chance(0.1645), chance(0.8355)
+    (('', '0.250'), ('>', '0.999'), ('<', '0.001'), ('', '0.164'), ('', '0.836'))
     """
+    if np.isnan(value):
+        return "", "nan"
     if value > 0.999:
         return ">", "0.999"
-    return ("<", "0.001") if value < 0.001 else ("", f"{value:.3f}")
+    # To six digits first: a share of draws has a tie where its binary number has none.
+    thousandths = round(round(1000.0 * float(value), 6))
+    return ("<", "0.001") if value < 0.001 else ("", f"{thousandths / 1000.0:.3f}")
 
 
 def chance_in_words(value: float) -> str:
@@ -25,7 +38,7 @@ def chance_in_words(value: float) -> str:
     return {">": "above ", "<": "below ", "": ""}[side] + shown
 
 
-def number(value: float, digits: int, bounded: bool = False) -> str:
+def number(value: float, digits: int, bounded: bool = False, minus: str = MINUS) -> str:
     """One number in print.
 
     Parameters
@@ -36,11 +49,13 @@ def number(value: float, digits: int, bounded: bool = False) -> str:
     bounded : bool
         It cannot pass one in size, so that it has no zero before the point, as the American
         Psychological Association asks.
+    minus : str
+        A true minus sign; a plain text has "-".
 
     Returns
     -------
     str
-        With a true minus sign; "–" for what is not a number.
+        "–" for what is not a number.
 
     Examples
     --------
@@ -54,7 +69,7 @@ def number(value: float, digits: int, bounded: bool = False) -> str:
     text = f"{abs(rounded):,.{max(digits, 0)}f}"
     if bounded and text.startswith("0."):
         text = text[1:]
-    return f"{MINUS if rounded < 0 else ''}{text}"
+    return f"{minus if rounded < 0 else ''}{text}"
 
 
 def probability(value: float) -> str:
@@ -84,3 +99,51 @@ def digits_of(low: float, high: float, mcse: float) -> int:
     for _ in range(2):
         wanted += any(round(end, wanted) == 0.0 for end in ends)
     return min(wanted, known)
+
+
+def digits_in_common(table: pd.DataFrame, groups: Sequence[Any]) -> list[int]:
+    """Digits of each row of a summary: the fewest that :func:`digits_of` finds in its group."""
+    low, high = (next(c for c in table.columns if c.endswith(end)) for end in ("_low", "_high"))
+    ends = table[[low, high, "mcse"]].to_numpy(dtype=float)
+    own = [digits_of(*row) for row in ends]
+    fewest = {k: min(d for d, g in zip(own, groups, strict=True) if g == k) for k in set(groups)}
+    return [fewest[k] for k in groups]
+
+
+class Printed(pd.DataFrame):
+    """A table of full numbers that prints its probabilities by :func:`chance`."""
+
+    @property
+    def _constructor(self) -> type["Printed"]:
+        return Printed
+
+    def in_print(self) -> pd.DataFrame:
+        """The same with probabilities as text."""
+        shown = pd.DataFrame(self)
+        for place, name in enumerate(self.columns):
+            if isinstance(name, str) and _CHANCE.fullmatch(name):
+                texts = [_shown(value) for value in self.iloc[:, place]]
+                shown.isetitem(place, pd.Series(texts, index=self.index, dtype=object))
+        return shown
+
+    def __repr__(self) -> str:
+        return repr(self.in_print())
+
+    def _repr_html_(self) -> str | None:
+        return self.in_print()._repr_html_()  # type: ignore[operator, no-any-return]
+
+    def to_string(self, *args: Any, **options: Any) -> Any:
+        """As that of pandas."""
+        return self.in_print().to_string(*args, **options)
+
+    def to_html(self, *args: Any, **options: Any) -> Any:
+        """As that of pandas."""
+        return self.in_print().to_html(*args, **options)
+
+    def to_markdown(self, *args: Any, **options: Any) -> Any:
+        """As that of pandas."""
+        return self.in_print().to_markdown(*args, **options)
+
+
+def _shown(value: Any) -> str:
+    return "NaN" if pd.isna(value) else "".join(chance(value))

@@ -13,7 +13,7 @@ from bayesmed.effects import effect_rows
 from bayesmed.estimands import null_value
 from bayesmed.headline import arms_words, headline
 from bayesmed.names import names_nearest
-from bayesmed.printed import MINUS, digits_of, number, probability
+from bayesmed.printed import MINUS, digits_in_common, number, probability
 from bayesmed.sensitivity import select_effect
 from bayesmed.summary import CiKind, summarise
 
@@ -45,12 +45,10 @@ def in_words(
     kind = low.removesuffix("_low")
     name = f"{kind[3:]}% {'CI' if kind.startswith('eti') else 'HDI'}"
     rows = [dict(zip(columns, row, strict=True)) for row in table.to_numpy(dtype=float)]
-    kin = [0] * len(rows) if groups is None else list(groups)
-    own = [digits_of(row[low], row[high], row["mcse"]) for row in rows]
-    fewest = {k: min(d for d, g in zip(own, kin, strict=True) if g == k) for k in kin}
+    digits = digits_in_common(table, [0] * len(rows) if groups is None else list(groups))
     lines = []
-    for row, flag, group in zip(rows, np.broadcast_to(bounded, len(rows)), kin, strict=True):
-        shown = [number(row[c], fewest[group], bool(flag)) for c in ("median", low, high)]
+    for row, flag, own in zip(rows, np.broadcast_to(bounded, len(rows)), digits, strict=True):
+        shown = [number(row[c], own, bool(flag)) for c in ("median", low, high)]
         interval = f"[{shown[1]}, {shown[2]}]" if np.isfinite(row["median"]) else ""
         line = {"Median": shown[0], name: interval}
         if pieces:

@@ -6,14 +6,15 @@ from html import escape
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from bayesmed.cells import few
 from bayesmed.describe import sampler_words
-from bayesmed.effects import UNCERTAIN
+from bayesmed.effects import UNCERTAIN, effect_rows
 from bayesmed.estimands import null_value
 from bayesmed.headline import arms_words
-from bayesmed.printed import chance, digits_of
+from bayesmed.printed import chance, digits_in_common, number
 from bayesmed.summary import readable_roots, require_one, summarise
 
 
@@ -250,8 +251,11 @@ def results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset 
     about = {**about, **json.loads(effects.attrs["bayesmed"])}
     require_one(effects["total"])
     null = null_value(about.get("scale", "difference"))
-    acme, ade = effects["acme"].sel(arm="average"), effects["ade"].sel(arm="average")
-    quoted = _quotes([acme, ade, effects["total"]], null)
+    table, said = _quotes(effects, null)
+    quoted = [
+        f"{said[name]}, {_direction(table.loc[name], null)}"
+        for name in ("ACME (average)", "ADE (average)", "Total effect")
+    ]
     means = (
         "Averaged over both arms" if null == 0.0 else "As ratios, in geometric means of both arms"
     )
@@ -259,15 +263,14 @@ def results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset 
         f"{means}, the causal mediation effect (ACME) was {quoted[0]}, the direct effect (ADE) "
         f"{quoted[1]} and the total effect {quoted[2]}. "
     )
-    low, high = np.quantile(acme, [0.025, 0.975])
-    unsure = low < null < high
-    if unsure:
+    if _is_unsure(table.loc["ACME (average)"], null):
         text += (
             f"The interval of the mediation effect includes {null:g}: the data are compatible with no "
             "mediation and with effects of either sign. "
         )
     if "prop_mediated" in effects:
-        text += _share(effects, null)
+        shown = said["Prop. mediated (average)"]
+        text += _share(table, shown, null)
     text += "These are medians with 95% equal-tailed credible intervals. "
     if rho_zero is not None:
         text += tipping(about, effects, rho_zero) + " "
@@ -312,9 +315,9 @@ def _held(about: Mapping[str, Any]) -> str:
 def tipping(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset) -> str:
     """Where along rho the mediation effect is none."""
     null = null_value(about.get("scale", "difference"))
-    low, high = np.quantile(effects["acme"].sel(arm="average"), [0.025, 0.975])
     text = _tipping(about, rho_zero, null)
-    if low < null < high and "rho* = " in text:
+    acme = summarise({"ACME": effects["acme"].sel(arm="average", drop=True)}, null=null)
+    if _is_unsure(acme.loc["ACME"], null) and "rho* = " in text:
         text += (
             f" rho* therefore says where the curve crosses {_none(null)} and not how robust a finding "
             "is."
@@ -322,16 +325,20 @@ def tipping(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset)
     return text
 
 
-def _share(effects: xr.Dataset, null: float) -> str:
-    share = effects["prop_mediated"].sel(arm="average")
-    positive = float((effects["total"] > null).mean())
-    text = f"The proportion mediated had median {_number(share)}"
+def _share(table: pd.DataFrame, shown: str, null: float) -> str:
+    row = table.loc["Prop. mediated (average)"]
+    positive = float(table.loc["Total effect", f"P(>{null:g})"])
+    text = f"The proportion mediated had median {shown}"
     if UNCERTAIN[0] < positive < UNCERTAIN[1]:
         return f"{text}; a total effect of {null:g} is plausible, so the proportion is hard to interpret. "
-    low, high = np.quantile(share, [0.025, 0.975])
-    if low < 0.0 or high > 1.0:
+    if row["eti95_low"] < 0.0 or row["eti95_high"] > 1.0:
         return f"{text}, beyond 0 to 1 where direct and mediated effects have opposite signs. "
     return f"{text}. "
+
+
+def _is_unsure(row: Any, null: float) -> bool:
+    """Whether the interval includes no effect."""
+    return bool(row["eti95_low"] < null < row["eti95_high"])
 
 
 def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset, null: float) -> str:
@@ -349,7 +356,9 @@ def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset, null: float) -> str
             f"Between rho = {low:g} and {high:g} a residual correlation that makes the mediation "
             f"effect {_none(null)} was found in {share:.1%} of the draws; a wider range is needed to say more."
         )
-    low, middle, high = np.quantile(found, [0.025, 0.5, 0.975])
+    low, middle, high = (
+        number(end, 2, minus="-") for end in np.quantile(found, [0.025, 0.5, 0.975])
+    )
     missing = 1.0 - found.size / values.size
     note = f" (no such value in {missing:.1%} of draws)" if missing > 0 else ""
     identified = (
@@ -359,8 +368,8 @@ def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset, null: float) -> str
         "about confounding."
     )
     return (
-        f"The mediation effect would be {_none(null)} at a residual correlation of rho* = {middle:.2f} "
-        f"[{low:.2f}, {high:.2f}]{note}.{identified}"
+        f"The mediation effect would be {_none(null)} at a residual correlation of rho* = {middle} "
+        f"[{low}, {high}]{note}.{identified}"
     )
 
 
@@ -368,13 +377,17 @@ def _none(null: float) -> str:
     return "zero" if null == 0.0 else f"{null:g} (no effect)"
 
 
-def _quotes(drawn: list[xr.DataArray], null: float) -> list[str]:
-    """Median, interval and probability of each, with as many digits as in the tables."""
-    named = {str(k): values for k, values in enumerate(drawn)}
-    table = summarise(named, null=null, direction=True)
-    ends = table[["eti95_low", "eti95_high", "mcse"]].to_numpy(dtype=float)
-    digits = min(digits_of(*row) for row in ends)
-    return [f"{_interval(row, digits)}, {_direction(row, null)}" for _, row in table.iterrows()]
+def _quotes(effects: xr.Dataset, null: float) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The summary, and the median and interval of each row with the digits of the table."""
+    table = summarise(effect_rows(effects), null=null, direction=True)
+    digits = digits_in_common(table, [name.startswith("Prop.") for name in table.index])
+    said = {}
+    for (name, row), own in zip(table.iterrows(), digits, strict=True):
+        middle, low, high = (
+            number(row[c], own, minus="-") for c in ("median", "eti95_low", "eti95_high")
+        )
+        said[str(name)] = f"{middle} [{low}, {high}]"
+    return table, said
 
 
 def _direction(row: Any, null: float) -> str:
@@ -383,16 +396,3 @@ def _direction(row: Any, null: float) -> str:
     side, shown = chance(likelier)
     sign = ">" if likelier == float(row[f"P(>{null:g})"]) else "<"
     return f"P({sign} {null:g}) {side or '='} {shown}"
-
-
-def _interval(row: Any, digits: int) -> str:
-    middle, low, high = (
-        f"{round(float(row[name]), digits) + 0.0:.{max(digits, 0)}f}"
-        for name in ("median", "eti95_low", "eti95_high")
-    )
-    return f"{middle} [{low}, {high}]"
-
-
-def _number(values: xr.DataArray) -> str:
-    row: Mapping[Any, Any] = summarise({"x": values}).loc["x"].to_dict()
-    return _interval(row, digits_of(row["eti95_low"], row["eti95_high"], row["mcse"]))

@@ -271,7 +271,7 @@ class RSquared:
         table = _summarise_with_gaps(rows, ci_prob, ci_kind)
         table = shown_as(table, round_to)
         table = table.drop(columns="P(>0)")
-        table["P(rho*>0)"], table["no_root"] = np.round(signs, 3), missing
+        table["P(rho*>0)"], table["no_root"] = signs, missing
         return table
 
     def plot(

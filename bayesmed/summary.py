@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.names import nearest
+from bayesmed.printed import Printed
 
 CiKind = Literal["eti", "hdi"]
 
@@ -113,9 +114,10 @@ def _index(names: list[Any]) -> pd.Index:
 def rounded(table: pd.DataFrame) -> pd.DataFrame:
     """Show no digit of an estimate or its interval below the Monte Carlo error.
 
-    Those columns hold Python floats, so that pandas prints each with its own digits.
+    Those columns hold Python floats, so that pandas prints each with its own digits;
+    probabilities stay whole and are cut in print only.
     """
-    shown = table.copy()
+    shown = Printed(table)
     errors = table["mcse"].to_numpy()
     digits = [
         -int(np.floor(np.log10(error))) if np.isfinite(error) and error > 0 else 15
@@ -125,8 +127,6 @@ def rounded(table: pd.DataFrame) -> pd.DataFrame:
         values = [round(float(v), d) + 0.0 for v, d in zip(table[name], digits, strict=True)]
         shown[name] = pd.Series(values, index=table.index, dtype=object)
     shown["mcse"] = pd.Series([float(f"{e:.1g}") for e in errors], index=table.index, dtype=object)
-    for name in [n for n in table.columns if n.startswith("P(")]:
-        shown[name] = table[name].round(3)
     shown["r_hat"] = table["r_hat"].round(3)
     for name in ("ess_bulk", "ess_tail"):
         shown[name] = table[name].round(0)
