@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmed.describe import contrast_in_sd
 from bayesmed.design import Counterfactuals
 from bayesmed.estimands import SCALES, Scale
 from bayesmed.family import EQUATIONS, Family
@@ -17,11 +18,11 @@ from bayesmed.functionals import Functional, Target, probability, resolve_functi
 from bayesmed.groups import (
     by_group,
     group_columns,
-    is_graded,
     levels_of,
     warn_of_one_arm,
     warn_of_ranges,
 )
+from bayesmed.potential import equal_rows
 from bayesmed.slices import slices
 from bayesmed.views import Asked, View
 from bayesmed.warn import warn
@@ -65,10 +66,11 @@ def ask(
         _warn_of_horizon(fit, one.functional)
     sources = _sources(fit, contrast)
     values = _mediator_values(fit, m)
-    views, groups = [], None
+    views, groups, alike = [], None, scale in ("difference", "standardised")
     for source in sources:
         passed = source.passes is not None and not at
         rows = source.kept_counterfactuals if passed else source.counterfactuals(at)
+        alike = alike and all(_same_for_all(fit.families[0], rows, one) for one in targets)
         own = _groups(source, rows, columns, on, weights)
         groups = [label for label, _ in own]
         sizes = {str(label): part.mediator.shape[1] for label, part in own}
@@ -100,6 +102,7 @@ def ask(
         "by": ", ".join(columns or ()),
         "group_sizes": sizes if by is not None else {},
         "weights": weights or "",
+        "alike": alike,
         "of": _of_label(of, functionals[0], about["outcome"]),
         "functional": functionals[0].kind,
         "scale": scale,
@@ -108,8 +111,17 @@ def ask(
     }
     unit = _unit(fit, sources, dims, scale)
     if scale == "standardised":
-        said["per_sd"] = is_graded(fit.require_model("scale='standardised'"))
+        said["per_sd"] = _contrast_in_sd(fit) is not None
     return Asked(tuple(views), dims, scale, unit, said)
+
+
+def _same_for_all(mediator: Family, rows: Counterfactuals, target: Target) -> bool:
+    """Whether effects are the same for every row, whoever is averaged over: linear, no interaction."""
+    linear = target.functional.kind == "mean" and target.family.additive and mediator.additive
+    if not linear or rows.base is None or rows.slope is None or rows.log_mediator:
+        return False
+    changes = (rows.mediator[1] - rows.mediator[0], rows.base[1] - rows.base[0], rows.slope[0])
+    return np.array_equal(*rows.slope) and all(map(equal_rows, changes))
 
 
 def _contrast(fit: "MediationFit") -> str:
@@ -351,12 +363,17 @@ def _unit(
     if scale != "standardised":
         return 1.0
     sd = float(fit.tree["observed_data"]["outcome"].std(ddof=1))
-    units = []
-    for source in sources:
-        model = source.require_model("scale='standardised'")
-        column, numeric = model.frame.data[model.treatment], is_graded(model)
-        gap = float(model.contrast.treated) - float(model.contrast.control) if numeric else 1.0
-        units.append(sd * gap / (float(column.std()) if numeric else 1.0))
+    units = [sd * (_contrast_in_sd(source) or 1.0) for source in sources]
     if "contrast" not in dims:
         return units[0]
     return xr.DataArray(units, dims=("contrast",), coords={"contrast": dims["contrast"]})
+
+
+def _contrast_in_sd(fit: "MediationFit") -> float | None:
+    """As the model has it, or the file of a fit."""
+    about = fit.about
+    if about.get("moments") or (fit.model is None and "contrast_in_sd" not in about):
+        fit.require_model("scale='standardised'")
+    if fit.model is not None:
+        return contrast_in_sd(fit.model)
+    return about["contrast_in_sd"]  # type: ignore[no-any-return]

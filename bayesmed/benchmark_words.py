@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.printed import chance_in_words, number
+from bayesmed.printed import chance_in_words, number, percent
 from bayesmed.summary import summarise
 
 #: A strength that fewer draws than this allow is called out of reach.
@@ -68,7 +68,7 @@ def _sentence(
         least = _number(next(row[c] for c in row.index if c.endswith("_low")))
         return (
             f"{what} would have to be more than {least.removeprefix('more than ')} times as strong as "
-            f"{name} to produce {star}, with probability {0.5 + 0.5 * ci_prob:g}; in {row['none']:.1%} of "
+            f"{name} to produce {star}, with probability {0.5 + 0.5 * ci_prob:g}; in {percent(row['none'])} of "
             "the draws no strength is enough, whatever the sign of its effect on the outcome."
         )
     low, high = (_number(row[c]) for c in row.index if c.endswith(("_low", "_high")))
@@ -76,7 +76,9 @@ def _sentence(
     turned = "" if sign == "same" else (
         f" and have the opposite effect on the outcome ({name} itself moves rho away from rho*)"
     )  # fmt: skip
-    beyond = f"; in {row['none']:.1%} of the draws no strength is enough" if row["none"] else ""
+    beyond = (
+        f"; in {percent(row['none'])} of the draws no strength is enough" if row["none"] else ""
+    )
     return (
         f"{what} would have to be {middle} times as strong as {name}{turned} to produce {star} "
         f"({100 * ci_prob:g}% interval {low} to {high}"

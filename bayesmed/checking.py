@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmed.describe import levels_in_order
 from bayesmed.draws import Draws
 from bayesmed.family import EQUATIONS
 from bayesmed.predictive import simulate_rows
@@ -39,19 +40,23 @@ def posterior_predictive(fit: "MediationFit", draws: int, random_seed: int | Non
         {name: (dims, np.asarray(data[name], float)[None]) for name in EQUATIONS}, coords
     )
     observed = {name: ("obs", model.values(name)) for name in EQUATIONS}
-    arm = _arms(fit)
+    arm, order = _arms(fit)
     tree = {
         "posterior_predictive": simulated.assign_coords(arm=("obs", arm)),
         "observed_data": xr.Dataset(observed, {"obs": coords["obs"], "arm": ("obs", arm)}),
     }
+    tree["observed_data"].attrs["arms"] = order
     if "event" in model.responses[1].columns:
         tree["observed_data"].attrs["event"] = model.responses[1].columns["event"].tolist()
     fit.tree["posterior_predictive"] = xr.DataTree(simulated)
     return xr.DataTree.from_dict(tree)
 
 
-def _arms(fit: "MediationFit") -> np.ndarray:
-    """The arm of each row by its observed treatment: control, treated, another level, or other."""
+def _arms(fit: "MediationFit") -> tuple[np.ndarray, list[str]]:
+    """The arm of each row by its observed treatment, and the arms in their order.
+
+    An arm is control, treated, another level, or other where levels are many.
+    """
     model = fit.require_model("Telling the arms apart")
     column = model.frame.data[model.treatment]
     few = isinstance(column.dtype, pd.CategoricalDtype) or column.nunique() <= _FEW
@@ -63,7 +68,9 @@ def _arms(fit: "MediationFit") -> np.ndarray:
         taken = str(level) in (*known.values(), "other")
         return "other" if not few else f"level {level}" if taken else str(level)
 
-    return np.array([arm(level) for level in column.tolist()])
+    others = [arm(level) for level in levels_in_order(column) if level not in known]
+    order = [*known.values(), *(name for name in others if name != "other")]
+    return np.array([arm(level) for level in column.tolist()]), order
 
 
 def by_arm(tree: xr.DataTree) -> xr.DataTree:
@@ -80,7 +87,7 @@ def by_arm(tree: xr.DataTree) -> xr.DataTree:
         )
     groups: dict[str, dict[str, xr.DataArray]] = {"posterior_predictive": {}, "observed_data": {}}
     arms = tree["observed_data"]["arm"].to_numpy()
-    known = [*("control", "treated"), *sorted({*arms} - {"control", "treated", "other"})]
+    known = tree["observed_data"].attrs["arms"]
     present = [arm for arm in known if np.any(arms == arm)] or ["other"]
     for name in names:
         for arm in present:

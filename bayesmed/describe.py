@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bayesmed.covariates import associated, covariates_of
 from bayesmed.defaults import centred_terms
@@ -60,6 +61,7 @@ def describe(model: MediationModel) -> dict[str, Any]:
             for e, response in zip(EQUATIONS, model.responses, strict=True)
             if response.levels
         },
+        "contrast_in_sd": contrast_in_sd(model) if _has_rows(model) else None,
         "levels": [str(model.contrast.control), str(model.contrast.treated)],
         "variables": {
             e: column_variables(d) for e, d in zip(EQUATIONS, model.designs, strict=True)
@@ -113,15 +115,36 @@ def describe(model: MediationModel) -> dict[str, Any]:
     }
 
 
+def _has_rows(model: MediationModel) -> bool:
+    """Whether all rows are at hand."""
+    return len(model.frame.data) == model.size
+
+
 def _arms(model: MediationModel) -> dict[str, int]:
     """Rows of each treatment level, the control first; none where they are many or not at hand."""
     column = model.frame.data[model.treatment]
     counts = column.value_counts(sort=False)
-    if len(column) != model.size or len(counts) > _MOST_ARMS:
+    if not _has_rows(model) or len(counts) > _MOST_ARMS:
         return {}
     first = [model.contrast.control, model.contrast.treated]
-    order = [*first, *sorted((x for x in counts.index if x not in first), key=str)]
+    order = [*first, *(level for level in levels_in_order(column) if level not in first)]
     return {str(level): int(counts.get(level, 0)) for level in order}
+
+
+def levels_in_order(column: "pd.Series[Any]") -> list[Any]:
+    """Categories in their order, numbers by size."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return list(column.cat.categories)
+    return sorted(column.unique().tolist())
+
+
+def contrast_in_sd(model: MediationModel) -> float | None:
+    """The contrast in standard deviations of a numeric treatment of more than two values."""
+    column = model.frame.data[model.treatment]
+    if isinstance(column.dtype, pd.CategoricalDtype) or column.nunique() <= 2:
+        return None
+    gap = float(model.contrast.treated) - float(model.contrast.control)
+    return gap / float(column.std())
 
 
 def model_hash(model: MediationModel) -> str:

@@ -11,6 +11,7 @@ import xarray as xr
 from bayesmed.effects import Effects
 from bayesmed.headline import headline
 from bayesmed.names import names_nearest
+from bayesmed.printed import percent
 from bayesmed.sensitivity import select_effect
 from bayesmed.summary import shown_as, summarise
 
@@ -59,7 +60,7 @@ class ReliabilityCurve:
         share, value = float(chosen["impossible"]), grid[found[0]]
         if not np.isfinite(chosen["total"]).all():
             raise ValueError(
-                f"At the reliability {value:g} {share:.1%} of the posterior draws have no solution; "
+                f"At the reliability {value:g} {percent(share)} of the posterior draws have no solution; "
                 "choose a larger value."
             )
         about = self.about

@@ -638,7 +638,9 @@ class MediationFit:
 
         shown = coefficients_in_words(self.coefficients(ci_prob, ci_kind, round_to=None))
         about = {**self.about, "at": "", "averaged": "coefficients of both equations"}
-        return styled(shown, style, title, note_of(about, ci_prob, ci_kind))
+        caption = f"Coefficients of {about['mediator']} and {about['outcome']}"
+        note = note_of(about, ci_prob, ci_kind)
+        return styled(shown, style, title, note, caption=caption)
 
     def to_frame(self) -> pd.DataFrame:
         """Posterior draws, one row a draw and one column a parameter (``name[label]``)."""

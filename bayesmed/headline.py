@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+_ALL_ROWS = "averaged over the observed rows"
+ALIKE = ", which changes nothing here: the effects are the same for every row"
+
 
 def effects_about(
     about: Mapping[str, Any],
@@ -14,7 +17,7 @@ def effects_about(
     own = dict(said or {})
     setting = ", ".join(f"{name} = {value}" for name, value in (at or {}).items())
     averaged = {
-        "sample": "averaged over the observed rows",
+        "sample": _ALL_ROWS,
         "population": "averaged over a Bayesian bootstrap of the rows",
     }[average]
     if own.get("on"):
@@ -23,6 +26,8 @@ def effects_about(
         averaged += f", weighted by {own['weights']}"
     if own.get("by"):
         averaged += f", for each {own['by']}"
+    if own.get("alike") and averaged != _ALL_ROWS:
+        averaged += ALIKE
     return {**about, **own, "at": setting, "averaged": averaged, "difference": False}
 
 

@@ -10,6 +10,7 @@ import xarray as xr
 from bayesmed.design import Counterfactuals
 from bayesmed.draws import Draws
 from bayesmed.family import EQUATIONS
+from bayesmed.potential import equal_rows
 from bayesmed.summary import shown_as, summarise
 
 
@@ -25,7 +26,8 @@ def coefficient_table(
     keys: list[tuple[str, str, str]] = []
     for equation in EQUATIONS:
         for key, label, values in _equation_rows(posterior, equation, about):
-            path = path_of(equation, label, about) if key == "coef" else ""
+            terms = [str(t) for t in posterior[f"{equation}_term"].to_numpy()]
+            path = path_label(equation, label, terms, about) if key == "coef" else ""
             if "treatment" in _levels_beside(posterior, equation, label, about):
                 path = ""
             keys.append((equation, label, path))
@@ -84,14 +86,13 @@ def path_draws(
     mediator stands inside a function or is a factor.
     """
 
-    def labelled(values: np.ndarray) -> xr.DataArray:
-        return xr.DataArray(values.reshape(shape), dims=("chain", "draw"))
-
-    def mean(columns: np.ndarray, coef: np.ndarray) -> np.ndarray:
+    def mean(columns: np.ndarray, coef: np.ndarray) -> xr.DataArray:
         weights = (
             np.full(len(columns), 1.0 / len(columns)) if rows.weights is None else rows.weights
         )
-        return coef @ (weights @ columns)
+        values = (coef @ (weights @ columns)).reshape(shape)
+        average = not equal_rows(columns)
+        return xr.DataArray(values, dims=("chain", "draw"), attrs={"average": average})
 
     found = {"a": mean(rows.mediator[1] - rows.mediator[0], draws.mediator_coef)}
     if rows.base is not None and rows.slope is not None:
@@ -101,20 +102,84 @@ def path_draws(
         else:
             found |= {"b (control)": slopes[0], "b (treated)": slopes[1]}
         found["c'"] = mean(rows.base[1] - rows.base[0], draws.outcome_coef)
-    return {name: labelled(values) for name, values in found.items()}
+    return found
 
 
-def path_of(equation: str, term: str, about: Mapping[str, Any]) -> str:
-    """Which mediation path a coefficient is: a, b, c' or b x c', or none."""
+def path_label(equation: str, term: str, terms: list[str], about: Mapping[str, Any]) -> str:
+    """Which path a coefficient is, and where: at which values of what it interacts with.
+
+    Blank where no coefficient is the path, since the variable also stands inside a function.
+    """
+    path, own = path_of(equation, term, about), set(_roles(term, about)) - {""}
+    if not path:
+        return ""
+    where: list[str] = []
+    for other, used in zip(terms, about["variables"][equation], strict=True):
+        beside = _names(other) != _names(term)
+        if not (beside and own <= {role for role in _ROLES if about[role] in used}):
+            continue
+        if not own <= set(_roles(other, about)):
+            return ""
+        where += [_origin(f) for f in other.split(":") if _names(f)[0] not in _names(term)]
+    per = "" if _is_unit(about, term) else " per unit"
+    return path + per + (f" where {', '.join(dict.fromkeys(where))}" if where else "")
+
+
+def _names(term: str) -> list[str]:
+    """The factors of a term without their levels."""
+    return [factor.split("[")[0] for factor in term.split(":")]
+
+
+def _origin(factor: str) -> str:
+    """Where a factor of an interaction adds nothing."""
+    name, level, _ = factor.partition("[")
+    return f"{name} is the reference" if level else f"{name} = 0"
+
+
+def _is_unit(about: Mapping[str, Any], term: str) -> bool:
+    """Whether the contrast is one unit of a numeric treatment, if the term holds one."""
+    if not any(role == "treatment" and "[" not in factor
+               for role, factor in zip(_roles(term, about), term.split(":"), strict=True)):  # fmt: skip
+        return True
+    return one_unit(about)
+
+
+def one_unit(about: Mapping[str, Any]) -> bool:
+    """Whether the contrast is from a number to the next."""
+    levels = _numbers(about)
+    return len(levels) == 2 and bool(np.isclose(levels[1] - levels[0], 1.0))
+
+
+def contrast_words(about: Mapping[str, Any]) -> str:
+    """The contrast, where it is neither one unit nor that of a factor's only two levels."""
+    only = len(about.get("arms") or ()) == 2 and not _numbers(about)
+    return "" if one_unit(about) or only else " → ".join(about["levels"])
+
+
+def _numbers(about: Mapping[str, Any]) -> list[float]:
+    try:
+        return [float(level) for level in about["levels"]]
+    except ValueError:
+        return []
+
+
+_ROLES = ("treatment", "mediator")
+
+
+def _roles(term: str, about: Mapping[str, Any]) -> list[str]:
+    """Of each factor whether it is the treatment or the mediator itself."""
 
     def holds(factor: str, variable: str) -> bool:
         forms = (variable, f"C({variable})", f"log({variable})", f"np.log({variable})")
         return factor.split("[")[0] in forms
 
-    roles = []
-    for factor in term.split(":"):
-        found = [role for role in ("treatment", "mediator") if holds(factor, about[role])]
-        roles.append(found[0] if found else "")
+    found = [[role for role in _ROLES if holds(factor, about[role])] for factor in term.split(":")]
+    return [roles[0] if roles else "" for roles in found]
+
+
+def path_of(equation: str, term: str, about: Mapping[str, Any]) -> str:
+    """Which mediation path a coefficient is: a, b, c' or b x c', or none."""
+    roles = _roles(term, about)
     if equation == "mediator":
         return "a" if roles == ["treatment"] else ""
     if sorted(roles) == ["mediator", "treatment"]:

@@ -87,10 +87,12 @@ def plot_effects(
     matplotlib.axes.Axes
     """
     about = json.loads(draws.attrs["bayesmed"])
-    rows = {_row_label(k): v for k, v in effect_rows(draws, names).items()}
-    rows = {k: v for k, v in rows.items() if not k.startswith("Prop.")}
-    order = sorted(rows, key=lambda name: (name.partition(", ")[2], name.startswith("Total")))
-    groups = [name.partition(", ")[2] for name in order]
+    keys = [k if isinstance(k, tuple) else (k,) for k in effect_rows(draws, names)]
+    rows = dict(zip(keys, effect_rows(draws, names).values(), strict=True))
+    rows = {k: v for k, v in rows.items() if not k[-1].startswith("Prop.")}
+    seen = list(dict.fromkeys(key[:-1] for key in rows))  # groups in the order of the table
+    order = sorted(rows, key=lambda key: (seen.index(key[:-1]), key[-1].startswith("Total")))
+    groups = [key[:-1] for key in order]
     places = np.arange(len(order)) + _GAP * np.cumsum(
         [0, *(a != b for a, b in itertools.pairwise(groups))]
     )
@@ -112,7 +114,7 @@ def plot_effects(
     ends = ax.get_xlim()
     if null_of(about) != 1.0 or ends[1] < 10.0 * ends[0]:
         ax.xaxis.set_major_locator(MaxNLocator(5))
-    ax.set_yticks(places, order)
+    ax.set_yticks(places, [_row_label(key) for key in order])
     ax.set_ylim(places[-1] + 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     several = "; " in about["contrast"]  # which the rows name
@@ -125,8 +127,8 @@ def plot_effects(
     return ax
 
 
-def _row_label(key: Any) -> str:
-    label = key if isinstance(key, str) else f"{key[-1]}, {', '.join(map(str, key[:-1]))}"
+def _row_label(key: tuple[Any, ...]) -> str:
+    label = ", ".join(map(str, (key[-1], *key[:-1])))
     return label.replace("->", "→")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from bayesmed.names import names_nearest
+from bayesmed.paths import contrast_words
 from bayesmed.plots import BLUE, GREY, ORANGE, new_axes
 from bayesmed.printed import digits_of, number
 from bayesmed.summary import summarise
@@ -14,11 +15,16 @@ from bayesmed.summary import summarise
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+#: Longer labels of a take two lines.
+_LONG = 36
 _PLACES = {"treatment": (0.0, 0.0), "mediator": (0.5, 0.72), "outcome": (1.0, 0.0)}
 
 
 def path_labels(
-    paths: Mapping[str, xr.DataArray], rho: str | xr.DataArray, log_mediator: bool = False
+    paths: Mapping[str, xr.DataArray],
+    rho: str | xr.DataArray,
+    log_mediator: bool = False,
+    contrast: str = "",
 ) -> dict[str, str]:
     """What stands at each arrow: medians and intervals of a, b and c', and rho.
 
@@ -31,16 +37,24 @@ def path_labels(
         Its fixed value in words, or its draws.
     log_mediator : bool
         Whether the outcome formula holds the mediator's logarithm.
+    contrast : str
+        Of what a and c' are, where that is not one unit of the treatment.
     """
-    shown = {name: f"{name} = {_quote(values)}" for name, values in paths.items()}
-    found = {"a": shown["a"]}
-    slopes = [shown[name] for name in shown if name.startswith("b")]
-    found["b"] = "\n".join(slopes) if slopes else "b: in a function"
-    found["c'"] = shown.get("c'", "c'")
-    if len(slopes) == 2:
-        found["c'"] = found["c'"].replace(
-            "c' =", f"c' (at {'log M' if log_mediator else 'M'} = 0) ="
+    slopes = [name for name in paths if name.startswith("b")]
+    shown = {}
+    for name, values in paths.items():
+        path, _, arm = name.partition(" ")
+        marks = [arm.strip("()")] if path == "b" else [contrast]
+        if path == "c'" and len(slopes) == 2:
+            marks.append(f"at {'log M' if log_mediator else 'M'} = 0")
+        marks.append("average" if values.attrs.get("average") else "")
+        told = ", ".join(filter(None, marks))
+        shown[name] = (
+            f"{path} ({told}) = {_quote(values)}" if told else f"{path} = {_quote(values)}"
         )
+    found = {"a": shown["a"]}
+    found["b"] = "\n".join(shown[name] for name in slopes) if slopes else "b: in a function"
+    found["c'"] = shown.get("c'", "c'")
     found["rho"] = f"ρ = {rho}" if isinstance(rho, str) else f"ρ = {_quote(rho)}"
     return found
 
@@ -48,7 +62,7 @@ def path_labels(
 def _quote(values: xr.DataArray) -> str:
     table = summarise({"x": values})
     median, low, high = table.iloc[0, :3].to_numpy(dtype=float)
-    digits = min(digits_of(low, high, float(table["mcse"].to_numpy()[0])), 3)
+    digits = digits_of(low, high, float(table["mcse"].to_numpy()[0]))
     return f"{number(median, digits)} [{number(low, digits)}, {number(high, digits)}]"
 
 
@@ -89,7 +103,7 @@ def plot_paths(
     size = _text_size(ax)
     fixed = about["rho_fixed"]
     said = rho if rho is not None else f"{number(0.0 if fixed is None else fixed, 2)} (fixed)"
-    labels = path_labels(paths, said, bool(about.get("log_mediator")))
+    labels = path_labels(paths, said, bool(about.get("log_mediator")), contrast_words(about))
     boxes = {}
     for role, (x, y) in _PLACES.items():
         boxes[role] = ax.text(
@@ -114,7 +128,8 @@ def plot_paths(
         shrinkA=1, shrinkB=2, zorder=1,
     ))  # fmt: skip
     words: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": size}
-    ax.text(0.17, 0.44, labels["a"], **{**words, "ha": "right"})
+    a = labels["a"] if len(labels["a"]) < _LONG else labels["a"].replace(") = ", ")\n", 1)
+    ax.text(0.17, 0.44, a, **{**words, "ha": "right"})
     ax.text(0.5, 0.17, labels["b"], **words)
     ax.text(0.5, -0.11, labels["c'"], **words)
     ax.text(0.99, 0.72, labels["rho"], color=ORANGE, **{**words, "ha": "center"})

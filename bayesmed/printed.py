@@ -38,6 +38,20 @@ def chance_in_words(value: float) -> str:
     return {">": "above ", "<": "below ", "": ""}[side] + shown
 
 
+def percent(share: float) -> str:
+    """A share of the draws to a tenth of a percent; nought and all only where it is that.
+
+    Examples
+    --------
+    >>> from bayesmed.printed import percent
+    >>> percent(0.125), percent(0.0), percent(0.00025), percent(0.99975)
+    ('12.5%', '0.0%', 'less than 0.1%', 'more than 99.9%')
+    """
+    if 0.0 < share < 0.0005:
+        return "less than 0.1%"
+    return "more than 99.9%" if 0.9995 < share < 1.0 else f"{share:.1%}"
+
+
 def number(value: float, digits: int, bounded: bool = False, minus: str = MINUS) -> str:
     """One number in print.
 

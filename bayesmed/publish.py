@@ -86,9 +86,11 @@ _TITLE = re.compile(r"\\caption\*\{\s*\{\\large (.*?)\}\s*\}", re.DOTALL)
 
 def styled(
     table: pd.DataFrame, style: Style, title: str | None = None, note: str = "",
-    spanners: Mapping[str, list[str]] | None = None,
+    spanners: Mapping[str, list[str]] | None = None, caption: str = "",
 ) -> Any:  # fmt: skip
     """A frame of text as a great-tables object, LaTeX, Markdown, or itself.
+
+    In LaTeX, where only a caption has a number to refer to, ``caption`` stands in for no title.
 
     Raises
     ------
@@ -100,6 +102,7 @@ def styled(
     if style == "frame":
         return table
     flat = table.reset_index()
+    title = title or (caption if style == "latex" else None)
     if style == "markdown":
         plain = flat.rename(
             columns=dict(zip(flat.columns, _plain(flat.columns, spanners), strict=True))
@@ -157,9 +160,13 @@ def note_of(about: Mapping[str, Any], ci_prob: float, ci_kind: CiKind) -> str:
     """What stands under a table."""
     kind = "equal-tailed" if ci_kind == "eti" else "highest-density"
     return (
-        f"{headline(about).replace('->', '→')} n = {about['n']}{arms_words(about)}. Posterior medians with {100 * ci_prob:g}% {kind} "
+        f"{_arrows(headline(about))} n = {about['n']}{arms_words(about)}. Posterior medians with {100 * ci_prob:g}% {kind} "
         "credible intervals."
     )
+
+
+def _arrows(text: str) -> str:
+    return text.replace("->", "→")
 
 
 def effects_table(
@@ -169,7 +176,8 @@ def effects_table(
     """The table of a paper; see :meth:`bayesmed.Effects.table`."""
     about = json.loads(draws.attrs["bayesmed"])
     found = effects_in_words(draws, ci_prob, ci_kind, names)
-    return styled(found, style, title, note_of(about, ci_prob, ci_kind))
+    caption = f"Mediation effects of {about['treatment']} on {about['outcome']}"
+    return styled(found, style, title, note_of(about, ci_prob, ci_kind), caption=caption)
 
 
 def curve_table(
@@ -272,7 +280,7 @@ def table(
         found.columns = [f"{name}\0{column}" for column in found.columns]
         columns.append(found)
         spanners[str(name)] = list(found.columns)
-        notes.append(f"{name}: {headline(effects.about)} n = {effects.about['n']}.")
+        notes.append(f"{name}: {_arrows(headline(effects.about))} n = {effects.about['n']}.")
     joined = pd.concat(columns, axis=1, sort=False).fillna("")
     joined.index.names = columns[0].index.names
     if style == "frame":
@@ -280,4 +288,5 @@ def table(
             [(name, c.split("\0")[1]) for name, own in spanners.items() for c in own]
         )
         return joined
-    return styled(joined, style, title, " ".join(notes), spanners)
+    caption = f"Mediation effects: {', '.join(spanners)}"
+    return styled(joined, style, title, " ".join(notes), spanners, caption)

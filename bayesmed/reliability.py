@@ -33,6 +33,7 @@ from bayesmed.effects import Effects, contrasts, label_cells
 from bayesmed.error_curve import assumption
 from bayesmed.headline import effects_about
 from bayesmed.potential import ARMS, cell_means, equal_rows
+from bayesmed.printed import percent
 from bayesmed.priors import Prior, check_rho
 from bayesmed.sampling import settle_seed
 
@@ -289,7 +290,7 @@ def _cells(
 def _impossible(observed: _Observed, given: str, share: float) -> str:
     least = np.quantile(observed.least(), 1.0 - MOST_IMPOSSIBLE, method="higher")
     return (
-        f"With the reliability {given}, {share:.1%} of the posterior draws have no solution: the "
+        f"With the reliability {given}, {percent(share)} of the posterior draws have no solution: the "
         "error would vary more than the observed mediator does given treatment, covariates and "
         f"outcome. Fewer than {MOST_IMPOSSIBLE:.0%} have none where the reliability is above "
         f"{np.ceil(1e3 * least) / 1e3:g}."

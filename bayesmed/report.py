@@ -14,7 +14,7 @@ from bayesmed.describe import sampler_words
 from bayesmed.effects import UNCERTAIN, effect_rows
 from bayesmed.estimands import null_value
 from bayesmed.headline import arms_words
-from bayesmed.printed import chance, digits_in_common, number
+from bayesmed.printed import chance, digits_in_common, number, percent
 from bayesmed.summary import readable_roots, require_one, summarise
 
 
@@ -350,17 +350,17 @@ def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset, null: float) -> str
         if [low, high] == [-1.0, 1.0]:
             return (
                 f"No residual correlation makes the mediation effect {_none(null)} in "
-                f"{1.0 - share:.1%} of the draws."
+                f"{percent(1.0 - share)} of the draws."
             )
         return (
             f"Between rho = {low:g} and {high:g} a residual correlation that makes the mediation "
-            f"effect {_none(null)} was found in {share:.1%} of the draws; a wider range is needed to say more."
+            f"effect {_none(null)} was found in {percent(share)} of the draws; a wider range is needed to say more."
         )
     low, middle, high = (
         number(end, 2, minus="-") for end in np.quantile(found, [0.025, 0.5, 0.975])
     )
     missing = 1.0 - found.size / values.size
-    note = f" (no such value in {missing:.1%} of draws)" if missing > 0 else ""
+    note = f" (no such value in {percent(missing)} of draws)" if missing > 0 else ""
     identified = (
         " The data carry no information about rho in this model."
         if about["closed"]

@@ -8,6 +8,7 @@ import numpy as np
 from bayesmed.benchmarks import check_covariates
 from bayesmed.latent import latent_scales
 from bayesmed.names import names_nearest
+from bayesmed.printed import percent
 from bayesmed.strength import Strength, covariate_strength
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class RhoBenchmark:
                 return rho
             rho = np.where(todo, own.confounder(rng.uniform(*self.times, size), sign).rho, rho)
         raise ValueError(
-            f"In {np.isnan(rho).mean():.1%} of the draws no confounder {self.times[0]:g} to "
+            f"In {percent(np.isnan(rho).mean())} of the draws no confounder {self.times[0]:g} to "
             f"{self.times[1]:g} times as strong as {self.covariate!r} exists: it would explain more "
             "than the whole residual variance of the mediator or of the outcome. Lower times=."
         )

@@ -440,24 +440,31 @@ class Sensitivity:
 def _summarise_with_gaps(
     rows: Mapping[str, xr.DataArray], ci_prob: float, ci_kind: Literal["eti", "hdi"]
 ) -> pd.DataFrame:
-    """Summaries of the draws that exist; diagnostics only where all do."""
+    """Summaries of the draws that exist."""
     tables = []
     for name, values in rows.items():
-        flat = values.to_numpy()
-        if np.isfinite(flat).all():
-            tables.append(summarise({name: values}, ci_prob, ci_kind))
-            continue
-        kept = flat[np.isfinite(flat)]
-        if kept.size < 8:
+        by_chain = values.transpose("chain", "draw").to_numpy()
+        kept = [own[np.isfinite(own)] for own in by_chain]
+        pooled = np.concatenate(kept)
+        if len(pooled) < 8:
             blank = summarise({name: xr.zeros_like(values)}, ci_prob, ci_kind)
             blank.loc[:, :] = np.nan
             tables.append(blank)
             continue
-        pooled = xr.DataArray(kept[None, :], dims=("chain", "draw"))
-        table = summarise({name: pooled}, ci_prob, ci_kind)
-        table.loc[:, "r_hat"] = np.nan
+        table = summarise({name: _chains(pooled[None, :])}, ci_prob, ci_kind)
+        common = min(map(len, kept))
+        if common < 0.5 * by_chain.shape[1]:  # too unequal to be compared
+            table["r_hat"] = np.nan
+        else:  # diagnostics are of chains of one length
+            alike = summarise({name: _chains(np.stack([own[:common] for own in kept]))})
+            diagnostics = ["mcse", "ess_bulk", "ess_tail", "r_hat"]
+            table[diagnostics] = alike[diagnostics]
         tables.append(table)
     return pd.concat(tables)
+
+
+def _chains(values: np.ndarray) -> xr.DataArray:
+    return xr.DataArray(values, dims=("chain", "draw"))
 
 
 def select_effect(draws: xr.Dataset, effect: str, arm: str) -> xr.DataArray:

@@ -13,7 +13,9 @@ import numpy as np
 import xarray as xr
 
 from bayesmed.describe import describe, model_hash
+from bayesmed.family import EQUATIONS
 from bayesmed.fitting import MediationFit
+from bayesmed.kept import constant_data
 from bayesmed.names import names_nearest
 from bayesmed.passes import LostRows
 
@@ -143,20 +145,88 @@ def load(path: "str | os.PathLike[str]", model: "MediationModel | None" = None) 
     if model is not None and model_hash(model) != about["hash"]:
         raise ValueError(
             f"The model is not the one that {source} was fitted with; different: "
-            f"{_differences(describe(model), about)}. Build it with the same data and arguments, or "
+            f"{_differences(model, tree, about)}. Build it with the same data and arguments, or "
             "load the fit without a model."
         )
     passed = (about.get("moments") or {}).get("passes", False)
     return MediationFit(tree, model, LostRows(about["n"]) if passed else None)
 
 
-def _differences(mine: Mapping[str, Any], saved: Mapping[str, Any]) -> str:
+def _differences(model: "MediationModel", tree: xr.DataTree, saved: Mapping[str, Any]) -> str:
     """Which parts of two models are not the same, each with what was saved and given."""
-    own = json.loads(json.dumps(mine))
-    told = []
-    for part in ("formulas", "families", "contrast", "rho", "priors_on", "data", "sigma", "n"):
-        if own.get(part) != saved.get(part):
-            told.append(f"{part} (saved {saved.get(part)}, given {own.get(part)})")
-    if own["priors"] != saved["priors"]:
-        told.append("priors")
-    return "; ".join(told) or "the values of the data"
+    own = json.loads(json.dumps(describe(model)))
+    told = [
+        f"{part} (saved {saved.get(part)}, given {own.get(part)})"
+        for part in ("formulas", "families", "contrast", "rho", "priors_on", "data", "sigma", "n")
+        if own.get(part) != saved.get(part)
+    ]
+    rows = "" if told else _other_rows(_by_row(_groups(model)), _by_row(tree), saved)
+    priors = _other_priors(own, saved, stated_only=bool(told or rows))
+    told += [rows] * bool(rows) + [f"priors of {', '.join(priors)}"] * bool(priors)
+    return "; ".join(told) or "numbers in their last digits, or the code of a family"
+
+
+def _groups(model: "MediationModel") -> xr.DataTree:
+    """What a fit of the model would keep of its data."""
+    observed = xr.Dataset({name: ("obs", model.values(name)) for name in EQUATIONS})
+    return xr.DataTree.from_dict({"observed_data": observed, "constant_data": constant_data(model)})
+
+
+def _by_row(tree: xr.DataTree) -> dict[str, np.ndarray]:
+    """Each column of the responses, designs and data columns."""
+    found = {name: tree["observed_data"][name].to_numpy() for name in EQUATIONS}
+    for name, values in tree["constant_data"].to_dataset().data_vars.items():
+        if values.dims == ("obs",):
+            found[str(name)] = values.to_numpy()
+        elif values.ndim == 2 and values.dims[0] == "obs":
+            found |= {str(term): values.sel({values.dims[1]: term}).to_numpy()
+                      for term in values[values.dims[1]].to_numpy()}  # fmt: skip
+    return found
+
+
+def _other_rows(
+    mine: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray], about: Mapping[str, Any]
+) -> str:
+    """How the rows differ: in their order only, or in which columns."""
+    if mine.keys() != theirs.keys() or any(len(mine[k]) != len(theirs[k]) for k in mine):
+        return "the values of the data"
+    scale = {name: np.abs(values).max() or 1.0 for name, values in theirs.items()}
+    here, there = (
+        np.column_stack([np.round(own[k] / scale[k], 9) for k in scale]) for own in (mine, theirs)
+    )
+    if np.array_equal(here, there):
+        return ""
+    named = [about.get(name, name) for name in scale]
+    other = [
+        name
+        for name, a, b in zip(named, here.T, there.T, strict=True)
+        if not np.array_equal(np.sort(a), np.sort(b))
+    ]
+    if other:
+        other = list(dict.fromkeys(map(str, other)))
+        shown = ", ".join(other[:5])
+        return f"the values of {shown}" + (f", ... ({len(other)} in all)" if other[5:] else "")
+    here, there = (table[np.lexsort(table.T)] for table in (here, there))
+    if np.array_equal(here, there):
+        return "the order of the rows, which are the same otherwise: sort them as at the fit"
+    return "which values stand in one row"
+
+
+def _other_priors(own: Mapping[str, Any], saved: Mapping[str, Any], stated_only: bool) -> list[str]:
+    """Names of priors that are not the same; defaults follow the data, and differ with them."""
+    found = []
+    for equation in {**saved["priors"], **own["priors"]}:
+        mine, theirs = own["priors"].get(equation, {}), saved["priors"].get(equation, {})
+        stated = {*own["prior_source"].get(equation, []), *saved["prior_source"].get(equation, [])}
+        for name in {**theirs, **mine}:
+            counts = name in stated or not stated_only
+            if counts and not _same_prior(mine.get(name), theirs.get(name)):
+                found.append(f"{name} ({equation})")
+    return found
+
+
+def _same_prior(one: Any, other: Any) -> bool:
+    """Whether two are of one distribution and, up to rounding, have the same numbers."""
+    if one is None or other is None or one[0] != other[0] or one[1].keys() != other[1].keys():
+        return False
+    return all(np.isclose(one[1][k], other[1][k], rtol=1e-9, atol=0.0) for k in one[1])

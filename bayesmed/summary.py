@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmed.headline import ALIKE
 from bayesmed.names import nearest
 from bayesmed.printed import Printed
 
@@ -200,7 +201,7 @@ def about_chosen(about: Mapping[str, Any], labels: Mapping[str, Any]) -> dict[st
             rows = "the rows" if count is None else f"the {count} rows"
             over = about["averaged"].split(", for each ")[0].replace("the observed rows", rows)
             found.update(by="", group=f"{about['by']} = {label}")
-            found["averaged"] = f"{over} with {found['group']}"
+            found["averaged"] = f"{over} with {found['group']}{ALIKE if about.get('alike') else ''}"
         else:
             at.append(f"{dim} = {label}")
     return {**found, "at": ", ".join(at)}

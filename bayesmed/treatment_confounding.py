@@ -43,6 +43,7 @@ from bayesmed.effects import Effects, contrasts, label_cells
 from bayesmed.headline import effects_about
 from bayesmed.latent_cells import row_blocks
 from bayesmed.potential import ARMS
+from bayesmed.printed import percent
 from bayesmed.priors import Prior, check_rho
 from bayesmed.sampling import settle_seed
 from bayesmed.treatment_equation import treatment_covariates, treatment_equation
@@ -148,7 +149,7 @@ def _about(
     tm, ty, my = map(stated, correlations)
     said = f"rho_tm {tm}, rho_ty {ty}, rho_my {my}"
     if impossible:
-        said += f" ({impossible:.1%} of the triples drawn had no positive definite matrix)"
+        said += f" ({percent(impossible)} of the triples drawn had no positive definite matrix)"
     about = effects_about(fit.about, at, "sample")
     return {**about, "rho": my, "assumed": said, "impossible": impossible}
 
@@ -187,7 +188,7 @@ def _draw_correlations(
         kept.append(good)
         if count < (1.0 - _MOST_IMPOSSIBLE) * tried:
             raise ValueError(
-                f"Of the correlations drawn, {1.0 - count / tried:.1%} are those of no three "
+                f"Of the correlations drawn, {percent(1.0 - count / tried)} are those of no three "
                 f"variables ({', '.join(f'{n} {stated(v)}' for n, v in zip(NAMES, correlations, strict=True))}): "
                 "their matrix is not positive definite. Choose narrower priors, or values nearer to "
                 "the product of the other two."
