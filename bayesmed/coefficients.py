@@ -98,7 +98,8 @@ def coordinates(
         matrix[intercept, slopes] = -(centre[slopes] @ matrix[np.ix_(slopes, slopes)])
         if not bounded[intercept]:
             matrix[intercept, intercept], origin[intercept] = scale, location
-    back = linalg.inv(matrix)
+    unit = np.abs(matrix).max(axis=1)  # columns in units as far apart as 1e12 and 1e-12
+    back = linalg.inv(matrix / unit[:, None]) / unit
     return Coordinates(origin, matrix, back, float(np.linalg.slogdet(matrix)[1]))
 
 

@@ -137,7 +137,7 @@ class Printed(pd.DataFrame):
         for place, name in enumerate(self.columns):
             if isinstance(name, str) and _CHANCE.fullmatch(name):
                 texts = [_shown(value) for value in self.iloc[:, place]]
-                shown.isetitem(place, pd.Series(texts, index=self.index, dtype=object))
+                shown.isetitem(place, np.array(texts, dtype=object))
         return shown
 
     def __repr__(self) -> str:

@@ -327,7 +327,7 @@ def tipping(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset)
 
 def _share(table: pd.DataFrame, shown: str, null: float) -> str:
     row = table.loc["Prop. mediated (average)"]
-    positive = float(table.loc["Total effect", f"P(>{null:g})"])
+    positive = float(table[f"P(>{null:g})"]["Total effect"])
     text = f"The proportion mediated had median {shown}"
     if UNCERTAIN[0] < positive < UNCERTAIN[1]:
         return f"{text}; a total effect of {null:g} is plausible, so the proportion is hard to interpret. "

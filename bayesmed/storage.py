@@ -174,7 +174,9 @@ def _groups(model: "MediationModel") -> xr.DataTree:
 
 def _by_row(tree: xr.DataTree) -> dict[str, np.ndarray]:
     """Each column of the responses, designs and data columns."""
-    found = {name: tree["observed_data"][name].to_numpy() for name in EQUATIONS}
+    found: dict[str, np.ndarray] = {
+        name: tree["observed_data"][name].to_numpy() for name in EQUATIONS
+    }
     for name, values in tree["constant_data"].to_dataset().data_vars.items():
         if values.dims == ("obs",):
             found[str(name)] = values.to_numpy()
