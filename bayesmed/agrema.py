@@ -63,7 +63,7 @@ def _known(
     about: Mapping[str, Any], effects: xr.Dataset, convergence: str, rho_zero: xr.Dataset | None
 ) -> dict[str, str]:
     require_own(about, effects, rho_zero)
-    about = {**about, **json.loads(effects.attrs["bayesmed"])}
+    about = {**about, **json.loads(effects.attrs["bayesmed"]), "settings": about["settings"]}
     null = null_value(about.get("scale", "difference"))
     dropped = about["n_given"] - about["n"]
     treatment, mediator, outcome = (about[name] for name in ("treatment", "mediator", "outcome"))

@@ -128,7 +128,12 @@ def _arms(model: MediationModel) -> dict[str, int]:
         return {}
     first = [model.contrast.control, model.contrast.treated]
     order = [*first, *(level for level in levels_in_order(column) if level not in first)]
-    return {str(level): int(counts.get(level, 0)) for level in order}
+    return {_plain(level): int(counts.get(level, 0)) for level in order}
+
+
+def _plain(level: Any) -> str:
+    """As the contrast names it: 2 and not 2.0."""
+    return str(int(level) if isinstance(level, float) and level.is_integer() else level)
 
 
 def levels_in_order(column: "pd.Series[Any]") -> list[Any]:

@@ -16,7 +16,7 @@ from bayesmed.estimands import contrasts as contrasts
 from bayesmed.families import FAMILIES
 from bayesmed.family import Family
 from bayesmed.functionals import MEAN, Target, target_of
-from bayesmed.headline import headline
+from bayesmed.headline import contrast_words, headline
 from bayesmed.names import names_nearest
 from bayesmed.potential import Draws
 from bayesmed.printed import chance
@@ -557,11 +557,12 @@ def summary_table(
     last = [key[-1] if isinstance(key, tuple) else key for key in table.index]
     proportions = [str(key).startswith("Prop.") for key in last]
     if null != 0.0:  # a proportion is no ratio
-        table.loc[proportions, f"P(>{null:g})"] = np.nan
+        own = [c for c in (f"P(>{null:g})", "P(direction)") if c in table]
+        table.loc[proportions, own] = np.nan
     if rope is not None:  # which is on the scale of the effects
         table.loc[proportions, "P(ROPE)"] = np.nan
     leading = [str(d) for d in draws["total"].dims if d not in ("chain", "draw")]
-    name = "effect" if "contrast" in leading else about["contrast"]
+    name = "effect" if "contrast" in leading else contrast_words(about)
     table.index.names = [*leading, name]
     return shown_as(table, round_to)
 

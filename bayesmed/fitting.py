@@ -602,8 +602,9 @@ class MediationFit:
         -------
         pandas.DataFrame
             Indexed by equation and term; ``path`` is a (treatment to mediator), b (mediator
-            to outcome), c' (treatment to outcome) or their interaction, blank elsewhere.
-            On the scale of each linear predictor.
+            to outcome), c' (treatment to outcome) or their interaction, blank elsewhere; where
+            the variable interacts with others, at which of their values. On the scale of each
+            linear predictor. :meth:`plot_paths` shows the paths of the contrast, averaged.
 
         Examples
         --------
@@ -899,7 +900,9 @@ class MediationFit:
         """What a report is made of."""
         own = self.effects() if effects is None else effects
         zero = None if sensitivity is None else sensitivity.rho_zero
-        return self.about, own.draws, str(self.convergence), zero
+        about, (chains, draws) = self.about, self.shape
+        about["settings"] |= {"chains": chains, "draws": draws}  # fewer where interrupted
+        return about, own.draws, str(self.convergence), zero
 
     def save(self, path: "str | os.PathLike[str]") -> None:
         """Write the fit to a NetCDF file; see :func:`bayesmed.load`."""

@@ -31,6 +31,12 @@ def effects_about(
     return {**about, **own, "at": setting, "averaged": averaged, "difference": False}
 
 
+def contrast_words(about: Mapping[str, Any]) -> str:
+    """The contrast of the effects, which may be a standard deviation of the treatment."""
+    per_sd = about.get("per_sd") and "; " not in about["contrast"]
+    return f"{about['treatment']}: one sd more" if per_sd else str(about["contrast"])
+
+
 _SCALE_WORDS = {
     "ratio": "; as ratios", "odds_ratio": "; as odds ratios",
     "standardised": "; in standard deviations of the outcome",
@@ -42,7 +48,7 @@ def headline(about: Mapping[str, Any]) -> str:
     kind = "Differences of mediation effects" if about.get("difference") else "Mediation effects"
     where = f", at {about['at']}" if about["at"] else ""
     plain = about.get("functional", "mean") == "mean"
-    per = " for one of the treatment" if about.get("per_sd") else ""
+    per = " for one sd of the treatment" if about.get("per_sd") else ""
     of = about["outcome"] if plain else f"the {about['of']}"
     fixed = (
         f"; controlled direct effect at {about['mediator']} = {about['m']}"
@@ -50,7 +56,7 @@ def headline(about: Mapping[str, Any]) -> str:
         else ""
     )
     return (
-        f"{kind} of {about['contrast']} on {of} through {about['mediator']}; "
+        f"{kind} of {contrast_words(about)} on {of} through {about['mediator']}; "
         f"{about['families'][0]} mediator, {about['families'][1]} outcome; rho {about['rho']}; "
         f"{about['averaged']}{where}{_SCALE_WORDS.get(about.get('scale', ''), '')}{per}{fixed}"
         f"{_assumed(about)}{_thinned(about)}."

@@ -9,6 +9,7 @@ import xarray as xr
 
 from bayesmed.effects import effect_rows
 from bayesmed.estimands import null_value
+from bayesmed.headline import contrast_words
 from bayesmed.names import names_nearest
 from bayesmed.sensitivity import select_effect
 from bayesmed.summary import readable_roots
@@ -119,7 +120,7 @@ def plot_effects(
     ax.tick_params(axis="y", length=0)
     several = "; " in about["contrast"]  # which the rows name
     where = ", ".join(part for part in (about.get("group"), about.get("at")) if part)
-    told = [about["contrast"].replace("->", "→"), where]
+    told = [contrast_words(about).replace("->", "→"), where]
     contrast = "" if several else f"\n{'; '.join(part for part in told if part)}"
     label = f"{effect_label(about)}\nmedian, 50% and 95% interval{contrast}"
     ax.set_xlabel(label, fontsize="small")

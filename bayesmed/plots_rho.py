@@ -12,6 +12,7 @@ from bayesmed.conclusions import Extent, extent, likelier_sign
 from bayesmed.ladder import build_ladder
 from bayesmed.names import names_nearest
 from bayesmed.plots import BLUE, GREY, ORANGE, RHO, legend_above, new_axes, open_frame
+from bayesmed.printed import percent
 from bayesmed.summary import readable_roots
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def _missing(rho_zero: xr.Dataset, arm: str, low: float, high: float) -> str:
     roots = rho_zero["roots"].sel(arm=arm).to_numpy()
     none, several = float((roots == 0).mean()), float((roots > 1).mean())
     ends = f"between {low:g} and {high:g}".replace("-", "−")
-    lines = [f"no root {ends}: {none:.1%} of draws"] if none >= 5e-4 else []
+    lines = [f"no root {ends}: {percent(none)} of draws"] if none > 0.0 else []
     if several > 0.0:
-        lines.append(f"several, nearest to 0 shown: {several:.1%}")
+        lines.append(f"several, nearest to 0 shown: {percent(several)}")
     return "\n".join(lines)

@@ -41,7 +41,7 @@ def paragraph(
     str
     """
     require_own(about, effects, rho_zero)
-    about = {**about, **json.loads(effects.attrs["bayesmed"])}
+    about = {**about, **json.loads(effects.attrs["bayesmed"]), "settings": about["settings"]}
     parts = [methods(about, convergence), results(about, effects, rho_zero)]
     return Paragraphs("\n\n".join(parts))
 

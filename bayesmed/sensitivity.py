@@ -152,6 +152,8 @@ class Sensitivity:
         }
         null = null_value(self.about.get("scale", "difference"))
         table = summarise(rows, ci_prob, ci_kind, null, rope, direction)
+        if str(effect) == "prop_mediated" and null != 0.0:  # a proportion is no ratio
+            table[[c for c in table.columns if c.startswith("P(")]] = np.nan
         table = shown_as(table, round_to)
         table.index = pd.Index(self.draws["rho"].to_numpy(), name="rho")
         table["how"] = self.draws["how"].to_numpy()

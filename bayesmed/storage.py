@@ -100,8 +100,8 @@ def load(path: "str | os.PathLike[str]", model: "MediationModel | None" = None) 
     ----------
     path : path-like
     model : MediationModel, optional
-        The model, built by the user from the same data and formulas: needed for ``at=`` and
-        for refits. Formulas in the file are text for the report and never evaluated.
+        The model, built by the user from the same data, in the same order, and formulas: needed
+        for ``at=`` and for refits. Formulas in the file are text for the report and never evaluated.
 
     Returns
     -------

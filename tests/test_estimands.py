@@ -713,6 +713,6 @@ def test_ratio_tables_speak_of_one(probit_fit):
 
 
 def test_standardised_effects_say_of_what_and_take_no_dose(dose_fit):
-    assert "for one of the treatment" in repr(dose_fit.effects(scale="standardised"))
+    assert "for one sd of the treatment" in repr(dose_fit.effects(scale="standardised"))
     with pytest.raises(ValueError, match="whatever the dose"):
         dose_fit.dose_response([2.0], scale="standardised")
