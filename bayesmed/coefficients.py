@@ -98,9 +98,13 @@ def coordinates(
         matrix[intercept, slopes] = -(centre[slopes] @ matrix[np.ix_(slopes, slopes)])
         if not bounded[intercept]:
             matrix[intercept, intercept], origin[intercept] = scale, location
-    unit = np.abs(matrix).max(axis=1)  # columns in units as far apart as 1e12 and 1e-12
-    back = linalg.inv(matrix / unit[:, None]) / unit
-    return Coordinates(origin, matrix, back, float(np.linalg.slogdet(matrix)[1]))
+    return Coordinates(origin, matrix, _inverse(matrix), float(np.linalg.slogdet(matrix)[1]))
+
+
+def _inverse(matrix: np.ndarray) -> np.ndarray:
+    """The inverse of a matrix whose rows may be in units as far apart as 1e12 and 1e-12."""
+    unit = np.abs(matrix).max(axis=1)
+    return np.asarray(linalg.inv(matrix / unit[:, None]) / unit)
 
 
 class SamplerCoordinates(Transform):
@@ -228,7 +232,7 @@ def coefficient_variable(
         )
     system = coordinates(design, bounded, location, scale, cutpoints)
     parameters = [_shared(value, f"{name}_prior") for group in groups for value in group.values]
-    stated = [basis, linalg.inv(basis), np.array(np.linalg.slogdet(basis)[1])]
+    stated = [basis, _inverse(basis), np.array(np.linalg.slogdet(basis)[1])]
     parameters += [_shared(value, f"{name}_basis") for value in stated]
     first = 1 + len(parameters)  # input 0 of the random variable is its size
     extra = [system.origin, system.matrix, system.inverse, np.array(system.log_det)]

@@ -343,9 +343,12 @@ class Effects:
         ratio, sign = self._null == 1.0, "/" if self._null == 1.0 else "-"
         kept = self.draws[[n for n in ("acme", "ade", "total", "cde") if n in self.draws]]
         parts, labels = [], []
+        means: Any = 0.0
+        if self.po is not None and self.about.get("scale") == "difference":
+            means = abs(self.po).max(("arm", "mediator_arm", dim))
         for first, second in itertools.combinations(kept[dim].to_numpy().tolist(), 2):
             a, b = kept.sel({dim: second}, drop=True), kept.sel({dim: first}, drop=True)
-            parts.append(a / b if ratio else without_noise(a - b, a, b))
+            parts.append(a / b if ratio else without_noise(a - b, a, b, means=means))
             labels.append(f"{second} {sign} {first}")
         gap = xr.concat(parts, dim=pd.Index(labels, name=dim))
         gap.attrs["bayesmed"] = json.dumps({**self.about, "difference": True})

@@ -115,9 +115,13 @@ def prop_mediated(po: xr.DataArray, scale: Scale = "difference") -> xr.DataArray
         return acme(own) / total(own)
 
 
-def without_noise(gap: Any, *parts: Any) -> Any:
-    """A difference, zero where rounding alone makes it: below 1e-10 of its parts."""
-    size = sum(abs(part) for part in parts)
+def without_noise(gap: Any, *parts: Any, means: Any = 0.0) -> Any:
+    """A difference, zero where rounding alone makes it: below 1e-10 of its parts.
+
+    An effect near zero has the rounding of the means that it is a difference of, where those are
+    given: a thousandth of that.
+    """
+    size = sum(abs(part) for part in parts) + 1e-3 * means
     return gap.where(~(abs(gap) <= _ROUNDING * size), 0.0)
 
 
