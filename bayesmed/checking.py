@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.describe import levels_in_order
 from bayesmed.draws import Draws
 from bayesmed.family import EQUATIONS
+from bayesmed.groups import levels_of
 from bayesmed.predictive import simulate_rows
 from bayesmed.sampling import check_count, settle_seed
 from bayesmed.summary import CiKind, rounded, summarise
@@ -68,7 +68,7 @@ def _arms(fit: "MediationFit") -> tuple[np.ndarray, list[str]]:
         taken = str(level) in (*known.values(), "other")
         return "other" if not few else f"level {level}" if taken else str(level)
 
-    others = [arm(level) for level in levels_in_order(column) if level not in known]
+    others = [arm(level) for level in levels_of(column) if level not in known]
     order = [*known.values(), *(name for name in others if name != "other")]
     return np.array([arm(level) for level in column.tolist()]), order
 

@@ -7,12 +7,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from bayesmed.covariates import associated, covariates_of
 from bayesmed.defaults import centred_terms
 from bayesmed.families import FAMILIES
 from bayesmed.family import EQUATIONS, Family
+from bayesmed.groups import is_graded, levels_of
 from bayesmed.model import MediationModel
 from bayesmed.priors import Prior
 from bayesmed.strength import column_variables
@@ -127,7 +127,7 @@ def _arms(model: MediationModel) -> dict[str, int]:
     if not _has_rows(model) or len(counts) > _MOST_ARMS:
         return {}
     first = [model.contrast.control, model.contrast.treated]
-    order = [*first, *(level for level in levels_in_order(column) if level not in first)]
+    order = [*first, *(level for level in levels_of(column) if level not in first)]
     return {_plain(level): int(counts.get(level, 0)) for level in order}
 
 
@@ -136,18 +136,11 @@ def _plain(level: Any) -> str:
     return str(int(level) if isinstance(level, float) and level.is_integer() else level)
 
 
-def levels_in_order(column: "pd.Series[Any]") -> list[Any]:
-    """Categories in their order, numbers by size."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return list(column.cat.categories)
-    return sorted(column.unique().tolist())
-
-
 def contrast_in_sd(model: MediationModel) -> float | None:
     """The contrast in standard deviations of a numeric treatment of more than two values."""
-    column = model.frame.data[model.treatment]
-    if isinstance(column.dtype, pd.CategoricalDtype) or column.nunique() <= 2:
+    if not is_graded(model):
         return None
+    column = model.frame.data[model.treatment]
     gap = float(model.contrast.treated) - float(model.contrast.control)
     return gap / float(column.std())
 
