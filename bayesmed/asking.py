@@ -19,11 +19,14 @@ from bayesmed.groups import (
     by_group,
     group_columns,
     levels_of,
+    warn_of_alike,
     warn_of_one_arm,
     warn_of_ranges,
 )
+from bayesmed.listing import few
 from bayesmed.potential import equal_rows
 from bayesmed.slices import slices
+from bayesmed.texts import number_as_text
 from bayesmed.views import Asked, View
 from bayesmed.warn import warn
 
@@ -82,6 +85,7 @@ def ask(
     assert groups is not None
     if columns is not None:
         warn_of_ranges(sources[0].require_model("by="), columns)
+        warn_of_alike(sources[0].require_model("by="), columns)
     if columns is not None and about["treatment"] not in columns:
         warn_of_one_arm([source.require_model("by=") for source in sources], columns)
     dims: dict[str, list[Any]] = {}
@@ -251,7 +255,9 @@ def _mediator_values(fit: "MediationFit", m: Any) -> list[float | None]:
         levels = fit.about["categories"]["mediator"]
         unknown = [value for value in values if value not in levels]
         if unknown:
-            raise ValueError(f"m={unknown[0]!r} is not a category of {name!r}; it has {levels}.")
+            raise ValueError(
+                f"m={unknown[0]!r} is not a category of {name!r}; it has {few(levels)}."
+            )
         return [float(levels.index(value)) for value in values]
     for value in values:
         number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
@@ -313,7 +319,10 @@ def _checked_weights(model: "MediationModel", name: Any) -> np.ndarray:
     column = model.frame.column(name, "weights")
     _refuse_weighing_by_role(model, name)
     if isinstance(column.dtype, pd.CategoricalDtype):
-        raise ValueError(f"weights={name!r} is categorical; it must be a column of numbers.")
+        text = number_as_text(name, column.cat.categories)
+        raise ValueError(
+            f"weights={name!r} {text or 'is categorical; it must be a column of numbers.'}"
+        )
     values = column.to_numpy(dtype=float)
     if not np.all(np.isfinite(values)) or values.min() < 0.0 or values.sum() == 0.0:
         raise ValueError(

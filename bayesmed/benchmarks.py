@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.latent import latent_scales
+from bayesmed.listing import few
 from bayesmed.names import names_nearest
 from bayesmed.printed import Printed
 from bayesmed.sensitivity import Sensitivity, _summarise_with_gaps
@@ -328,9 +329,11 @@ def check_covariates(fit: "MediationFit", covariates: str | Sequence[str] | None
     for name in asked:
         if name in shared:
             continue
-        raise ValueError(f"{name!r} cannot be a benchmark: {_why_not(about, name)}; {shared} can.")
+        raise ValueError(
+            f"{name!r} cannot be a benchmark: {_why_not(about, name)}; {few(shared)} can."
+        )
     if not asked:
-        raise ValueError(f"covariates= is empty; choose among {shared}, or leave it out.")
+        raise ValueError(f"covariates= is empty; choose among {few(shared)}, or leave it out.")
     return list(dict.fromkeys(asked))
 
 

@@ -1,7 +1,7 @@
 """Cells of the data, in a user's terms: rows with one value of a variable, or of two."""
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,10 @@ import pandas as pd
 
 from bayesmed.design import Design
 from bayesmed.formula import INTERCEPT
+from bayesmed.listing import in_words
 
 #: A number with more values than this is no grouping, unless a formula takes it as a factor.
 _MOST_VALUES = 12
-#: Names and values that a message shows before it counts.
-_SHOWN = 3
 #: Numbers held while cells are looked for in the columns.
 _BLOCK = 10_000_000
 
@@ -46,19 +45,11 @@ def plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, (int, float, np.number)) else repr(value)
 
 
-def few(shown: Iterable[str], most: int = _SHOWN) -> str:
-    """The first few of many, and how many they are."""
-    given = list(shown)
-    if len(given) <= most + 1:
-        return ", ".join(given)
-    return f"{', '.join(given[:most])}, ... ({len(given)} in all)"
-
-
 def where(cells: list[Cell]) -> str:
     """Cells in words: ``"site = 3, 7, 9, ... (38 in all)"``."""
     if len({cell.names for cell in cells}) == 1 and len(cells[0].names) == 1:
-        return f"{cells[0].names[0]} = {few(plain(cell.values[0]) for cell in cells)}"
-    return few((str(cell) for cell in cells), most=2)
+        return f"{cells[0].names[0]} = {in_words(plain(cell.values[0]) for cell in cells)}"
+    return in_words((str(cell) for cell in cells), most=2)
 
 
 def factors(design: Design) -> dict[str, str]:

@@ -4,6 +4,8 @@ import numpy as np
 
 from bayesmed.design import Design
 from bayesmed.formula import INTERCEPT, Parsed
+from bayesmed.listing import few, short
+from bayesmed.names import nearest
 
 #: Residuals below this share of the response are rounding.
 _EXACT = 1e-12
@@ -18,8 +20,10 @@ def check_roles(mediator: Parsed, outcome: Parsed, treatment: str, columns: list
         If one of them is missing from, or must not be in, a formula.
     """
     if treatment not in columns:
+        one = "" if isinstance(treatment, str) else " A model has one treatment, given by its name."
         raise ValueError(
-            f"The treatment {treatment!r} is not a column of the data; the columns are {columns}."
+            f"The treatment {treatment!r} is not a column of the data; the columns are {few(columns)}."
+            f"{one or nearest(treatment, columns)}"
         )
     if len({mediator.response, outcome.response, treatment}) < 3:
         raise ValueError(
@@ -30,7 +34,7 @@ def check_roles(mediator: Parsed, outcome: Parsed, treatment: str, columns: list
         if treatment not in parsed.variables:
             raise ValueError(
                 f"The treatment {treatment!r} does not stand in the {equation} formula "
-                f"{parsed.text!r}; without it an effect would be zero by construction. Add it."
+                f"{short(parsed.text)}; without it an effect would be zero by construction. Add it."
             )
         for name in {mediator.response, outcome.response} - (
             {mediator.response} if equation == "outcome" else set()
@@ -38,12 +42,12 @@ def check_roles(mediator: Parsed, outcome: Parsed, treatment: str, columns: list
             if name in parsed.variables:
                 raise ValueError(
                     f"{name!r} must not stand on the right-hand side of the {equation} formula "
-                    f"{parsed.text!r}."
+                    f"{short(parsed.text)}."
                 )
     if mediator.response not in outcome.variables:
         raise ValueError(
             f"The mediator {mediator.response!r} does not stand in the outcome formula "
-            f"{outcome.text!r}; the ACME would be zero by construction. Add it."
+            f"{short(outcome.text)}; the ACME would be zero by construction. Add it."
         )
 
 
@@ -90,6 +94,6 @@ def refuse_exact_fit(design: Design, y: np.ndarray, equation: str) -> None:
     raise ValueError(
         f"The {equation} formula gives {design.parsed.response!r} without error, so its residual "
         f"spread is zero and the posterior does not exist: is it computed from "
-        f"{[term for term in design.terms if term != INTERCEPT]}? "
+        f"{few(term for term in design.terms if term != INTERCEPT)}? "
         "Take the columns it is computed from out of the formula, or use another variable."
     )

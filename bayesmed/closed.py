@@ -26,6 +26,7 @@ from scipy import linalg
 
 from bayesmed import special
 from bayesmed.design import Design, arm_frames
+from bayesmed.listing import few
 
 if TYPE_CHECKING:
     from bayesmed.model import MediationModel
@@ -235,7 +236,7 @@ def _open_reason(model: "MediationModel") -> str:
     for design, equation in zip(model.scale_designs, ("mediator", "outcome"), strict=True):
         if design is not None:
             return (
-                f"functional form (sigma of the {equation} depends on {list(design.terms)}, and the "
+                f"functional form (sigma of the {equation} depends on {few(design.terms)}, and the "
                 "likelihood on rho through it)"
             )
     return ""

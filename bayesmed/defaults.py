@@ -9,6 +9,7 @@ from bayesmed.centring import constant_in
 from bayesmed.design import Design
 from bayesmed.family import EQUATIONS, SCALES, Family
 from bayesmed.formula import INTERCEPT
+from bayesmed.listing import few
 from bayesmed.names import nearest
 from bayesmed.priors import Prior
 
@@ -195,7 +196,7 @@ def merge_priors(
         if name not in defaults:
             raise ValueError(
                 f"priors[{equation!r}] names {name!r}, which the {equation} equation does not "
-                f"have; it has {list(defaults)}.{nearest(name, defaults)}"
+                f"have; it has {few(defaults)}.{nearest(name, defaults)}"
             )
         if not isinstance(prior, Prior):
             raise TypeError(

@@ -20,7 +20,9 @@ from scipy import linalg
 from bayesmed.centring import centred_basis, numeric_means
 from bayesmed.family import Family
 from bayesmed.formula import INTERCEPT, NoRows, Parsed
-from bayesmed.frame import Contrast, assign
+from bayesmed.frame import assign
+from bayesmed.levels import Contrast
+from bayesmed.listing import few, short
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Design:
                 raise NoRows(self.parsed.text, str(error).splitlines()[0]) from None
         broken = [t for t, c in zip(self.terms, rows.T, strict=True) if not _finite(c)]
         if broken:
-            raise NoRows(self.parsed.text, f"{broken} is not finite")
+            raise NoRows(self.parsed.text, f"{few(broken)} is not finite")
         return rows
 
     def uses(self, term: Any, variable: str) -> bool:
@@ -208,16 +210,16 @@ def build_design(
     """
     try:
         matrix = Formula(parsed.rhs).get_model_matrix(data, context={}, na_action="ignore")
-    except FormulaicError as error:
+    except (FormulaicError, ValueError) as error:
         raise ValueError(
-            f"A term of the {equation} formula {parsed.text!r} cannot be evaluated: {error}"
+            f"A term of the {equation} formula {short(parsed.text)} cannot be evaluated: {error}"
         ) from None
     values = np.asarray(matrix, dtype=float)
     terms = tuple(map(str, matrix.columns))
     broken = [term for term, column in zip(terms, values.T, strict=True) if not _finite(column)]
     if broken:
         raise ValueError(
-            f"{broken} in the {equation} formula is not finite in some rows; the function in it "
+            f"{few(broken)} in the {equation} formula is not finite in some rows; the function in it "
             "does not exist at the data's values."
         )
     kept = np.arange(len(terms))
@@ -244,7 +246,7 @@ def _refuse_collinear(matrix: np.ndarray, terms: tuple[str, ...], equation: str)
     zero = [term for term, column in zip(terms, matrix.T, strict=True) if not column.any()]
     if zero:
         raise ValueError(
-            f"{zero} of the {equation} design is zero in every row; leave it out. Where it is one of an "
+            f"{few(zero)} of the {equation} design is zero in every row; leave it out. Where it is one of an "
             "interaction's, no row has these levels together: merge levels, or leave the interaction out."
         )
     scaled = matrix / np.sqrt((matrix**2).mean(axis=0))
@@ -262,7 +264,7 @@ def _refuse_collinear(matrix: np.ndarray, terms: tuple[str, ...], equation: str)
     weights = linalg.lstsq(scaled[:, kept], scaled[:, extra])[0]
     others = [terms[j] for j, weight in zip(kept, weights, strict=True) if abs(weight) > 1e-6]
     raise ValueError(
-        f"The {equation} design is collinear: {terms[extra]!r} is a combination of {others}; "
+        f"The {equation} design is collinear: {terms[extra]!r} is a combination of {few(others)}; "
         "leave one of them out."
     )
 

@@ -1,6 +1,7 @@
 """Every family of a mediator or an outcome, each one constant."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy import special as sp
@@ -8,6 +9,7 @@ from scipy import special as sp
 from bayesmed import distributions as of
 from bayesmed import special
 from bayesmed.family import Family
+from bayesmed.names import nearest
 from bayesmed.priors import Prior
 
 GAUSSIAN = Family(
@@ -250,6 +252,17 @@ FAMILIES: dict[str, Family] = {
     )
 }  # fmt: skip
 
+#: What families are called elsewhere.
+_ALSO_CALLED: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("normal", "linear", "ols", "identity"), ("gaussian",)),
+    **dict.fromkeys(("bernoulli", "binary", "logistic", "binomial"), ("probit", "logit")),
+    **dict.fromkeys(("ordinal", "ordered", "cumulative"), ("ordered_probit", "ordered_logit")),
+    **dict.fromkeys(("negbin", "nb", "nbinom"), ("negative_binomial",)),
+    **dict.fromkeys(("t", "student"), ("student_t",)),
+    **dict.fromkeys(("survival", "cox", "exponential"), ("weibull", "loglogistic", "lognormal")),
+}
+_NOMINAL = ("multinomial", "categorical", "nominal")
+
 
 def resolve_family(family: "str | Family", equation: str) -> Family:
     """Return the family constant of a name; a Family is returned as it is.
@@ -259,15 +272,27 @@ def resolve_family(family: "str | Family", equation: str) -> Family:
     ValueError
         If no family has that name, or it cannot stand in that equation.
     """
+    known = [n for n, one in FAMILIES.items() if equation == "outcome" or not one.outcome_only]
     if not isinstance(family, Family) and (not isinstance(family, str) or family not in FAMILIES):
         raise ValueError(
-            f"{equation}_family={family!r} is not a family; choose one of {sorted(FAMILIES)}, or "
-            "give a bm.Family."
+            f"{equation}_family={family!r} is not a family; choose one of {sorted(known)}, or "
+            f"give a bm.Family.{_meant(family, known)}"
         )
     found = family if isinstance(family, Family) else FAMILIES[family]
     if equation == "mediator" and found.outcome_only:
         raise ValueError(
-            f"The {found.name} family is for outcomes; choose a mediator family among "
-            f"{sorted(name for name, one in FAMILIES.items() if not one.outcome_only)}."
+            f"The {found.name} family is for outcomes; choose a mediator family among {sorted(known)}."
+            f"{_meant(found.name, known, near=False)}"
         )
     return found
+
+
+def _meant(name: Any, known: list[str], near: bool = True) -> str:
+    """The families that may have been meant, in a sentence with a space before it."""
+    word = str(name).casefold().replace("-", "").replace("_", "")
+    if word in _NOMINAL:
+        return " There is none for three or more categories without an order."
+    own = [repr(one) for one in _ALSO_CALLED.get(word, ()) if one in known]
+    if own:
+        return f" Did you mean {' or '.join(own)}?"
+    return nearest(name, known) if near else ""

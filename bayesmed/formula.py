@@ -5,6 +5,7 @@ call only; one that was read from a file is never evaluated.
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +14,22 @@ from formulaic.errors import FormulaicError
 from formulaic.transforms import TRANSFORMS
 from formulaic.utils.variables import get_expression_variables
 
+from bayesmed.dialects import (
+    outside_calls,
+    outside_quotes,
+    refuse_dialect,
+    refuse_no_formula,
+    translated,
+    why_no_response,
+)
+from bayesmed.listing import few, short
+from bayesmed.names import nearest
+
 _BACKTICKED = re.compile(r"`([^`]+)`")
 _NAME = r"(?:`[^`]+`|[^\W\d][\w.]*)"
 _POWER = re.compile(rf"({_NAME})\s*(?:\^|\*\*)\s*(\d+)")
+#: A letter, and something that no plain name holds.
+_BEYOND_WORDS = re.compile(r"(?=.*[^\W\d])(?=.*[^\w.])")
 INTERCEPT = "Intercept"
 
 
@@ -23,7 +37,7 @@ class NoRows(Exception):
     """A formula has no value on rows it is evaluated on; callers say which rows and why."""
 
     def __init__(self, formula: str, reason: str):
-        super().__init__(f"{formula!r} has no value there ({reason})")
+        super().__init__(f"{short(formula)} has no value there ({reason})")
 
 
 @dataclass(frozen=True)
@@ -44,30 +58,23 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
     ValueError
         If the formula has no single response, is malformed or names an unknown column.
     """
-    if not isinstance(formula, str) or formula.count("~") != 1:
-        raise ValueError(
-            f"The {equation} formula must read 'response ~ terms'; {formula!r} was given."
-        )
+    refuse_no_formula(formula, equation)
     if "``" in formula:  # formulaic would leave it out without a word
         raise ValueError(
-            f"The {equation} formula {formula!r} names a column by an empty pair of backticks; give "
+            f"The {equation} formula {short(formula)} names a column by an empty pair of backticks; give "
             "that column a name."
         )
-    left, rhs = (part.strip() for part in formula.split("~"))
-    rhs = re.sub(r"(?<![\w.`])factor\(", "C(", rhs)  # as R writes it
-    if "|" in rhs:
-        raise ValueError(
-            f"The {equation} formula {formula!r} cannot be read: a formula here has one part, "
-            "without '|'."
-        )
+    place = outside_quotes(formula).index("~")
+    left, rhs = formula[:place].strip(), translated(formula[place + 1 :].strip())
+    refuse_dialect(formula, rhs, equation)
     response = left.strip("`").strip()
     if response not in columns:
-        hint = "" if re.fullmatch(_NAME, left) else (
-            " A transformed response must be a column of its own: compute it first."
-        )  # fmt: skip
+        hint = nearest(response, columns) or (
+            "" if re.fullmatch(_NAME, left) else why_no_response(left, equation)
+        )
         raise ValueError(
             f"The response {left!r} of the {equation} formula is not a column of the data; "
-            f"the columns are {columns}.{hint}"
+            f"the columns are {few(columns)}.{hint}"
         )
     _refuse_power(rhs, equation)
     try:
@@ -75,12 +82,13 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
         factors = [factor for term in terms for factor in term.factors]
     except (FormulaicError, AttributeError, TypeError, SyntaxError) as error:
         reason = re.sub(r"\x1b\[[0-9;]*m|[⧛⧚]", "", str(error)).split("\n")[0]
-        odd = [
-            name for name in columns if not re.fullmatch(_NAME, str(name)) and str(name) in formula
-        ]
-        hint = f"; names such as {odd[0]!r} stand in backticks: `{odd[0]}`" if odd else ""
+        hint = _backticks(outside_quotes(rhs), columns)
+        if not hint and not unicodedata.is_normalized("NFC", formula):
+            hint = (
+                "; an accent in it is a character of its own: unicodedata.normalize('NFC', formula)"
+            )
         raise ValueError(
-            f"The {equation} formula {formula!r} cannot be read: {reason}{hint}"
+            f"The {equation} formula {short(formula)} cannot be read: {reason}{hint}"
         ) from None
     for factor in factors:
         if factor.eval_method.value == "python" and "^" in _BACKTICKED.sub("", factor.expr):
@@ -91,13 +99,15 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
     used = [name for factor in factors for name in _columns_of(factor)]
     unknown = [name for name in dict.fromkeys(used) if name not in columns]
     if unknown:
+        hint = _backticks(outside_quotes(rhs), columns) or f".{nearest(unknown[0], columns)}"
         raise ValueError(
-            f"{unknown} in the {equation} formula {formula!r} is not a column of the data; "
-            f"the columns are {columns}."
+            f"{few(unknown)} in the {equation} formula {short(formula)} is not a column of the data; "
+            f"the columns are {few(columns)}{hint}"
         )
+    _refuse_operators(rhs, columns, equation)
     if INTERCEPT in (response, *used):
         raise ValueError(
-            f"A column named {INTERCEPT!r} in the {equation} formula {formula!r} would be taken for "
+            f"A column named {INTERCEPT!r} in the {equation} formula {short(formula)} would be taken for "
             "the constant; rename the column."
         )
     return Parsed(formula, response, rhs, tuple(dict.fromkeys(used)))
@@ -112,11 +122,36 @@ def parse_scale(formula: str, response: str, columns: list[str], equation: str) 
         If it has a response, is malformed or names an unknown column.
     """
     rhs = formula.strip().removeprefix("~").strip() if isinstance(formula, str) else ""
-    if not rhs or "~" in rhs:
+    if not rhs or "~" in outside_quotes(rhs):
         raise ValueError(
-            f"{equation} must read '~ terms', such as '~ treat'; {formula!r} was given."
+            f"{equation} must read '~ terms', such as '~ treat'; {short(formula)} was given."
         )
     return parse(f"`{response}` ~ {rhs}", columns, equation)
+
+
+def _backticks(text: str, columns: list[str]) -> str:
+    """Say that a name which is more than a word stands in backticks, where one stands bare."""
+    odd = [str(c) for c in columns if _BEYOND_WORDS.search(str(c).strip())]
+    bare = [c for c in odd if re.search(rf"(?<!\w){re.escape(c.strip())}(?!\w)", text)]
+    name = max(bare, key=len, default="")
+    return f"; names such as {name!r} stand in backticks: `{name}`" if name else ""
+
+
+def _refuse_operators(rhs: str, columns: list[str], equation: str) -> None:
+    """A name such as a/b would be read as a and b, where these are columns too."""
+    terms = outside_calls(outside_quotes(rhs))
+    hint = _backticks(terms, [c for c in columns if re.search(r"[-+*/:^]", str(c))])
+    if hint:
+        raise ValueError(
+            f"{short(rhs)} in the {equation} formula can be read in two ways{hint}. Where the operator is meant, "
+            "put spaces around it."
+        )
+
+
+def as_factors(parsed: Parsed) -> set[str]:
+    """Columns that a formula takes as factors by ``C()``."""
+    found = re.findall(rf"(?<![\w.])C\(\s*({_NAME})\s*[,)]", parsed.rhs)
+    return {name.strip("`") for name in found}
 
 
 def _columns_of(factor: Any) -> list[str]:

@@ -1,6 +1,7 @@
 """The data as a user has them become one clean pandas frame and a treatment contrast."""
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -8,24 +9,20 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from bayesmed.listing import few
 from bayesmed.names import nearest
+from bayesmed.texts import text_notes
 from bayesmed.warn import warn
 
-Level = float | int | bool | str
-#: Share of the spread of a column by which a stated value may differ from one that it holds.
-_ROUNDING = 1e-12
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """The two treatment levels whose effects are wanted."""
-
-    treatment: str
-    control: Level
-    treated: Level
-
-    def __str__(self) -> str:
-        return f"{self.treatment}: {self.control} -> {self.treated}"
+#: Variables whose missing values a message counts.
+_VARIABLES = 8
+#: By the end of a file's name.
+_READERS = {
+    ".parquet": "read_parquet", ".pq": "read_parquet", ".feather": "read_feather",
+    ".xls": "read_excel", ".xlsx": "read_excel", ".ods": "read_excel", ".dta": "read_stata",
+    ".sav": "read_spss", ".sas7bdat": "read_sas", ".xpt": "read_sas", ".json": "read_json",
+    ".tsv": "read_table", ".tab": "read_table",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,6 +43,8 @@ class Frame:
         Positions of the rows in the data as given, counted from 0.
     others : pandas.DataFrame
         The complete rows of the columns that the model does not use, as given.
+    told : tuple of str
+        Those of the notes that are about text.
     """
 
     data: pd.DataFrame
@@ -54,6 +53,7 @@ class Frame:
     notes: tuple[str, ...]
     kept: np.ndarray
     others: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    told: tuple[str, ...] = ()
 
     def column(self, name: str, purpose: str) -> pd.Series:
         """A column of the data, whether the model uses it or not.
@@ -68,7 +68,7 @@ class Frame:
         if name not in self.others.columns:
             known = [*self.data.columns, *self.others.columns]
             raise ValueError(
-                f"{purpose}={name!r} is not a column of the data; they are {known}."
+                f"{purpose}={name!r} is not a column of the data; they are {few(known)}."
                 f"{nearest(name, known)}"
             )
         found = normalise(self.others[name])
@@ -96,14 +96,22 @@ def to_pandas(data: Any) -> pd.DataFrame:
     except nw.exceptions.DuplicateError as error:
         raise ValueError(f"Column names must be unique: {error}") from None
     except TypeError:
+        read = how_to_read(data) if isinstance(data, (str, os.PathLike)) else ""
         raise TypeError(
             "data must be a pandas or polars DataFrame (or another eager frame); "
-            f"{type(data).__name__} was given."
+            f"{type(data).__name__} was given.{read}"
         ) from None
     doubled = frame.columns[frame.columns.duplicated()].unique().tolist()
     if doubled:
-        raise ValueError(f"Column names must be unique; given more than once: {doubled}.")
+        raise ValueError(f"Column names must be unique; given more than once: {few(doubled)}.")
     return frame
+
+
+def how_to_read(path: "str | os.PathLike[str]") -> str:
+    """What to write for a path to a file, in a sentence with a space before it."""
+    name = os.fspath(path)
+    reader = _READERS.get(os.path.splitext(name)[1].lower(), "read_csv")
+    return f" Read the file first: data=pd.{reader}({name!r})."
 
 
 def clean(
@@ -111,6 +119,7 @@ def clean(
     variables: Iterable[str],
     constant: Iterable[str] = (),
     infinite: Iterable[str] = (),
+    roles: Mapping[str, str] | None = None,
 ) -> Frame:
     """Keep the variables, drop rows with missing values jointly, and count them.
 
@@ -123,6 +132,8 @@ def clean(
         Columns that may be constant, such as trials.
     infinite : iterable of str
         Columns that may be infinite: limits of censoring, where a row has none.
+    roles : mapping of str to str, optional
+        Which columns are the treatment, the mediator and the outcome.
 
     Raises
     ------
@@ -140,27 +151,30 @@ def clean(
     missing = {str(name): int(count) for name, count in frame.isna().sum().items() if count}
     empty = [name for name, count in missing.items() if count == len(frame)]
     if empty:
-        raise ValueError(f"Every value of {empty} is missing; drop the variable or mend the data.")
+        raise ValueError(
+            f"Every value of {few(empty)} is missing; drop the variable or mend the data."
+        )
     kept = np.flatnonzero(frame.notna().all(axis=1).to_numpy())
     complete = frame.iloc[kept].reset_index(drop=True)
     if complete.empty:
         raise ValueError(
             f"No rows are left: all {len(frame)} have a missing value "
-            f"(missing values by variable: {missing})."
+            f"(missing values by variable: {counts(missing)})."
         )
     notes = []
     if len(complete) < len(frame):
         notes.append(
             f"{len(frame) - len(complete)} of {len(frame)} rows dropped for missing values "
-            f"({', '.join(f'{name}: {count}' for name, count in missing.items())})."
+            f"({counts(missing)})."
         )
     complete, unused = _drop_unused_levels(complete)
     notes.extend(unused)
     free, unlimited = set(constant), set(infinite)
     for name in names:
-        _refuse_infinite_or_constant(
-            complete[name], name in free, name in unlimited, len(frame), missing
-        )
+        role = (roles or {}).get(name)
+        lost = frame[name].nunique() > 1
+        why = f" (missing values by variable: {counts(missing)})" if lost else ""
+        _refuse_infinite_or_constant(complete[name], name in free, name in unlimited, role, why)
     others = data.drop(columns=names).iloc[kept].reset_index(drop=True)
     return Frame(complete, len(frame), missing, tuple(notes), kept, others)
 
@@ -189,8 +203,16 @@ def normalise(column: pd.Series) -> pd.Series:
     if values.dtype == object:
         kinds = sorted({type(value).__name__ for value in values.dropna()})
         verb = "mixes" if len(kinds) > 1 else "holds"
+        text = [value for value in values.dropna() if isinstance(value, str)]
+        which = ""
+        if text and len(kinds) > 1:
+            which = (
+                f" ({len(text)} of {len(values)} are text, such as {text[0]!r}; "
+                f"df[{column.name!r}] = pd.to_numeric(df[{column.name!r}], errors='coerce') makes numbers "
+                "of what reads as one and the rest missing)"
+            )
         raise TypeError(
-            f"{column.name!r} {verb} values of types {kinds}; convert it to numbers or to text."
+            f"{column.name!r} {verb} values of types {kinds}; convert it to numbers or to text{which}."
         )
     raise TypeError(
         f"{column.name!r} has dtype {column.dtype}, which is neither numeric, boolean nor "
@@ -198,24 +220,36 @@ def normalise(column: pd.Series) -> pd.Series:
     )
 
 
-def control_first(
-    frame: Frame, given: pd.DataFrame, treatment: str, control: Level | None
+def is_declared(column: pd.Series) -> bool:
+    """Whether a column was given as categories, not as text."""
+    dtype = column.dtype
+    return isinstance(dtype, pd.CategoricalDtype) or (
+        isinstance(dtype, pd.ArrowDtype) and str(dtype).startswith("dictionary")
+    )
+
+
+def with_text_notes(
+    frame: Frame, given: pd.DataFrame, names: Iterable[str], factors: Container[str]
 ) -> Frame:
-    """Text has no order of its own: the control is the level that the others are set against."""
-    column = frame.data[treatment]
-    declared = isinstance(given[treatment].dtype, pd.CategoricalDtype) or (
-        isinstance(given[treatment].dtype, pd.ArrowDtype)
-        and str(given[treatment].dtype).startswith("dictionary")
-    )
-    if declared or not isinstance(column.dtype, pd.CategoricalDtype):
-        return frame
-    levels = column.cat.categories.tolist()
-    if control not in levels:
-        return frame
-    order = sorted(levels, key=lambda level: level != control)
-    return replace(
-        frame, data=frame.data.assign(**{treatment: column.cat.reorder_categories(order)})
-    )
+    """Add what must be said of columns whose levels are text.
+
+    Parameters
+    ----------
+    frame : Frame
+    given : pandas.DataFrame
+        The data as given.
+    names : iterable of str
+        The columns that may be text.
+    factors : container of str
+        Those that a formula takes as factors explicitly.
+    """
+    said: list[str] = []
+    for name in names:
+        column, declared = frame.data[name], is_declared(given[name])
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            levels = column.cat.categories.tolist()
+            said += text_notes(name, levels, len(column), name in factors or declared)
+    return replace(frame, notes=(*frame.notes, *said), told=tuple(said))
 
 
 def _drop_unused_levels(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -226,18 +260,14 @@ def _drop_unused_levels(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
             used = column.cat.remove_unused_categories()
             unused = [level for level in column.cat.categories if level not in used.cat.categories]
             if unused:
-                notes.append(f"Levels of {name!r} without rows dropped: {unused}.")
+                notes.append(f"Levels of {name!r} without rows dropped: {few(unused)}.")
             column = used
         columns[name] = column
     return pd.DataFrame(columns), notes
 
 
 def _refuse_infinite_or_constant(
-    column: pd.Series,
-    may_be_constant: bool,
-    may_be_infinite: bool,
-    given: int,
-    missing: Mapping[str, int],
+    column: pd.Series, may_be_constant: bool, may_be_infinite: bool, role: str | None, why: str
 ) -> None:
     if isinstance(column.dtype, pd.CategoricalDtype):
         distinct = len(column.cat.categories)
@@ -250,83 +280,25 @@ def _refuse_infinite_or_constant(
             )
         distinct = column.nunique()
     if distinct < 2 and not may_be_constant:
+        mend = {
+            None: "leave it out of the formulas",
+            "treatment": "without rows of both arms there is no effect to estimate",
+        }.get(role, "there is nothing to explain")
+        named = repr(column.name) if role is None else f"The {role} {column.name!r}"
         raise ValueError(
-            f"{column.name!r} is constant (always {column.tolist()[0]!r}) in the {len(column)} complete "
-            f"rows{_dropped(given, missing)}; a covariate can be left out of the formulas, but the "
-            "treatment, mediator and outcome must vary."
+            f"{named} is constant (always {column.tolist()[0]!r}) in the {len(column)} complete "
+            f"rows{why}; {mend}."
         )
 
 
-def _dropped(given: int, missing: Mapping[str, int]) -> str:
-    if not missing:
-        return ""
-    counts = ", ".join(f"{name}: {count}" for name, count in missing.items())
-    return f", of {given} given (missing values: {counts})"
-
-
-def contrast(
-    frame: Frame, treatment: str, control: Level | None, treated: Level | None
-) -> Contrast:
-    """Check the treatment contrast, or take 0 and 1 where the column holds nothing else.
-
-    Raises
-    ------
-    ValueError
-        If a level does not exist, both are the same, or no default is possible.
-    """
-    column = frame.data[treatment]
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        levels = column.cat.categories.tolist()
-        if control is None or treated is None:
-            raise ValueError(
-                f"Treatment {treatment!r} is categorical; name the contrast with control= and "
-                f"treated=. Its levels are {levels}."
-            )
-        for role, level in (("control", control), ("treated", treated)):
-            if level not in levels:
-                raise ValueError(
-                    f"{role}={level!r} is not a level of {treatment!r}; its levels are {levels}."
-                    f"{nearest(level, levels)}"
-                )
-    else:
-        control, treated = _numeric_contrast(column, control, treated)
-    if control == treated:
-        raise ValueError(f"control and treated are both {control!r}; give two different values.")
-    return Contrast(treatment, control, treated)
-
-
-def _numeric_contrast(
-    column: pd.Series, control: Level | None, treated: Level | None
-) -> tuple[float | int, float | int]:
-    values = np.unique(column.to_numpy(dtype=float))
-    shown = [f"{value:g}" for value in values[:6]] + (["..."] if len(values) > 6 else [])
-    if (control is None or treated is None) and not np.array_equal(values, [0.0, 1.0]):
-        raise ValueError(
-            f"Treatment {column.name!r} holds other values than 0 and 1 ({', '.join(shown)}); "
-            "name the contrast with control= and treated=."
-        )
-    levels = []
-    for role, level in (("control", 0 if control is None else control),
-                        ("treated", 1 if treated is None else treated)):  # fmt: skip
-        if not isinstance(level, (int, float, np.number, np.bool_)) or not np.isfinite(level):
-            raise ValueError(
-                f"{role}={level!r} is not a number, but treatment {column.name!r} is numeric."
-            )
-        close = values[np.abs(values - level).argmin()]
-        if abs(close - level) <= _ROUNDING * np.ptp(values):  # 0.3 where the column has 0.1 + 0.2
-            level = float(close)
-        if len(values) == 2 and float(level) not in values:
-            raise ValueError(
-                f"{role}={level!r} is not a value of {column.name!r}, which holds "
-                f"{', '.join(f'{value!r}' for value in values.tolist())}."
-            )
-        if not values[0] <= level <= values[-1]:
-            raise ValueError(
-                f"{role}={level!r} lies outside the observed range of {column.name!r} "
-                f"({values[0]:g} to {values[-1]:g}); effects there would be extrapolation."
-            )
-        levels.append(int(level) if float(level).is_integer() else float(level))
-    return levels[0], levels[1]
+def counts(missing: Mapping[str, int]) -> str:
+    """How many values of which variables are missing, in words; of many variables the worst."""
+    most = list(missing.items())
+    if len(most) > _VARIABLES:
+        most.sort(key=lambda one: -one[1])
+    told = ", ".join(f"{name}: {count}" for name, count in most[:_VARIABLES])
+    more = f", ... ({len(most)} variables in all)" if len(most) > _VARIABLES else ""
+    return f"{told}{more}"
 
 
 def warn_outside(frame: pd.DataFrame, values: Mapping[str, Any]) -> None:
@@ -355,7 +327,7 @@ def assign(frame: pd.DataFrame, values: dict[str, Any]) -> pd.DataFrame:
     for name, value in values.items():
         if name not in frame.columns:
             raise ValueError(
-                f"{name!r} is not a variable of the model; its variables are {list(frame.columns)}."
+                f"{name!r} is not a variable of the model; its variables are {few(frame.columns)}."
                 f"{nearest(name, frame.columns)}"
             )
         column = frame[name]
@@ -363,7 +335,8 @@ def assign(frame: pd.DataFrame, values: dict[str, Any]) -> pd.DataFrame:
             levels = column.cat.categories
             if value not in levels.tolist():
                 raise ValueError(
-                    f"{value!r} is not a level of {name!r}; its levels are {levels.tolist()}."
+                    f"{value!r} is not a level of {name!r}; its levels are {few(levels)}."
+                    f"{nearest(value, levels)}"
                 )
             code = np.full(len(frame), levels.get_loc(value))
             changed[name] = pd.Series(

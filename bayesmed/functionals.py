@@ -16,6 +16,7 @@ from scipy.special import ndtr
 from bayesmed.design import Counterfactuals
 from bayesmed.draws import Draws
 from bayesmed.family import FAR, Family, Parameters
+from bayesmed.listing import few
 from bayesmed.names import names_nearest
 
 #: Nodes of an integral of survival over time, and the power that puts them near its start.
@@ -241,7 +242,7 @@ def _probability(functional: Functional, family: Family, levels: tuple[Any, ...]
     value = functional.value
     if family.kind == "ordered":
         if value not in levels:
-            raise ValueError(f"{value!r} is not a category of the outcome; it has {list(levels)}.")
+            raise ValueError(f"{value!r} is not a category of the outcome; it has {few(levels)}.")
         place = levels.index(value)
         codes = np.arange(len(levels))
         scores = (codes > place) if functional.above else (codes == place)

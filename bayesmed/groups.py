@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bayesmed.cells import few
 from bayesmed.design import Counterfactuals
 from bayesmed.family import EQUATIONS
+from bayesmed.listing import in_words
 from bayesmed.roles import is_cut
+from bayesmed.texts import alike_notes
 from bayesmed.warn import warn
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def warn_of_one_arm(models: list["MediationModel"], by: list[str]) -> None:
                 held = f"{model.treatment} = {', '.join(sorted(map(str, own)))}"
                 lone.setdefault(held, {})[repr(label)] = None
     if lone:
-        told = "; ".join(f"{few(groups)} with {held} only" for held, groups in lone.items())
+        told = "; ".join(f"{in_words(groups)} with {held} only" for held, groups in lone.items())
         warn(
             f"by={shown(by)!r}: some groups lack an arm ({told}). Nothing is compared within them: their "
             "effects are what the formulas carry over from the other groups."
@@ -128,6 +129,14 @@ def warn_of_ranges(model: "MediationModel", by: list[str]) -> None:
                 "moves: whoever is in a group could be in another under the other arm, so these are "
                 "no effects of a kind of people. Group by what was there before the treatment."
             )
+
+
+def warn_of_alike(model: "MediationModel", by: list[str]) -> None:
+    """Say which groups look the same, in columns of which the model has not told."""
+    for name in by:
+        if name not in model.frame.data:
+            for note in alike_notes(name, levels_of(model.frame.column(name, "by"))):
+                warn(note)
 
 
 def levels_of(column: pd.Series) -> list[Any]:

@@ -19,6 +19,7 @@ import xarray as xr
 from bayesmed.arguments import split_arguments
 from bayesmed.fitting import MediationFit
 from bayesmed.frame import to_pandas
+from bayesmed.listing import few
 from bayesmed.names import names_nearest, parameters_of, refuse_unknown
 from bayesmed.sampling import check_settings, settle_seed
 from bayesmed.summary import check_interval
@@ -123,8 +124,8 @@ def fit_many(
     xarray.Dataset
         By ``fit`` and ``effect``: ``median``, ``low``, ``high``, ``probability`` (of being above
         zero; above one for ratios), ``mcse``, ``ess_bulk``, ``ess_tail``, ``r_hat``; by ``fit``:
-        ``n``, ``sampler``, ``pareto_k``, ``seconds``, ``problems`` of convergence, and ``reason``
-        why a fit failed, empty where it did not. What a fit is of stands in coordinates named as
+        ``n``, ``sampler``, ``pareto_k``, ``seconds``, ``problems`` of the data and of
+        convergence, and ``reason`` why a fit failed, empty where it did not. What a fit is of stands in coordinates named as
         the placeholders, ``by`` and ``dataset``.
 
     Raises
@@ -204,7 +205,7 @@ def _check(
     for label, data in sets.items():
         if by is not None and by not in data.columns:
             where = "" if label is None else f" of data set {label!r}"
-            raise ValueError(f"by={by!r} is no column{where}; there are {list(data.columns)}.")
+            raise ValueError(f"by={by!r} is no column{where}; there are {few(data.columns)}.")
     if not names and by is None and len(sets) == 1 and None in sets:
         raise ValueError(
             "Nothing varies: give over=, by= or several data sets; for one fit use bm.fit()."
@@ -298,12 +299,14 @@ def fit_one(plan: Plan, data: pd.DataFrame, task: Task) -> dict[str, Any]:
         own = {name: _filled(value, task.names) for name, value in plan.arguments.items()}
         with _ONE_AT_A_TIME, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what they say stands in the result
-            model = MediationModel(data.reset_index(drop=True), **own)
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                model = MediationModel(data.reset_index(drop=True), **own)
             fit = model.fit(random_seed=task.seed, progress=False, **plan.settings)
             table = fit.effects(**plan.effects).summary(plan.ci_prob, round_to=None)
         found |= {
             "n": fit.about["n"], "sampler": fit.about["sampler"],
-            "pareto_k": fit.about["pareto_k"], "problems": " ".join(fit.convergence.problems),
+            "pareto_k": fit.about["pareto_k"], "problems": " ".join([*_of_data(told), *fit.convergence.problems]),
             "effects": [str(name) for name in table.index],
             "table": table.to_numpy(dtype=float).tolist(),
         }  # fmt: skip
@@ -311,6 +314,12 @@ def fit_one(plan: Plan, data: pd.DataFrame, task: Task) -> dict[str, Any]:
         found["reason"] = f"{type(error).__name__}: {error}"
     found["seconds"] = time.perf_counter() - began
     return found
+
+
+def _of_data(told: list[warnings.WarningMessage]) -> list[str]:
+    """Warnings about the data, but for the rows dropped, which ``n`` tells."""
+    said = [str(one.message) for one in told if one.category is UserWarning]
+    return [text for text in said if not text[0].isdigit()]
 
 
 def _filled(value: Any, names: Mapping[str, str]) -> Any:

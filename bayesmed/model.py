@@ -26,16 +26,9 @@ from bayesmed.families import resolve_family
 from bayesmed.family import EQUATIONS, SCALES, Family
 from bayesmed.family_checks import check_family
 from bayesmed.formula import NoRows, parse
-from bayesmed.frame import (
-    Contrast,
-    Frame,
-    Level,
-    assign,
-    contrast,
-    control_first,
-    to_pandas,
-    warn_outside,
-)
+from bayesmed.frame import Frame, assign, to_pandas, warn_outside
+from bayesmed.levels import Contrast, Level, contrast, control_first
+from bayesmed.listing import few
 from bayesmed.names import names_nearest
 from bayesmed.priors import Prior, check_rho
 from bayesmed.responses import Response, columns_at, offset_of
@@ -140,8 +133,9 @@ class MediationModel:
         Where something other than the data alone speaks about :math:`\rho`, or a covariate
         stands in the outcome equation only.
     UserWarning
-        For dropped rows, for coefficients that the likelihood does not bound (separation, an arm
-        without events), a response with one value in an arm, and factors of very small groups.
+        For dropped rows, numbers that arrived as text, coefficients that the likelihood does not
+        bound (separation, an arm without events), a response with one value in an arm, and factors
+        of very small groups.
 
     References
     ----------
@@ -217,7 +211,9 @@ class MediationModel:
         )
         check_roles(parsed[0], parsed[1], self.treatment, columns)
         scales = parse_scales((self.mediator_sigma, self.outcome_sigma), parsed, families, columns)
-        frame = complete_rows(given, parsed, scales, families, self.stated_data)
+        frame = complete_rows(given, parsed, scales, families, self.stated_data, self.treatment)
+        for note in frame.told:  # before an error that may come of it
+            warn(note)
         frame = control_first(frame, given, self.treatment, self.control)
         roles = (self.treatment, parsed[0].response, parsed[1].response)
         stated = dict(zip(("mediator_data", "outcome_data"), self.stated_data, strict=True))
@@ -247,7 +243,7 @@ class MediationModel:
         refuse_derived(frame.data, covariates, self.treatment, parsed[0].response)
         if families[0].kind in ("continuous", "count"):
             check_mediator_terms(designs[1], frame.data, parsed[0].response, families[0])
-        chosen = contrast(frame, self.treatment, self.control, self.treated)
+        chosen = contrast(frame, self.treatment, self.control, self.treated, given[self.treatment])
         settled = {
             "families": families,
             "frame": frame,
@@ -313,7 +309,7 @@ class MediationModel:
         if found.outcome_only:
             names = list(found.outcome_only)
             warn(
-                f"{names} stand in the outcome equation only. {moved_question(self, names, 'outcome')} "
+                f"{few(names)} stand in the outcome equation only. {moved_question(self, names, 'outcome')} "
                 "If it changes none, this asserts that the mediator does not depend on them given the "
                 "treatment and its covariates; where it may, add them to the mediator formula.",
                 IdentificationWarning,

@@ -24,13 +24,16 @@ from bayesmed.defaults import count_scale, settle_basis, settle_priors
 from bayesmed.design import Counterfactuals, Design
 from bayesmed.family import EQUATIONS, Family
 from bayesmed.fitting import MediationFit
-from bayesmed.formula import INTERCEPT, parse
+from bayesmed.formula import INTERCEPT, as_factors, parse
+from bayesmed.frame import counts
+from bayesmed.listing import few, short
 from bayesmed.model import MediationModel
 from bayesmed.parts import Parts, columns_of_part, parts_of, rows_of_part, with_levels
 from bayesmed.passes import Passes, response_of, with_effects
 from bayesmed.responses import Response
 from bayesmed.separation import UnboundedWarning
 from bayesmed.separation_parts import notes_of_parts
+from bayesmed.texts import number_as_text, text_notes
 from bayesmed.warn import warn
 
 #: Rows from which formulas are checked and the structure of the designs is learnt.
@@ -53,6 +56,8 @@ class Scan:
     levels : dict of str to list
         Of each column that is no number: those that rows have, in the order of a categorical
         column, or sorted.
+    text : set of str
+        Columns that are text, not declared categories.
     head : list of pandas.DataFrame
         Some complete rows; all levels and the ends of every number are among them.
     """
@@ -61,6 +66,7 @@ class Scan:
     complete: int = 0
     missing: dict[str, int] = field(default_factory=dict)
     levels: dict[str, list[Any]] = field(default_factory=dict)
+    text: set[str] = field(default_factory=set)
     head: list[pd.DataFrame] = field(default_factory=list)
 
 
@@ -133,7 +139,8 @@ def _variables(arguments: Mapping[str, Any], columns: list[str]) -> list[str]:
 
 def scan(parts: Parts, variables: list[str], treatment: str, control: Any = None) -> Scan:
     """Count rows, collect levels, and keep some rows that show all of the structure."""
-    found, used, text = Scan(), dict[str, set[Any]](), set[str]()
+    found, used = Scan(), dict[str, set[Any]]()
+    text = found.text
     for one in parts.each(_Look(tuple(variables), treatment), variables):
         given, complete, missing, levels, present, own_text, head = one
         found.given += given
@@ -145,16 +152,16 @@ def scan(parts: Parts, variables: list[str], treatment: str, control: Any = None
             known += [level for level in own if level not in known]
             used.setdefault(name, set()).update(present[name])
             if len(known) > _MOST_LEVELS:
-                raise ValueError(
-                    f"{name!r} is text with more than {_MOST_LEVELS} levels; give numbers, or fewer "
-                    "levels."
+                why = number_as_text(name, known) or (
+                    f"is text with more than {_MOST_LEVELS} levels; give numbers, or fewer levels."
                 )
+                raise ValueError(f"{name!r} {why}")
         text |= own_text
         found.head.append(head)
     if found.complete == 0:
         raise ValueError(
             f"No rows are left: all {found.given} have a missing value "
-            f"(missing values by variable: {found.missing})."
+            f"(missing values by variable: {counts(found.missing)})."
         )
     found.levels = {
         name: [level for level in (sorted(known) if name in text else known) if level in used[name]]
@@ -209,7 +216,7 @@ def _head_model(found: Scan, arguments: Mapping[str, Any]) -> MediationModel:
         stateful = [str(name) for name, state in design.spec.transform_state.items() if state]
         if stateful:
             raise ValueError(
-                f"{stateful} in {design.parsed.text!r} looks at all rows at once, which are read part "
+                f"{few(stateful)} in {short(design.parsed.text)} looks at all rows at once, which are read part "
                 "by part here; make a column of it first, or use numbers and factors."
             )
     return model
@@ -294,11 +301,12 @@ def _take_moments(model: MediationModel, found: Scan, moments: Moments) -> None:
     )
     dropped = found.given - found.complete
     note = f"{dropped} of {found.given} rows dropped for missing values " + (
-        f"({', '.join(f'{name}: {count}' for name, count in found.missing.items())})."
+        f"({counts(found.missing)})."
     )
-    notes = (note,) if dropped else ()
-    if dropped:
-        warn(note)
+    said = ([note] if dropped else []) + _text_notes(model, found)
+    for one in said:
+        warn(one)
+    notes = (*said, *model.frame.told)
     frame = replace(model.frame, n_given=found.given, missing=found.missing, notes=notes)
     settled = {"designs": designs, "responses": responses, "frame": frame, "notes": notes,
                "counted": moments.n}  # fmt: skip
@@ -307,6 +315,19 @@ def _take_moments(model: MediationModel, found: Scan, moments: Moments) -> None:
     model.__dict__["counterfactuals"] = rows
     object.__setattr__(model, "priors_in_use", settle_priors(model))
     object.__setattr__(model, "prior_basis", settle_basis(model))
+
+
+def _text_notes(model: MediationModel, found: Scan) -> list[str]:
+    """What the head, whose columns of text are categories, did not tell of them."""
+    factors = {name for design in model.designs for name in as_factors(design.parsed)}
+    return [
+        note
+        for name, levels in found.levels.items()
+        for note in text_notes(
+            name, levels, found.complete, name in factors or name not in found.text
+        )
+        if note not in model.frame.told
+    ]
 
 
 def _response(model: MediationModel, place: int, working: np.ndarray, mean: float) -> Response:

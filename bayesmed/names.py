@@ -6,17 +6,34 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any
 
+from bayesmed.dialects import refuse_elsewhere
+from bayesmed.listing import in_words, looks
+
 _MOST = 12
 
 
 def nearest(name: Any, known: Iterable[Any]) -> str:
     """``" Did you mean 'outcome_family'?"``, with a space before it; blank where none is near.
 
+    One that looks the same is shown by its characters.
+
     Examples
     --------
     >>> nearest("outcome_familly", ["outcome", "outcome_family"])
     " Did you mean 'outcome_family'?"
+    >>> nearest("age", ["age ", "sex"])[:51]
+    " Did you mean 'age '? It looks the same, but is not"
     """
+    known = list(known)
+    alike = [one for one in known if looks(one) == looks(name)]
+    if alike and isinstance(alike[0], str) and isinstance(name, str):
+        return (
+            f" Did you mean {alike[0]!r}? It looks the same, but is not: {name!a} was given, there is "
+            f"{alike[0]!a}. Make them the same."
+        )
+    if alike:
+        kind = "text" if isinstance(alike[0], str) else "a number"
+        return f" Did you mean {alike[0]!r}, which is {kind}?"
     found = _nearest(name, known)
     return "" if found is None else f" Did you mean {found!r}?"
 
@@ -41,6 +58,8 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str], door: str) -> Non
     unknown = [name for name in given if name not in known]
     if not unknown:
         return
+    if "mediator" in known:  # a door that takes a model's arguments
+        refuse_elsewhere(unknown)
     near = {name: _nearest(name, known) for name in unknown}
     said = ", ".join(
         f"{name!r}" + ("" if found is None else f" (did you mean {found!r}?)")
@@ -48,8 +67,7 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str], door: str) -> Non
     )
     takes = ""
     if None in near.values():
-        more = f", ... ({len(known)} in all)" if len(known) > _MOST else ""
-        takes = f" It takes {', '.join(known[:_MOST])}{more}."
+        takes = f" It takes {in_words(known, _MOST)}."
     raise TypeError(f"{door} has no argument {said}.{takes}")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bayesmed.frame import normalise, to_pandas
+from bayesmed.frame import how_to_read, normalise, to_pandas
 
 #: Rows of a part.
 ROWS = 100_000
@@ -103,8 +103,7 @@ def _parquet(path: Path) -> Parts:
         source = dataset.dataset(path, format="parquet")
     except ArrowInvalid:
         raise ValueError(
-            f"{str(path)!r} is not a Parquet file or directory, which a path must be; read other files "
-            "into a frame first, such as by pandas.read_csv."
+            f"{str(path)!r} is not a Parquet file or directory, which a path must be.{how_to_read(path)}"
         ) from None
 
     def each(function: Callable[[pd.DataFrame], Any], columns: list[str]) -> Iterator[Any]:

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.cells import few
 from bayesmed.describe import sampler_words
 from bayesmed.effects import UNCERTAIN, effect_rows
 from bayesmed.estimands import null_value
 from bayesmed.headline import arms_words
+from bayesmed.listing import in_words
 from bayesmed.printed import chance, digits_in_common, number, percent
 from bayesmed.summary import readable_roots, require_one, summarise
 
@@ -298,17 +298,17 @@ def _held(about: Mapping[str, Any]) -> str:
     text = ""
     if outcome:
         text += (
-            f" They hold {few(outcome, 8)} fixed: should the treatment change "
+            f" They hold {in_words(outcome, 8)} fixed: should the treatment change "
             f"{'it' if len(outcome) == 1 else 'any of these'}, that is a mediator as well, and no figure "
             "here, the total effect included, has what passes through it."
         )
     if only:
         text += (
-            f" The mediator's model alone holds {few(only, 8)} fixed: should the treatment change it, "
+            f" The mediator's model alone holds {in_words(only, 8)} fixed: should the treatment change it, "
             f"what passes through it to {about['mediator']} is not in the ACME."
         )
     known = about.get("associated", [])
-    seen = f" In these data the treatment is associated with {few(known)}." if known else ""
+    seen = f" In these data the treatment is associated with {in_words(known)}." if known else ""
     return text + seen
 
 

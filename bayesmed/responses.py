@@ -10,7 +10,9 @@ import pandas as pd
 
 from bayesmed.family import Family
 from bayesmed.frame import Frame
+from bayesmed.listing import few
 from bayesmed.names import nearest
+from bayesmed.texts import number_as_text
 
 #: Data columns any equation may have; the others depend on the family.
 ALWAYS = ("offset",)
@@ -253,10 +255,11 @@ def _column(frame: Frame, value: Any, key: str, equation: str) -> np.ndarray:
         return np.full(len(frame.data), float(value))
     column = frame.data[value]
     if isinstance(column.dtype, pd.CategoricalDtype):
-        raise ValueError(
-            f"{equation}_data[{key!r}] names {value!r}, which is categorical with levels "
-            f"{column.cat.categories.tolist()}; it must be numeric. Recode it as numbers."
+        levels = column.cat.categories.tolist()
+        text = number_as_text(value, levels) or (
+            f"is categorical with levels {few(levels)}; it must be numeric. Recode it as numbers."
         )
+        raise ValueError(f"{equation}_data[{key!r}] names {value!r}, which {text}")
     return column.to_numpy(dtype=float)
 
 
@@ -264,10 +267,11 @@ def _numbers(frame: Frame, name: str, family: Family, equation: str) -> np.ndarr
     column = frame.data[name]
     if isinstance(column.dtype, pd.CategoricalDtype):
         levels = column.cat.categories.tolist()
-        more = f" ... ({len(levels)} in all)" if len(levels) > _SHOWN else ""
+        if not column.cat.ordered:
+            _refuse_text(name, levels, equation)
         raise ValueError(
-            f"The {equation} {name!r} is categorical with levels {levels[:_SHOWN]}{more}, but the "
-            f"{family.name} family takes {family.domain}. "
+            f"The {equation} {name!r} is categorical with levels {few(levels)}, but the {family.name} "
+            f"family takes {family.domain}. "
             f"{_advice(name, levels, bool(column.cat.ordered), equation)}"
         )
     values = column.to_numpy(dtype=float)
@@ -306,6 +310,12 @@ def _advice(name: str, levels: list[Any], ordered: bool, equation: str) -> str:
     )
 
 
+def _refuse_text(name: str, levels: list[Any], equation: str) -> None:
+    text = number_as_text(name, levels)
+    if text:
+        raise ValueError(f"The {equation} {name!r} {text}")
+
+
 def _ordered(
     frame: Frame, name: str, family: Family, equation: str, given_levels: list[Any] | None
 ) -> tuple[np.ndarray, tuple[Any, ...], np.ndarray]:
@@ -313,8 +323,9 @@ def _ordered(
     if isinstance(column.dtype, pd.CategoricalDtype):
         levels = column.cat.categories.tolist()
         if not column.cat.ordered:
+            _refuse_text(name, levels, equation)
             raise ValueError(
-                f"The {equation} {name!r} has categories without an order ({levels}). Where they have one, "
+                f"The {equation} {name!r} has categories without an order ({few(levels)}). Where they have one, "
                 f"state it: df[{name!r}] = pd.Categorical(df[{name!r}], categories=[...], ordered=True). "
                 f"Where they have none, no {family.name} model holds: see docs/not_answered.md."
             )
@@ -334,7 +345,7 @@ def _ordered(
         drop = f"recode {name!r} as 1, 2, ... without a gap"
     if empty:
         raise ValueError(
-            f"The {equation} {name!r} has no complete rows in the categories {empty}, only in {levels}: "
+            f"The {equation} {name!r} has no complete rows in the categories {few(empty)}, only in {few(levels)}: "
             "the data do not tell the two cutpoints beside an empty category apart. Merge it with "
             f"its neighbour, or leave it out: {drop}."
         )

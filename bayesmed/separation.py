@@ -32,11 +32,12 @@ import numpy as np
 import pandas as pd
 from scipy import linalg
 
-from bayesmed.cells import Cell, cells_where, factors, few, plain, where
+from bayesmed.cells import Cell, cells_where, factors, plain, where
 from bayesmed.checks import fitted
 from bayesmed.design import Design
 from bayesmed.family import EQUATIONS, Family
 from bayesmed.formula import INTERCEPT
+from bayesmed.listing import in_words
 from bayesmed.responses import Response
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def separated(equation: str, told: list[str]) -> str:
 
 def by_columns(design: Design, ends: Ends, direction: np.ndarray) -> str:
     """The columns of a direction in words."""
-    names = few(map(repr, _columns(design, ends, direction)))
+    names = in_words(map(repr, _columns(design, ends, direction)))
     return f"[{names}] predict {design.parsed.response!r} without error in some rows"
 
 

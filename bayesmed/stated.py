@@ -6,8 +6,9 @@ from typing import Any
 import pandas as pd
 
 from bayesmed.family import EQUATIONS, SCALES, Family
-from bayesmed.formula import Parsed, parse_scale
-from bayesmed.frame import Frame, clean
+from bayesmed.formula import Parsed, as_factors, parse_scale
+from bayesmed.frame import Frame, clean, is_declared, with_text_notes
+from bayesmed.listing import few
 from bayesmed.names import nearest
 from bayesmed.responses import Response, build_response, data_variables
 
@@ -50,7 +51,12 @@ def parse_scales(
 
 
 def complete_rows(
-    given: pd.DataFrame, parsed: Formulas, scales: Scales, families: Families, stated: Stated
+    given: pd.DataFrame,
+    parsed: Formulas,
+    scales: Scales,
+    families: Families,
+    stated: Stated,
+    treatment: str,
 ) -> Frame:
     """Keep the rows that are complete in every variable of the formulas and data mappings.
 
@@ -68,14 +74,21 @@ def complete_rows(
     if unknown:
         raise ValueError(
             f"{unknown} in mediator_data or outcome_data is not a column of the data; the columns are "
-            f"{list(given.columns)}.{nearest(unknown[0], given.columns)}"
+            f"{few(given.columns)}.{nearest(unknown[0], given.columns)}"
         )
     limits = {
         value
         for key, value in (stated[1] or {}).items()
         if key in ("lower", "upper") and isinstance(value, str)
     }
-    return clean(given, [*used, *extra], set(extra) - set(used), limits - set(used))
+    roles = {treatment: "treatment"} | {
+        part.response: name for name, part in zip(EQUATIONS, parsed, strict=True)
+    }
+    frame = clean(given, [*used, *extra], set(extra) - set(used), limits - set(used), roles)
+    both = [part for part in (*parsed, *scales) if part is not None]
+    numbers = {part.response for part in parsed if not is_declared(given[part.response])}
+    names = [name for name in dict.fromkeys(used) if name not in numbers]
+    return with_text_notes(frame, given, names, {n for part in both for n in as_factors(part)})
 
 
 def observed_responses(

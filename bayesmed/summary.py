@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.headline import ALIKE
+from bayesmed.listing import few
 from bayesmed.names import nearest
 from bayesmed.printed import Printed
 
@@ -186,7 +187,9 @@ def choose(data: Any, labels: Mapping[str, Any]) -> Any:
                 f"There is no dimension {dim!r} to choose from; {has}.{nearest(dim, own)}"
             )
         if label not in data[dim].to_numpy().tolist():
-            raise ValueError(f"{dim}={label!r}; choose one of {data[dim].to_numpy().tolist()}.")
+            raise ValueError(
+                f"{dim}={label!r}; choose one of {few(data[dim].to_numpy().tolist())}."
+            )
     return data.sel(dict(labels), drop=True).copy(deep=False)  # whose attributes are its own
 
 

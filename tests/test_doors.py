@@ -182,7 +182,7 @@ def test_many_fits_refuse_before_the_first(frame: pd.DataFrame) -> None:
 def test_a_path_of_another_file(tmp_path: Any, frame: pd.DataFrame) -> None:
     path = tmp_path / "rows.csv"
     frame.to_csv(path)
-    with pytest.raises(ValueError, match=r"not a Parquet file or directory.*pandas.read_csv"):
+    with pytest.raises(ValueError, match=r"not a Parquet file or directory.*pd.read_csv"):
         bm.fit(str(path), **FORMULAS)
 
 

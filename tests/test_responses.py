@@ -99,7 +99,7 @@ def test_unknown_key(rich, family, given, takes):
 
 def test_data_column_that_does_not_exist(rich):
     for equation in ("mediator", "outcome"):
-        bad(rich, "['zz']", f"{equation}_data", "not a column", "'trials'",
+        bad(rich, "['zz']", f"{equation}_data", "not a column", "'t', 'x'",
             **{f"{equation}_data": {"offset": "zz"}})  # fmt: skip
 
 
