@@ -19,10 +19,11 @@ from scipy import linalg
 
 from bayesmed.centring import centred_basis, numeric_means
 from bayesmed.family import Family
-from bayesmed.formula import INTERCEPT, NoRows, Parsed
+from bayesmed.formula import INTERCEPT, NoRows, Parsed, names_in
 from bayesmed.frame import assign
 from bayesmed.levels import Contrast
 from bayesmed.listing import few, short
+from bayesmed.rowwise import refuse_whole_columns
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,10 @@ class Design:
 
     def uses(self, term: Any, variable: str) -> bool:
         """Whether any factor of a term depends on a variable."""
-        return any(variable in map(str, self.spec.factor_variables[f]) for f in term.factors)
+        return any(self._holds(factor, variable) for factor in term.factors)
+
+    def _holds(self, factor: Any, variable: str) -> bool:
+        return variable in names_in(factor, self.parsed.variables)
 
     def is_affine(self, variable: str, log: bool = False) -> bool:
         """Whether every column is affine in a numeric variable, or in its logarithm.
@@ -86,11 +90,7 @@ class Design:
         """
         forms = {f"log({variable})", f"np.log({variable})"} if log else {variable}
         for term in self.spec.formula:
-            inside = [
-                factor
-                for factor in term.factors
-                if variable in map(str, self.spec.factor_variables[factor])
-            ]
+            inside = [factor for factor in term.factors if self._holds(factor, variable)]
             if len(inside) > 1 or any(
                 factor.expr.replace("`", "") not in forms for factor in inside
             ):
@@ -100,8 +100,8 @@ class Design:
     def knots(self, variable: str) -> tuple[float, ...]:
         """Knots of the splines of a variable, where its columns are not smooth."""
         found: set[float] = set()
-        for factor, used in self.spec.factor_variables.items():
-            if variable in map(str, used):
+        for factor in self.spec.factors:
+            if self._holds(factor, variable):
                 state = self.spec.transform_state.get(factor.expr, {})
                 found.update(float(knot) for knot in state.get("knots", ()))
         return tuple(sorted(found))
@@ -206,8 +206,10 @@ def build_design(
     Raises
     ------
     ValueError
-        If a term cannot be evaluated, a column is not finite, or columns are collinear.
+        If a term looks at more rows than one or cannot be evaluated, a column is not finite,
+        or columns are collinear.
     """
+    refuse_whole_columns(parsed, data, equation)
     try:
         matrix = Formula(parsed.rhs).get_model_matrix(data, context={}, na_action="ignore")
     except (FormulaicError, ValueError) as error:

@@ -4,15 +4,18 @@ A formula is code: formulaic evaluates the functions in it. Formulas come from t
 call only; one that was read from a file is never evaluated.
 """
 
+import ast
+import builtins
 import re
 import unicodedata
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from formulaic import Formula
 from formulaic.errors import FormulaicError
 from formulaic.transforms import TRANSFORMS
-from formulaic.utils.variables import get_expression_variables
 
 from bayesmed.dialects import (
     outside_calls,
@@ -31,6 +34,10 @@ _POWER = re.compile(rf"({_NAME})\s*(?:\^|\*\*)\s*(\d+)")
 #: A letter, and something that no plain name holds.
 _BEYOND_WORDS = re.compile(r"(?=.*[^\W\d])(?=.*[^\w.])")
 INTERCEPT = "Intercept"
+#: Stands for a name in backticks where Python is read.
+_QUOTED = "_quoted"
+_ELEMENTWISE = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.operator, ast.unaryop, ast.cmpop,
+                ast.Name, ast.Constant, ast.expr_context, ast.List, ast.Tuple)  # fmt: skip
 
 
 class NoRows(Exception):
@@ -80,6 +87,7 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
     try:
         terms = Formula(rhs, _context={"__formulaic_variables_available__": columns})
         factors = [factor for term in terms for factor in term.factors]
+        used = [name for factor in factors for name in names_in(factor, columns)]
     except (FormulaicError, AttributeError, TypeError, SyntaxError) as error:
         reason = re.sub(r"\x1b\[[0-9;]*m|[⧛⧚]", "", str(error)).split("\n")[0]
         hint = _backticks(outside_quotes(rhs), columns)
@@ -87,6 +95,8 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
             hint = (
                 "; an accent in it is a character of its own: unicodedata.normalize('NFC', formula)"
             )
+        if isinstance(error, SyntaxError) and re.search(r"\)\s*\.|`\s*\.|[<>=]", rhs):
+            hint += "; methods and comparisons stand inside I(), as in I((x > 1).astype(float))"
         raise ValueError(
             f"The {equation} formula {short(formula)} cannot be read: {reason}{hint}"
         ) from None
@@ -96,7 +106,6 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
                 f"{factor.expr!r} in the {equation} formula: inside a function ^ is Python's "
                 "exclusive or; write ** for a power."
             )
-    used = [name for factor in factors for name in _columns_of(factor)]
     unknown = [name for name in dict.fromkeys(used) if name not in columns]
     if unknown:
         hint = _backticks(outside_quotes(rhs), columns) or f".{nearest(unknown[0], columns)}"
@@ -154,21 +163,74 @@ def as_factors(parsed: Parsed) -> set[str]:
     return {name.strip("`") for name in found}
 
 
-def _columns_of(factor: Any) -> list[str]:
+def names_in(factor: Any, columns: Container[str]) -> list[str]:
+    """Columns that a factor of a term uses, or would use if they existed.
+
+    A method counts for what it belongs to: ``m.rank()`` uses m.
+    """
     kind = factor.eval_method.value
     if kind == "literal":
         return []
     if kind == "lookup":
         return [factor.expr]
-    quoted = _BACKTICKED.findall(factor.expr)
-    code = _BACKTICKED.sub("0", factor.expr)
-    names = get_expression_variables(code, {})
-    return quoted + sorted(
-        str(name)
-        for name in names
-        if "value" in {role.value for role in name.roles}
-        and str(name).split(".")[0] not in TRANSFORMS
+    tree, quoted = _read(factor.expr)
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    own = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)} | {_QUOTED}
+    found = {_quoted_by_q(node) for node in ast.walk(tree)} - {None}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and id(node) not in called and node.id not in own:
+            if node.id in columns or not (node.id in TRANSFORMS or hasattr(builtins, node.id)):
+                found.add(node.id)
+    return quoted + sorted(map(str, found))
+
+
+def is_elementwise(factor: Any) -> bool:
+    """Whether a factor is made of operators, NumPy's ufuncs and formulaic's functions only.
+
+    Then it gives a row the same value whatever other rows there are: formulaic keeps what its
+    ``center``, ``scale``, ``poly``, ``bs`` and so on found in the data.
+    """
+    if factor.eval_method.value != "python":
+        return True
+    tree, _ = _read(factor.expr)
+    return all(
+        isinstance(node, _ELEMENTWISE) and not isinstance(node, ast.MatMult)
+        for node in _outer(tree)
     )
+
+
+def _outer(tree: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a tree, without the names of known functions."""
+    if isinstance(tree, ast.Call) and _is_known(tree.func):
+        parts: Iterable[ast.AST] = [*tree.args, *(word.value for word in tree.keywords)]
+    else:
+        yield tree
+        parts = ast.iter_child_nodes(tree)
+    for part in parts:
+        yield from _outer(part)
+
+
+def _is_known(node: ast.AST) -> bool:
+    """Whether a node names a function that looks at one row."""
+    if isinstance(node, ast.Name):
+        return node.id in TRANSFORMS and node.id not in ("lag", "np")
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        function = getattr(np, node.attr, None) if node.value.id == "np" else None
+        return isinstance(function, np.ufunc) and function.signature is None
+    return False
+
+
+def _quoted_by_q(node: ast.AST) -> str | None:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Q":
+        first = node.args[0] if node.args else None
+        return str(first.value) if isinstance(first, ast.Constant) else None
+    return None
+
+
+def _read(expression: str) -> tuple[ast.AST, list[str]]:
+    """A piece of Python, and the names that stand in it in backticks."""
+    code = _BACKTICKED.sub(_QUOTED, expression)
+    return ast.parse(code, mode="eval").body, _BACKTICKED.findall(expression)
 
 
 def _refuse_power(rhs: str, equation: str) -> None:
@@ -176,8 +238,9 @@ def _refuse_power(rhs: str, equation: str) -> None:
     outside = rhs
     while (stripped := re.sub(r"[\w.]+\([^()]*\)|\{[^{}]*\}", "", outside)) != outside:
         outside = stripped
-    single = re.search(r"(?:[\w.]+)?\(([^()+\-*:/]|\([^()]*\))*\)\s*(\^|\*\*)", rhs)
-    if single:
+    for single in re.finditer(r"(?:[\w.]+)?\(([^()+\-*:/]|\([^()]*\))*\)\s*(\^|\*\*)", rhs):
+        if _inside_call(rhs[: single.start()]):
+            continue
         raise ValueError(
             f"The power after {single.group(0)!r} in the {equation} formula would be ignored; write "
             "it inside I(), as in I(x**2)."
@@ -189,3 +252,10 @@ def _refuse_power(rhs: str, equation: str) -> None:
             f"{found.group(0)!r} in the {equation} formula would be read as {name!r} alone; "
             f"for a power write I({name}**{power})."
         )
+
+
+def _inside_call(before: str) -> bool:
+    """Whether a text ends within the parentheses of a function, or within braces."""
+    while (closed := re.sub(r"\([^()]*\)|\{[^{}]*\}", "", before)) != before:
+        before = closed
+    return re.search(r"[\w.]\(|\{", before) is not None
