@@ -169,7 +169,7 @@ def closedness(model: "MediationModel") -> Closedness:
     if reason:
         return Closedness(None, reason, False, outcome_only)
     rows_m, rows_y, values, offset = _stacked(model)
-    holds_m = _columns_with(outcome, name)
+    holds_m = outcome.holding(name)
     if model.families[1].vectors:  # the cutpoints supply a constant, as the last column
         rows_y = np.column_stack([rows_y, np.ones(len(rows_y))])
         holds_m = np.append(holds_m, False)
@@ -240,14 +240,6 @@ def _open_reason(model: "MediationModel") -> str:
                 "likelihood on rho through it)"
             )
     return ""
-
-
-def _columns_with(design: Design, variable: str) -> np.ndarray:
-    """Which columns of a design hold a variable, boolean of shape (term,)."""
-    flags: list[bool] = []
-    for part in design.spec.structure:
-        flags.extend([design.uses(part.term, variable)] * len(part.columns))
-    return np.array(flags)[design.kept]
 
 
 def _outcome_only(mediator: Design, outcome: Design, treatment: str) -> tuple[str, ...]:

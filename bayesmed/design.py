@@ -23,6 +23,7 @@ from bayesmed.formula import INTERCEPT, NoRows, Parsed, names_in
 from bayesmed.frame import assign
 from bayesmed.levels import Contrast
 from bayesmed.listing import few, short
+from bayesmed.mediator_breaks import break_points
 from bayesmed.rowwise import refuse_whole_columns
 
 
@@ -81,6 +82,13 @@ class Design:
 
     def _holds(self, factor: Any, variable: str) -> bool:
         return variable in names_in(factor, self.parsed.variables)
+
+    def holding(self, variable: str) -> np.ndarray:
+        """Which columns depend on a variable, boolean of shape (term,)."""
+        flags: list[bool] = []
+        for part in self.spec.structure:
+            flags.extend([self.uses(part.term, variable)] * len(part.columns))
+        return np.array(flags)[self.kept]
 
     def is_affine(self, variable: str, log: bool = False) -> bool:
         """Whether every column is affine in a numeric variable, or in its logarithm.
@@ -316,7 +324,11 @@ def counterfactuals(
         repeated[name] = np.tile(m, len(own))
         return outcome.rows(repeated).reshape(len(own), len(m), -1)
 
-    return Counterfactuals(mediator_rows, None, None, rows_at, outcome.knots(name))
+    knots = outcome.knots(name)
+    if family.kind == "continuous":
+        found = break_points(outcome, arms, rows_at, name, contrast.treatment, family)
+        knots = tuple(sorted({*knots, *found}))
+    return Counterfactuals(mediator_rows, None, None, rows_at, knots)
 
 
 def is_log_scale(family: Family) -> bool:

@@ -235,9 +235,6 @@ def _read(expression: str) -> tuple[ast.AST, list[str]]:
 
 def _refuse_power(rhs: str, equation: str) -> None:
     """formulaic reads x^2 as the interaction of x with itself, which is x."""
-    outside = rhs
-    while (stripped := re.sub(r"[\w.]+\([^()]*\)|\{[^{}]*\}", "", outside)) != outside:
-        outside = stripped
     for single in re.finditer(r"(?:[\w.]+)?\(([^()+\-*:/]|\([^()]*\))*\)\s*(\^|\*\*)", rhs):
         if _inside_call(rhs[: single.start()]):
             continue
@@ -245,8 +242,9 @@ def _refuse_power(rhs: str, equation: str) -> None:
             f"The power after {single.group(0)!r} in the {equation} formula would be ignored; write "
             "it inside I(), as in I(x**2)."
         )
-    found = _POWER.search(outside)
-    if found:
+    for found in _POWER.finditer(rhs):
+        if _inside_call(rhs[: found.start()]):
+            continue
         name, power = found.groups()
         raise ValueError(
             f"{found.group(0)!r} in the {equation} formula would be read as {name!r} alone; "

@@ -167,7 +167,20 @@ def _probes(layout: Layout, draws: Draws) -> np.ndarray:
     values = [np.ravel(family.value(e, ends[:, None], own)) for e in _SCORES]
     if family.discrete:
         return np.unique(np.concatenate([[0.0, 1.0, 2.0], *values]))
-    return np.concatenate(values)
+    return np.concatenate([*values, *_beside(layout.rows.knots, values)])
+
+
+def _beside(knots: tuple[float, ...], values: list[np.ndarray]) -> list[np.ndarray]:
+    """Values on both sides of every knot, so that a step between the others is seen."""
+    if not knots:
+        return []
+    known = np.unique(np.concatenate([knots, *values]))
+    at = np.searchsorted(known, knots)
+    return [
+        0.5 * (known[at[inside]] + known[at[inside] + side])
+        for side in (-1, 1)
+        if (inside := (at + side >= 0) & (at + side < len(known))).any()
+    ]
 
 
 def at_row(parameters: Arrays, family: Family, row: int) -> Arrays:

@@ -65,7 +65,7 @@ def piecewise(function: Functions, edges: np.ndarray) -> Functions:
     low, high = edges[:-1], edges[1:]
     starts, series = [], []
     for round in range(_ROUNDS):
-        coefficients, gap = _fit(function, low, high)
+        coefficients, gap = fit_panels(function, low, high)
         good = (gap < _SMALL) | (round == _ROUNDS - 1)
         starts.append(low[good])
         series.append(coefficients[good])
@@ -82,7 +82,7 @@ def piecewise(function: Functions, edges: np.ndarray) -> Functions:
     return Piecewise(function, np.append(left[order], edges[-1]), found)
 
 
-def _fit(function: Functions, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def fit_panels(function: Functions, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Series on panels, and their largest error at some points in units of the function."""
     points = np.concatenate([nodes(_SIZE), _TESTS])
     x = low[:, None] + 0.5 * (high - low)[:, None] * (1.0 + points)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import linalg
 
-from bayesmed.design import Counterfactuals, Design
+from bayesmed.design import Counterfactuals
 
 if TYPE_CHECKING:
     from bayesmed.model import MediationModel
@@ -99,9 +99,9 @@ class Covariates:
 
 
 def treatment_covariates(model: "MediationModel") -> Covariates:
+    name = model.designs[0].parsed.response
     mediator, outcome = (
-        _free(design, {model.treatment, model.designs[0].parsed.response})
-        for design in model.designs
+        ~(design.holding(model.treatment) | design.holding(name)) for design in model.designs
     )
     every = np.arange(1 + mediator.sum() + outcome.sum())
     whole = Covariates(mediator, outcome, every).observed(model)
@@ -114,12 +114,3 @@ def treatment_covariates(model: "MediationModel") -> Covariates:
 
 def _scaled(columns: np.ndarray) -> np.ndarray:
     return columns / np.sqrt((columns**2).mean(axis=0))
-
-
-def _free(design: Design, variables: set[str]) -> np.ndarray:
-    """Which columns hold none of the variables, boolean of shape (term,)."""
-    flags: list[bool] = []
-    for part in design.spec.structure:
-        uses = any(design.uses(part.term, variable) for variable in variables)
-        flags.extend([not uses] * len(part.columns))
-    return np.array(flags)[design.kept]
