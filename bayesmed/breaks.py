@@ -9,6 +9,7 @@ _NARROW = 2.0**-13
 #: Neighbouring panels overlap by this share, so that a break is not hidden between them.
 _OVERLAP = 0.05
 _SMOOTH = 1e-11
+_PANELS = 1000
 _POINTS, _SEARCHES = 33, 16
 #: More breaks than this are not followed.
 MOST = 30
@@ -24,7 +25,7 @@ def breaks(function: Functions, edges: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     function : callable
-        Values at points, from shape (n,) to (n, function).
+        Values at points, from shape (n,) to (n, function); of about the size of one.
     edges : numpy.ndarray
         First panels, sorted. Two breaks within a twentieth of a panel can be missed.
 
@@ -44,12 +45,12 @@ def breaks(function: Functions, edges: np.ndarray) -> np.ndarray:
     while len(left):
         wider = _OVERLAP * (right - left)
         start, end = np.maximum(left - wider, low), np.minimum(right + wider, high)
-        rough = fit_panels(function, start, end)[1] > _SMOOTH
+        rough = fit_panels(function, start, end, least=1.0)[1] > _SMOOTH
         last = rough & (right - left <= narrow)
         starts.append(start[last])
         ends.append(end[last])
         left, right = left[rough & ~last], right[rough & ~last]
-        if len(left) + sum(map(len, starts)) > 4 * MOST:
+        if len(left) + sum(map(len, starts)) > _PANELS:
             raise TooMany
         middle = 0.5 * (left + right)
         left, right = np.concatenate([left, middle]), np.concatenate([middle, right])

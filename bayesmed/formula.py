@@ -177,10 +177,16 @@ def names_in(factor: Any, columns: Container[str]) -> list[str]:
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     own = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)} | {_QUOTED}
     found = {_quoted_by_q(node) for node in ast.walk(tree)} - {None}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and id(node) not in called and node.id not in own:
-            if node.id in columns or not (node.id in TRANSFORMS or hasattr(builtins, node.id)):
-                found.add(node.id)
+    names = {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and id(node) not in called and node.id not in own
+    }
+    found |= {
+        name
+        for name in names
+        if name in columns or not (name in TRANSFORMS or hasattr(builtins, name))
+    }
     return quoted + sorted(map(str, found))
 
 

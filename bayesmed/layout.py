@@ -20,6 +20,8 @@ ARMS = (0, 1)
 Arrays = dict[str, np.ndarray]
 # Columns that are one value per category, not per row.
 _BY_CATEGORY = ("scores",)
+# Of the functions of a count: values and rows that are looked at, and turns of each column.
+_LONGEST, _LOOKED, _TURNS = 5_000, 20_000, 4
 _SCORES = (0.1, -3.0, -0.9, 0.7, 2.6)
 # Continuous ones as far as Gauss-Hermite nodes go, counts as far as SciPy inverts them.
 _REACHED, _REACHED_COUNT = np.linspace(-11.0, 11.0, 44), np.linspace(-7.9, 7.9, 4)
@@ -166,7 +168,8 @@ def _probes(layout: Layout, draws: Draws) -> np.ndarray:
     ends = np.quantile(eta, [0.5, 0.0, 1.0])
     values = [np.ravel(family.value(e, ends[:, None], own)) for e in _SCORES]
     if family.discrete:
-        return np.unique(np.concatenate([[0.0, 1.0, 2.0], *values]))
+        known = np.unique(np.concatenate([[0.0, 1.0, 2.0], *values]))
+        return np.union1d(known, _turns(layout, float(known[-1])))
     return np.concatenate([*values, *_beside(layout.rows.knots, values)])
 
 
@@ -181,6 +184,19 @@ def _beside(knots: tuple[float, ...], values: list[np.ndarray]) -> list[np.ndarr
         for side in (-1, 1)
         if (inside := (at + side >= 0) & (at + side < len(known))).any()
     ]
+
+
+def _turns(layout: Layout, top: float) -> np.ndarray:
+    """Whole numbers where the outcome's columns turn most, as at the 12 of ``I(m == 12)``."""
+    rows_at, whole = layout.rows.rows_at, np.arange(min(top, _LONGEST) + 2.0)
+    assert rows_at is not None
+    some = np.unique(np.linspace(0, layout.size - 1, max(4, _LOOKED // len(whole))).astype(int))
+    designs = np.concatenate([rows_at(arm, whole, some) for arm in ARMS])
+    bend = np.abs(np.diff(designs, 2, axis=1)).max(axis=0)
+    largest = np.argsort(-bend, axis=0, kind="stable")[:_TURNS]
+    seen = np.take_along_axis(bend, largest, axis=0) > 0.0
+    at = np.unique(largest[seen])
+    return whole[np.unique(np.concatenate([at, at + 1, at + 2]))]
 
 
 def at_row(parameters: Arrays, family: Family, row: int) -> Arrays:

@@ -59,9 +59,10 @@ def break_points(
     try:
         found = _search(along.of(np.union1d(shown, some)), values, family)
         if len(found) and len(some) < len(differing):
-            halves = [_search(along.of(some[start::2]), values, family) for start in (0, 1)]
-            if len(halves[0]) != len(halves[1]) or not np.allclose(*halves, atol=_APART * values.std()):
-                raise TooMany
+            for start in (0, 1):
+                half = _search(along.of(some[start::2]), values, family)
+                if len(half) != len(found) or np.abs(half - found).max() > _APART * values.std():
+                    raise TooMany
     except TooMany:
         where = "that differ between rows" if len(some) > 1 else f"which are more than {MOST}"
         raise ValueError(
@@ -113,14 +114,14 @@ def _search(function: Functions, values: np.ndarray, family: Family) -> np.ndarr
     inner = np.quantile(scaled, np.linspace(0.0, 1.0, _QUANTILES))
     edges = np.union1d(even, inner)
     edges = edges[np.append(True, np.diff(edges) > _CLOSE * (edges[-1] - edges[0]))]
-    # Around one and of size one, so that a large constant hides nothing and rounding is small.
+    # Of size one, so that a large constant hides nothing.
     seen = function(np.exp(inner) if log else inner)
     middle = np.median(seen, axis=0)
     size = np.abs(seen - middle).max(axis=0)
     size[size == 0.0] = 1.0
 
     def scaled_function(x: np.ndarray) -> np.ndarray:
-        return 1.0 + (function(np.exp(x) if log else x) - middle) / size
+        return (function(np.exp(x) if log else x) - middle) / size
 
     found = breaks(scaled_function, edges)
     return np.exp(found) if log else found
@@ -134,7 +135,9 @@ def _refuse_points(function: Functions, values: np.ndarray, what: str, family: F
         return
     step = _BESIDE * values.std()
     at, below, above = (function(own + shift) for shift in (0.0, -step, step))
-    alone = np.minimum(np.abs(at - below), np.abs(at - above)) > _APART * np.abs(at).max(initial=0.0)
+    alone = np.minimum(np.abs(at - below), np.abs(at - above)) > _APART * np.abs(at).max(
+        initial=0.0
+    )
     points = own[alone.any(axis=1)]
     if len(points):
         raise ValueError(

@@ -261,6 +261,8 @@ class MediationModel:
         # The clean frame serves from here on; a later change to the caller's data must not.
         object.__setattr__(self, "data", None)
         self._check_prior_scale()
+        if families[0].kind == "continuous" and not designs[1].is_affine(parsed[0].response):
+            _ = self.counterfactuals  # which refuses steps that no mean can be taken over
         self._warn()
 
     @property

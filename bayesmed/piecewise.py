@@ -82,12 +82,17 @@ def piecewise(function: Functions, edges: np.ndarray) -> Functions:
     return Piecewise(function, np.append(left[order], edges[-1]), found)
 
 
-def fit_panels(function: Functions, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Series on panels, and their largest error at some points in units of the function."""
+def fit_panels(
+    function: Functions, low: np.ndarray, high: np.ndarray, least: float = 1e-300
+) -> tuple[np.ndarray, np.ndarray]:
+    """Series on panels, and their largest error at some points.
+
+    Errors are in units of the function's largest value on a panel, and of ``least`` at least.
+    """
     points = np.concatenate([nodes(_SIZE), _TESTS])
     x = low[:, None] + 0.5 * (high - low)[:, None] * (1.0 + points)
     values = function(x.ravel()).reshape(*x.shape, -1)
     coefficients = np.einsum("ks,psj->pkj", transform(_SIZE), values[:, :_SIZE])
     found = np.einsum("tk,pkj->ptj", chebyshev.chebvander(_TESTS, _SIZE - 1), coefficients)
-    scale = np.maximum(np.abs(values).max(axis=1), 1e-300)
+    scale = np.maximum(np.abs(values).max(axis=1), least)
     return coefficients, (np.abs(found - values[:, _SIZE:]).max(axis=1) / scale).max(axis=1)
