@@ -55,10 +55,10 @@ def where(cells: list[Cell]) -> str:
 def factors(design: Design) -> dict[str, str]:
     """Variables that a design takes as factors, each with the term that does."""
     found: dict[str, str] = {}
-    for factor, used in design.spec.factor_variables.items():
+    for factor in design.spec.factors:
         kind = design.spec.encoder_state.get(factor.expr, ("",))[0]
         if getattr(kind, "value", "") == "categorical":
-            for name in set(map(str, used)) & set(design.parsed.variables):
+            for name in design.variables_of(factor):
                 found[name] = factor.expr
     return found
 

@@ -91,11 +91,11 @@ def _in_deviations(
     coefficients.
     """
     inside = [
-        str(name)
-        for factor, used in design.spec.factor_variables.items()
+        name
+        for factor in design.spec.factors
         if factor.eval_method.value == "python" and not design.spec.transform_state.get(factor.expr)
-        for name in used
-        if str(name) in means
+        for name in design.variables_of(factor)
+        if name in means
     ]
     left, moved, matrix = dict(means), frame, np.eye(len(design.terms))
     for name in dict.fromkeys(inside):

@@ -78,10 +78,11 @@ class Design:
 
     def uses(self, term: Any, variable: str) -> bool:
         """Whether any factor of a term depends on a variable."""
-        return any(self._holds(factor, variable) for factor in term.factors)
+        return any(variable in self.variables_of(factor) for factor in term.factors)
 
-    def _holds(self, factor: Any, variable: str) -> bool:
-        return variable in names_in(factor, self.parsed.variables)
+    def variables_of(self, factor: Any) -> list[str]:
+        """The columns of the data that a factor of a term uses."""
+        return names_in(factor, self.parsed.variables)
 
     def holding(self, variable: str) -> np.ndarray:
         """Which columns depend on a variable, boolean of shape (term,)."""
@@ -98,7 +99,7 @@ class Design:
         """
         forms = {f"log({variable})", f"np.log({variable})"} if log else {variable}
         for term in self.spec.formula:
-            inside = [factor for factor in term.factors if self._holds(factor, variable)]
+            inside = [f for f in term.factors if variable in self.variables_of(f)]
             if len(inside) > 1 or any(
                 factor.expr.replace("`", "") not in forms for factor in inside
             ):
@@ -109,7 +110,7 @@ class Design:
         """Knots of the splines of a variable, where its columns are not smooth."""
         found: set[float] = set()
         for factor in self.spec.factors:
-            if self._holds(factor, variable):
+            if variable in self.variables_of(factor):
                 state = self.spec.transform_state.get(factor.expr, {})
                 found.update(float(knot) for knot in state.get("knots", ()))
         return tuple(sorted(found))

@@ -10,7 +10,6 @@ import pandas as pd
 
 from bayesmed.breaks import MOST, TooMany, breaks
 from bayesmed.family import Family
-from bayesmed.formula import names_in
 from bayesmed.piecewise import Functions
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ class _Along:
 def _functions(outcome: "Design", mediator: str, treatment: str) -> tuple[list[str], list[str]]:
     """Functions of the mediator, and the covariates that stand in them."""
     factors = {factor.expr: factor for factor in outcome.spec.factors}
-    used = {text: names_in(factor, outcome.parsed.variables) for text, factor in factors.items()}
+    used = {text: outcome.variables_of(factor) for text, factor in factors.items()}
     inside = {text: names for text, names in used.items() if mediator in names}
     texts = [text for text in inside if text.strip("`") != mediator]
     others = {name for names in inside.values() for name in names} - {mediator, treatment}
