@@ -241,25 +241,19 @@ def _read(expression: str) -> tuple[ast.AST, list[str]]:
 
 def _refuse_power(rhs: str, equation: str) -> None:
     """formulaic reads x^2 as the interaction of x with itself, which is x."""
+    open_to_all = outside_calls(rhs)
     for single in re.finditer(r"(?:[\w.]+)?\(([^()+\-*:/]|\([^()]*\))*\)\s*(\^|\*\*)", rhs):
-        if _inside_call(rhs[: single.start()]):
+        if open_to_all[single.end() - 1] == "_":
             continue
         raise ValueError(
             f"The power after {single.group(0)!r} in the {equation} formula would be ignored; write "
             "it inside I(), as in I(x**2)."
         )
     for found in _POWER.finditer(rhs):
-        if _inside_call(rhs[: found.start()]):
+        if open_to_all[found.end() - 1] == "_":
             continue
         name, power = found.groups()
         raise ValueError(
             f"{found.group(0)!r} in the {equation} formula would be read as {name!r} alone; "
             f"for a power write I({name}**{power})."
         )
-
-
-def _inside_call(before: str) -> bool:
-    """Whether a text ends within the parentheses of a function, or within braces."""
-    while (closed := re.sub(r"\([^()]*\)|\{[^{}]*\}", "", before)) != before:
-        before = closed
-    return re.search(r"[\w.]\(|\{", before) is not None
