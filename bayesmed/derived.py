@@ -38,6 +38,11 @@ class Function:
         columns = [one[rows] for one in (*self.rest, *self.own)]
         return np.column_stack([np.ones(len(columns[0])), *columns])
 
+    def is_sum(self, column: np.ndarray) -> bool:
+        """Whether a column is linear in the variable itself and the rest."""
+        basis = self.basis(slice(None))[:, : 2 + len(self.rest)]
+        return bool(_explained(basis, column[:, None])[0])
+
     @property
     def cells(self) -> bool:
         """Whether two variables of two values each make it, so that any column may seem to be one."""
@@ -46,7 +51,11 @@ class Function:
 
 
 def refuse_derived(
-    frame: pd.DataFrame, covariates: Sequence[str], treatment: str, mediator: str
+    frame: pd.DataFrame,
+    covariates: Sequence[str],
+    treatment: str,
+    mediator: str,
+    own: Sequence[str],
 ) -> None:
     """Refuse covariates that are functions of the treatment or of the mediator.
 
@@ -57,6 +66,9 @@ def refuse_derived(
     covariates : sequence of str
         Those of either formula.
     treatment, mediator : str
+    own : sequence of str
+        Variables of the mediator's formula. Where they give the mediator by a sum, that is judged
+        as an exact fit.
 
     Raises
     ------
@@ -77,7 +89,9 @@ def refuse_derived(
         partners = [*covariates, *([treatment] if role == "mediator" else [])]
         for function in _functions(frame, name, partners):
             found = _given_by(numbers, function)
-            if found is None:
+            if found is None or (
+                {found, function.partner} <= set(own) and function.is_sum(numbers[found])
+            ):
                 continue
             which = f"{found!r} is computed from the {role} {name!r}"
             if function.partner not in ("", treatment):  # from values alone neither is the first

@@ -240,7 +240,8 @@ class MediationModel:
                     refuse_no_spread(design, scale, frame.data, working, equation)
         used = {n for part in (*parsed, *scales) if part is not None for n in part.variables}
         covariates = sorted(used - set(roles))
-        refuse_derived(frame.data, covariates, self.treatment, parsed[0].response)
+        own = parsed[0].variables
+        refuse_derived(frame.data, covariates, self.treatment, parsed[0].response, own)
         if families[0].kind in ("continuous", "count"):
             check_mediator_terms(designs[1], frame.data, parsed[0].response, families[0])
         chosen = contrast(frame, self.treatment, self.control, self.treated, given[self.treatment])
