@@ -5,53 +5,53 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bayesmed.benchmarks import Benchmarks
-    from bayesmed.datasets import load_data
-    from bayesmed.effects import Effects
-    from bayesmed.error_curve import ReliabilityCurve
-    from bayesmed.families import FAMILIES
-    from bayesmed.family import Family
-    from bayesmed.fitting import MediationFit, fit
-    from bayesmed.functionals import Functional, probability, quantile, restricted_mean, survival
-    from bayesmed.loo import compare
-    from bayesmed.many import fit_many
-    from bayesmed.model import IdentificationWarning, MediationModel
-    from bayesmed.priors import Prior
-    from bayesmed.publish import table
-    from bayesmed.rho_benchmark import RhoBenchmark
-    from bayesmed.rsquared import RSquared
-    from bayesmed.sensitivity import Sensitivity
-    from bayesmed.simulation import simulate
-    from bayesmed.storage import load
+    from bayesmed.sensitivity.benchmark import Benchmarks
+    from bayesmed.data.examples import load_data
+    from bayesmed.effects.effects import Effects
+    from bayesmed.effects.error_curve import ReliabilityCurve
+    from bayesmed.families.catalogue import FAMILIES
+    from bayesmed.families.family import Family
+    from bayesmed.api.fit import MediationFit, fit
+    from bayesmed.means.target import Functional, probability, quantile, restricted_mean, survival
+    from bayesmed.api.compare import compare
+    from bayesmed.api.many import fit_many
+    from bayesmed.system.system import IdentificationWarning, MediationModel
+    from bayesmed.families.prior import Prior
+    from bayesmed.show.tables import table
+    from bayesmed.api.rho_benchmark import RhoBenchmark
+    from bayesmed.sensitivity.shares import RSquared
+    from bayesmed.sensitivity.grid import Sensitivity
+    from bayesmed.api.simulation import simulate
+    from bayesmed.posterior.file import load
 
 __version__ = "0.1.0"
 
 #: Where each public name lives; a module is imported when a name of it is first used.
 _HOMES = {
-    "Benchmarks": "benchmarks",
-    "Effects": "effects",
-    "FAMILIES": "families",
-    "Family": "family",
-    "Functional": "functionals",
-    "IdentificationWarning": "model",
-    "MediationFit": "fitting",
-    "MediationModel": "model",
-    "Prior": "priors",
-    "RSquared": "rsquared",
-    "ReliabilityCurve": "error_curve",
-    "RhoBenchmark": "rho_benchmark",
-    "Sensitivity": "sensitivity",
-    "compare": "loo",
-    "fit": "fitting",
-    "fit_many": "many",
-    "load": "storage",
-    "load_data": "datasets",
-    "probability": "functionals",
-    "quantile": "functionals",
-    "restricted_mean": "functionals",
-    "simulate": "simulation",
-    "survival": "functionals",
-    "table": "publish",
+    "Benchmarks": "sensitivity.benchmark",
+    "Effects": "effects.effects",
+    "FAMILIES": "families.catalogue",
+    "Family": "families.family",
+    "Functional": "means.target",
+    "IdentificationWarning": "system.system",
+    "MediationFit": "api.fit",
+    "MediationModel": "system.system",
+    "Prior": "families.prior",
+    "RSquared": "sensitivity.shares",
+    "ReliabilityCurve": "effects.error_curve",
+    "RhoBenchmark": "api.rho_benchmark",
+    "Sensitivity": "sensitivity.grid",
+    "compare": "api.compare",
+    "fit": "api.fit",
+    "fit_many": "api.many",
+    "load": "posterior.file",
+    "load_data": "data.examples",
+    "probability": "means.target",
+    "quantile": "means.target",
+    "restricted_mean": "means.target",
+    "simulate": "api.simulation",
+    "survival": "means.target",
+    "table": "show.tables",
 }
 
 __all__ = [

@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 import bayesmed as bm
-from bayesmed.latent import interval_mean, latent_scales
-from bayesmed.strength import Strength, covariate_strength
+from bayesmed.sensitivity.latent_scales import interval_mean, latent_scales
+from bayesmed.sensitivity.strength import Strength, covariate_strength
 from tests.omitted import (
     OUTCOME,
     families,

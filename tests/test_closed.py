@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import bayesmed as bm
-from bayesmed import copula
+from bayesmed.system import copula
 from tests.conftest import quiet_model
 
 N = 60
@@ -113,7 +113,7 @@ def moves(model, beta, coef, parameters):
 
 
 def build_neighbour(model):
-    from bayesmed.closed import ClosedMap
+    from bayesmed.system.closed import ClosedMap
 
     mediator, outcome = model.designs
     names = [model.designs[0].parsed.response]

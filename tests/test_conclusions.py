@@ -9,8 +9,8 @@ from scipy import integrate, optimize
 from scipy.special import ndtr, ndtri
 
 import bayesmed as bm
-from bayesmed.claims import Claim, choose_effect, every_effect, null_value
-from bayesmed.conclusions import (
+from bayesmed.sensitivity.claims import Claim, choose_effect, every_effect, null_value
+from bayesmed.sensitivity.conclusions import (
     conclusions_table,
     extent,
     probability_curve,

@@ -8,11 +8,11 @@ import pytest
 from scipy import stats
 
 import bayesmed as bm
-from bayesmed.prior_scaling import log_priors
+from bayesmed.sensitivity.prior_scaling import log_priors
 
 FAST = {"method": "laplace", "draws": 1000, "random_seed": 1, "progress": False}
 GARCIA = Path(__file__).parent / "reference" / "garcia.csv"
-pytestmark = pytest.mark.filterwarnings("ignore::bayesmed.model.IdentificationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesmed.system.system.IdentificationWarning")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import bayesmed as bm
-from bayesmed.names import names_nearest
+from bayesmed.families.names import names_nearest
 
 QUICK: dict[str, Any] = {
     "method": "laplace", "draws": 400, "chains": 2, "random_seed": 1, "progress": False

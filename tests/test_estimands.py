@@ -11,13 +11,13 @@ import xarray as xr
 from scipy import stats
 
 import bayesmed as bm
-from bayesmed import estimands
-from bayesmed.curve import Regression
-from bayesmed.draws import Draws
-from bayesmed.families import FAMILIES
-from bayesmed.functionals import resolve_functional, target_of
-from bayesmed.tipping import tipping_points
-from bayesmed.views import View
+from bayesmed.effects import estimands
+from bayesmed.means.along_rho import Regression
+from bayesmed.posterior.draws import Draws
+from bayesmed.families.catalogue import FAMILIES
+from bayesmed.means.target import resolve_functional, target_of
+from bayesmed.means.tipping import tipping_points
+from bayesmed.effects.view import View
 from tests.conftest import BOTH, FRAMING, JOBS, SIGMA, quiet_model
 from tests.oracles import PARAMETERS, law
 
@@ -137,7 +137,7 @@ def hand_made(mediator, outcome, rho, seed=3):
         columns = {name: np.full(ROWS, value) for name, value in LIMITS.items()}
     if outcome == "binomial":
         columns = {"trials": np.full(ROWS, PARAMETERS["trials"])}
-    from bayesmed.design import Counterfactuals
+    from bayesmed.data.design import Counterfactuals
 
     levels = None
     if FAMILIES[mediator].kind == "ordered":

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import bayesmed as bm
-from bayesmed import compiled
+from bayesmed.posterior import density as compiled
 from tests.conftest import quiet_model
 
 FLAT, HALF = bm.Prior("Flat"), bm.Prior("HalfFlat")
@@ -58,7 +58,7 @@ def test_the_fit_is_like_any_other(fit):
 
 
 def test_other_priors_are_not_exact():
-    from bayesmed.exact import is_exact
+    from bayesmed.posterior.conjugate import is_exact
 
     assert is_exact(flat())
     assert not is_exact(

@@ -8,8 +8,8 @@ import pytensor.tensor as pt
 import pytest
 from scipy import integrate, special, stats
 
-from bayesmed.families import FAMILIES, resolve_family
-from bayesmed.priors import Prior
+from bayesmed.families.catalogue import FAMILIES, resolve_family
+from bayesmed.families.prior import Prior
 
 ETA = np.array([-2.5, -0.7, 0.0, 0.4, 1.8])
 SETS = {
@@ -24,7 +24,7 @@ SETS = {
 }  # fmt: skip
 EXAMPLES = list(itertools.product(FAMILIES, SETS))
 OF_KIND = lambda *kinds: [pair for pair in EXAMPLES if FAMILIES[pair[0]].kind in kinds]
-FAR_AWAY = 5e7  # where bayesmed.rectangle takes a score for infinite
+FAR_AWAY = 5e7  # where bayesmed.numerics.rectangle takes a score for infinite
 each = pytest.mark.parametrize(("name", "values"), EXAMPLES)
 every_family = pytest.mark.parametrize("name", FAMILIES)
 continuous = pytest.mark.parametrize(("name", "values"), OF_KIND("continuous"))

@@ -17,7 +17,7 @@ import pytest
 import xarray as xr
 
 import bayesmed as bm
-from bayesmed import storage
+from bayesmed.posterior import file as storage
 from tests.handmade import hand_fit
 
 KIND = {"mediator": "m ~ treat + x", "outcome": "y ~ m + treat + x", "treatment": "treat"}
@@ -222,7 +222,7 @@ SWEEP = """
                  mediator_family="probit", draws=400, tune=300, chains=2, random_seed=1,
                  progress=False)
     fit.save({path!r})
-    from bayesmed import sweep
+    from bayesmed.sensitivity import sweep
     right, count = sweep.carried_point, [0]
     def some(*arguments):
         count[0] += 1

@@ -13,9 +13,9 @@ import pytest
 import xarray as xr
 
 import bayesmed as bm
-from bayesmed import compiled
-from bayesmed.effects import contrasts
-from bayesmed.sampling import keep_complete
+from bayesmed.posterior import density as compiled
+from bayesmed.effects.effects import contrasts
+from bayesmed.posterior.nuts import keep_complete
 from tests.conftest import BOTH, FRAMING, SIGMA, quiet_model
 from tests.conftest import JOBS as PLAIN
 
@@ -314,7 +314,7 @@ def test_pymc_model_serves_pymc(jobs):
 
 
 def test_sweep_that_fails_keeps_what_was_done(jobs, monkeypatch):
-    from bayesmed import sweep
+    from bayesmed.sensitivity import sweep
 
     fit = bm.MediationModel(
         jobs, **JOBS, rho=bm.Prior("Uniform", lower=-0.5, upper=0.5), priors_on="structural"
@@ -347,8 +347,8 @@ def test_structural_priors_pull_on_rho(jobs):
         **settings
     )
     base = bm.MediationModel(jobs, **PLAIN, priors=tight).fit(**settings)
-    from bayesmed.reweight import outcome_log_prior
-    from bayesmed.sweep import regression_draws
+    from bayesmed.posterior.weights import outcome_log_prior
+    from bayesmed.sensitivity.sweep import regression_draws
 
     regression = regression_draws(base)
     priors = base.model.priors_in_use["outcome"]

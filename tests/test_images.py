@@ -17,8 +17,8 @@ import pytest
 import xarray as xr
 from scipy.special import ndtri
 
-from bayesmed.plots import plot_effects, plot_sensitivity
-from bayesmed.plots_rho import plot_probability, plot_rho, plot_rho_zero
+from bayesmed.show.plots.effects import plot_effects, plot_sensitivity
+from bayesmed.show.plots.rho import plot_probability, plot_rho, plot_rho_zero
 
 BASELINE = Path(__file__).parent / "baseline"
 MADE_BY = (BASELINE / "matplotlib").read_text().strip()

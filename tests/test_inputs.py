@@ -13,8 +13,9 @@ import pyarrow as pa
 import pytest
 
 import bayesmed as bm
-from bayesmed import drawing, sampling
-from bayesmed.sensitivity import DEFAULT_GRID, check_grid
+from bayesmed.posterior import draw as drawing
+from bayesmed.posterior import nuts as sampling
+from bayesmed.sensitivity.grid import DEFAULT_GRID, check_grid
 from tests.conftest import FRAMING, JOBS
 
 pytestmark = pytest.mark.filterwarnings("error")

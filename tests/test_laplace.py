@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 import bayesmed as bm
-from bayesmed import compiled, condense
-from bayesmed.curve import curve_cells
-from bayesmed.design import Counterfactuals
-from bayesmed.laplace import laplace_draws
+from bayesmed.posterior import density as compiled
+from bayesmed.system import condensed as condense
+from bayesmed.means.along_rho import curve_cells
+from bayesmed.data.design import Counterfactuals
+from bayesmed.posterior.laplace import laplace_draws
 from tests.conftest import BOTH, FRAMING, JOBS, flat_priors, quiet_model, reference
 from tests.test_reference import assert_same_posterior, draws_of
 
@@ -64,7 +65,7 @@ def test_same_seed_same_draws(jobs):
 @pytest.mark.filterwarnings("ignore:NOT converged")  # few draws serve here
 def test_poor_proposals_give_way_to_nuts_and_say_so(jobs, monkeypatch):
     """Proposals half as wide as the posterior have weights without a variance."""
-    from bayesmed import laplace
+    from bayesmed.posterior import laplace
 
     wide = laplace.find_mode
     monkeypatch.setattr(laplace, "_FREEDOM", 500)
@@ -85,7 +86,7 @@ def test_poor_proposals_give_way_to_nuts_and_say_so(jobs, monkeypatch):
 
 def test_acceptance_keeps_the_target(jobs):
     """Where weights are equal every proposal is taken."""
-    from bayesmed.laplace import _accept
+    from bayesmed.posterior.laplace import _accept
 
     rng = np.random.default_rng(1)
     index, accepted = _accept(np.zeros(4 * 250), np.arange(1000), rng, (4, 250))
@@ -216,8 +217,8 @@ def test_many_rows_agree_with_nuts(outcome):
 
 
 def test_nodes_made_part_by_part_are_those_of_all_rows(framing_fit, monkeypatch):
-    from bayesmed import latent_cells
-    from bayesmed.sweep import regression_draws
+    from bayesmed.means import normal as latent_cells
+    from bayesmed.sensitivity.sweep import regression_draws
 
     model = framing_fit.require_model("this test")
     index = np.tile(np.arange(265), 20)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import bayesmed as bm
-from bayesmed import many
+from bayesmed.api import many
 
 KIND = {"mediator": "{m} ~ t + x", "outcome": "y ~ {m} + t + x", "treatment": "t"}
 QUICK = {"random_seed": 7, "draws": 500, "progress": False}

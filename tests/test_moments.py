@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import bayesmed as bm
-from bayesmed import parts
-from bayesmed.moments import Moments
+from bayesmed.data import chunks as parts
+from bayesmed.posterior.moments import Moments
 from tests.conftest import BOTH
 
 KIND = {

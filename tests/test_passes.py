@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import bayesmed as bm
-from bayesmed import parts
+from bayesmed.data import chunks as parts
 from tests.conftest import SIGMA
 
 QUICK = {"random_seed": 1, "progress": False, "method": "laplace", "draws": 300}

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import bayesmed as bm
-from bayesmed.claims import Claim
-from bayesmed.conclusions import extent, probability_curve
-from bayesmed.plots import plot_effects
-from bayesmed.plots_rho import plot_probability, plot_rho, plot_rho_zero
+from bayesmed.sensitivity.claims import Claim
+from bayesmed.sensitivity.conclusions import extent, probability_curve
+from bayesmed.show.plots.effects import plot_effects
+from bayesmed.show.plots.rho import plot_probability, plot_rho, plot_rho_zero
 from tests.test_images import GRID, curve, effects, even, rho, tipping
 
 

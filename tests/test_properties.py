@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import bayesmed as bm
-from bayesmed.asking import ask
+from bayesmed.effects.question import ask
 from tests.handmade import hand_fit
 
 #: ``BAYESMED_EXAMPLES=10000 uv run pytest -n 0 tests/test_properties.py`` searches further.

@@ -8,8 +8,8 @@ import pytest
 from scipy import integrate, stats
 
 import bayesmed as bm
-from bayesmed.effects import contrasts, potential_outcomes
-from bayesmed.potential import Draws
+from bayesmed.effects.effects import contrasts, potential_outcomes
+from bayesmed.means.means import Draws
 from tests.conftest import quiet_model
 
 N, S = 40, 5

@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 import bayesmed as bm
-from bayesmed.potential import mediator_effect
+from bayesmed.means.means import mediator_effect
 
 FAMILIES = ("gaussian", "probit", "logit")
 ARMS = [(name, arm) for name in ("acme", "ade") for arm in ("control", "treated")]

@@ -10,7 +10,7 @@ import pytest
 from scipy import special as sp
 from scipy import stats
 
-from bayesmed.rectangle import bvn_cdf, log_ndtr_difference, log_rectangle, ndtri_exp
+from bayesmed.numerics.rectangle import bvn_cdf, log_ndtr_difference, log_rectangle, ndtri_exp
 from tests.test_special import evaluate
 
 INF = np.inf

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 import bayesmed as bm
-from bayesmed.error_curve import DEFAULT_RELIABILITIES
-from bayesmed.reliability import MOST_IMPOSSIBLE, error_map
+from bayesmed.effects.error_curve import DEFAULT_RELIABILITIES
+from bayesmed.effects.measurement_error import MOST_IMPOSSIBLE, error_map
 from tests.conftest import quiet_model
 from tests.handmade import hand_fit, point_fit, value
 
@@ -100,7 +100,7 @@ def latent(fit, arm, rows, m, draw):
 @pytest.mark.parametrize("outcome", ["gaussian", "probit", "ordered_probit", "tobit", "lognormal"])
 def test_coefficients_of_every_outcome_keep_the_law_in_each_arm(data, outcome, right):
     """The structural draws imply the regression: E and Var of latent Y given M*, by linear algebra."""
-    from bayesmed.reliability import _observed
+    from bayesmed.effects.measurement_error import _observed
 
     model = build(data, outcome, right)
     fit, rho = made(model), np.full(S, 0.35)

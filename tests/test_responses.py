@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import bayesmed as bm
-from bayesmed.families import FAMILIES
+from bayesmed.families.catalogue import FAMILIES
 from tests.conftest import quiet_model
 from tests.test_inputs import NORMAL, N, bad, build, refused
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import bayesmed as bm
-from bayesmed.contour import along_products
-from bayesmed.latent import explained_shares, latent_problem, latent_scales
-from bayesmed.plots_contour import plot_contour
-from bayesmed.rsquared import product_of_rho, rho_of_product
+from bayesmed.sensitivity.contour import along_products
+from bayesmed.sensitivity.latent_scales import explained_shares, latent_problem, latent_scales
+from bayesmed.show.plots.contour import plot_contour
+from bayesmed.sensitivity.shares import product_of_rho, rho_of_product
 from tests.omitted import (
     SLOPE,
     TRUTH,

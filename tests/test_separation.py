@@ -12,7 +12,7 @@ import pytest
 from scipy import optimize, special
 
 import bayesmed as bm
-from bayesmed.separation import ends_of, likelihood_notes, unbounded
+from bayesmed.system.separation import ends_of, likelihood_notes, unbounded
 
 N = 120
 FORMULAS = {"mediator": "m ~ treat + x", "outcome": "y ~ m + treat + x", "treatment": "treat"}
@@ -322,9 +322,9 @@ def test_groups_with_both_arms_and_the_treatment_itself_are_not(fitted):
 @pytest.mark.parametrize("late", [None, 9_000, 9_001])
 def test_rows_in_parts_are_judged_by_all_of_them(late, monkeypatch):
     """The first rows have no event in either arm, or none in one; the last may have one."""
-    from bayesmed import parts
-    from bayesmed.moments import _head_model, scan
-    from bayesmed.separation_parts import notes_of_parts
+    from bayesmed.data import chunks as parts
+    from bayesmed.posterior.moments import _head_model, scan
+    from bayesmed.system.separation_parts import notes_of_parts
 
     monkeypatch.setattr(parts, "ROWS", 2_000)
     rng = np.random.default_rng(1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bayesmed as bm
-from bayesmed import slices
+from bayesmed.means import slices
 
 
 @pytest.fixture

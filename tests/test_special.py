@@ -8,7 +8,7 @@ from pytensor.compile.mode import Mode
 from scipy import special as sp
 from scipy import stats
 
-from bayesmed import special
+from bayesmed.numerics import special
 
 # PyTensor's own interpreter, inner graphs unfolded: nothing is compiled.
 PLAIN = Mode(linker="py", optimizer=None).including("inline_ofg_expansion")

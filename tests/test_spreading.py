@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from bayesmed.spreading import spread
+from bayesmed.numerics.grid import spread
 
 
 @pytest.mark.parametrize("shift", [-1.3, 0.0, 2.7])

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 import bayesmed as bm
-from bayesmed.breaks import TooMany, breaks
-from bayesmed.formula import parse
+from bayesmed.numerics.breaks import TooMany, breaks
+from bayesmed.data.formula import parse
 
 FIT = {"method": "laplace", "random_seed": 1, "draws": 400, "chains": 2, "progress": False}
 N = 300
@@ -127,7 +127,7 @@ def test_large_data_stay_cheap(data, monkeypatch):
         return own(self, frame, *args, **kwargs)
 
     monkeypatch.setattr(ModelSpec, "get_model_matrix", counted)
-    from bayesmed.rowwise import refuse_whole_columns
+    from bayesmed.data.rowwise import refuse_whole_columns
 
     large = pd.concat([data] * 400, ignore_index=True)
     refuse_whole_columns(parse("m ~ C(g) + x.clip(0)", list(data), "mediator"), large, "mediator")

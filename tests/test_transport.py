@@ -8,8 +8,10 @@ import pytest
 import xarray as xr
 
 import bayesmed as bm
-from bayesmed import compiled, sweep, transport
-from bayesmed.compiled import LogDensity
+from bayesmed.posterior import density as compiled
+from bayesmed.sensitivity import sweep
+from bayesmed.posterior import transport
+from bayesmed.posterior.density import LogDensity
 from tests.conftest import JOBS, quiet_model
 
 BINARY = {

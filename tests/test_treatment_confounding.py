@@ -6,9 +6,9 @@ import pytest
 from scipy import stats
 
 import bayesmed as bm
-from bayesmed import treatment_confounding
-from bayesmed.treatment_confounding import treatment_map
-from bayesmed.treatment_equation import (
+from bayesmed.effects import treatment_confounding
+from bayesmed.effects.treatment_confounding import treatment_map
+from bayesmed.effects.treatment_equation import (
     TreatmentEquation,
     treatment_covariates,
     treatment_equation,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bayesmed as bm
-from bayesmed.asking import ask
+from bayesmed.effects.question import ask
 from tests.handmade import hand_fit
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 import bayesmed as bm
-from bayesmed import many
-from bayesmed.transport import Transport
+from bayesmed.api import many
+from bayesmed.posterior.transport import Transport
 
 QUICK: dict[str, Any] = {
     "method": "laplace", "draws": 400, "chains": 2, "random_seed": 1, "progress": False

@@ -4,13 +4,13 @@ import bambi
 import numpy as np
 from scipy.special import ndtr
 
-import bayesmed.datasets
+import bayesmed.data.examples
 
 RIGHT = "treat + age + educ + gender + income"
 
 
 def main() -> None:
-    df = bayesmed.datasets.load_data("framing")
+    df = bayesmed.data.examples.load_data("framing")
     settings = {"draws": 1000, "tune": 1000, "chains": 4, "random_seed": 1, "progressbar": False}
     first = bambi.Model(f"emo ~ {RIGHT}", df)
     mediator = first.fit(**settings)

@@ -15,7 +15,7 @@ from large import COVARIATES, kind, rows
 from threadpoolctl import threadpool_limits
 
 import bayesmed as bm
-from bayesmed import compiled
+from bayesmed.posterior import density as compiled
 
 
 def main(n: int) -> None:

@@ -4,11 +4,11 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-import bayesmed.datasets
+import bayesmed.data.examples
 
 
 def main() -> None:
-    df = bayesmed.datasets.load_data("framing")
+    df = bayesmed.data.examples.load_data("framing")
     columns = {"treat": df.treat, "age": df.age, "income": df.income}
     for level in df.educ.cat.categories[1:]:
         columns[f"educ {level}"] = df.educ == level

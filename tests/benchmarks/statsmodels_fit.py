@@ -4,13 +4,13 @@ import numpy as np
 import statsmodels.api as sm
 from statsmodels.stats.mediation import Mediation
 
-import bayesmed.datasets
+import bayesmed.data.examples
 
 RIGHT = "treat + age + educ + gender + income"
 
 
 def main() -> None:
-    df = bayesmed.datasets.load_data("framing")
+    df = bayesmed.data.examples.load_data("framing")
     np.random.seed(1)  # noqa: NPY002 - the only seed that statsmodels takes
     outcome = sm.GLM.from_formula(
         f"cong_mesg ~ emo + {RIGHT}", df, family=sm.families.Binomial(sm.families.links.Probit())

@@ -88,7 +88,7 @@ def all_pairs():
 
 def setting(mediator, outcome):
     """The structural model of a pair; the sign of rho alternates with a hash of its name."""
-    from bayesmed.simulation import truth_of
+    from bayesmed.api.simulation import truth_of
 
     start_m, a, slope = MEDIATORS[mediator]
     start_y, multiple = OUTCOMES[outcome]
@@ -162,7 +162,7 @@ def judge_pair(mediator, outcome, sets):
 def covered(model, path, target):
     import xarray as xr
 
-    from bayesmed.effects import contrasts, draws_of, potential_outcomes
+    from bayesmed.effects.effects import contrasts, draws_of, potential_outcomes
 
     kept = np.load(path)
     posterior = xr.Dataset({

@@ -1,0 +1,1 @@
+"""What a user calls; each method is one call down."""

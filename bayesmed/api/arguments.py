@@ -1,0 +1,42 @@
+"""The arguments of a model, of its fit and of the samplers, told apart by name."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from bayesmed.system.system import MediationModel
+from bayesmed.families.names import parameters_of, refuse_unknown
+from bayesmed.posterior.nuts import SAMPLERS, check_sampler, sampler_options
+
+#: Arguments of :class:`MediationModel`, beside the data.
+MODEL_ARGUMENTS = [f.name for f in fields(MediationModel) if f.init and f.name != "data"]
+
+
+def split_arguments(
+    given: Mapping[str, Any], door: str, own: Iterable[str] = ()
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Those of :class:`MediationModel`, and those of its ``fit``.
+
+    Parameters
+    ----------
+    given : mapping
+    door : str
+        What they were given to.
+    own : iterable of str
+        Further arguments that it has.
+
+    Raises
+    ------
+    TypeError
+        For a name that neither has, nor the sampler.
+    """
+    model = {name: value for name, value in given.items() if name in MODEL_ARGUMENTS}
+    settings = {name: value for name, value in given.items() if name not in MODEL_ARGUMENTS}
+    fit = parameters_of(MediationModel.fit)
+    further = {name: value for name, value in settings.items() if name not in fit}
+    if further:
+        sampler = given.get("sampler", SAMPLERS[0])
+        check_sampler(sampler)
+        known = sampler_options(sampler, further)
+        refuse_unknown(further, [*own, *MODEL_ARGUMENTS, *fit, *known], door)
+    return model, settings

@@ -1,0 +1,1 @@
+"""A user's frame, formulas and responses become arrays."""

@@ -1,0 +1,185 @@
+"""Text columns: numbers among them, codes of missing values, and levels that look the same."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bayesmed.families.listing import few, in_words, looks
+
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+_COMMA = re.compile(r"\s*[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+\s*")
+_THOUSANDS = re.compile(r"\s*[+-]?\d{1,3}(,\d{3})+(\.\d*)?\s*")
+#: As they stand for a missing value in files of other programs, or after ``astype(str)``.
+_MISSING = ("", ".", "-", "--", "?", "na", "n/a", "#n/a", "nan", "null", "#null!", "<na>", "nat")
+#: Of a factor: rows that a level has on average, below which it has many levels, and how many are few.
+_ROWS, _FEW = 5.0, 10
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the levels of a text column read as numbers.
+
+    Attributes
+    ----------
+    levels : tuple of str
+    plain, comma : tuple of str
+        Levels that are numbers, and those that are with a comma for the decimal point or between
+        thousands.
+    missing, words : tuple of str
+        Codes of missing values, and what is left.
+    """
+
+    levels: tuple[str, ...]
+    plain: tuple[str, ...]
+    comma: tuple[str, ...]
+    missing: tuple[str, ...]
+    words: tuple[str, ...]
+
+    @property
+    def numeric(self) -> bool:
+        """Whether most levels that are no code of a missing value are numbers, and two or more."""
+        numbers = len(self.plain) + len(self.comma)
+        return numbers > 1 and numbers > len(self.words)
+
+    @property
+    def harmless(self) -> bool:
+        """Whether there are two levels, both numbers: a factor of them is the same model."""
+        return self.levels == self.plain and len(self.levels) == 2
+
+    def found(self) -> str:
+        """How many levels there are, how many read as numbers, and which do not."""
+        numbers = len(self.plain) + len(self.comma)
+        rest = [level for level in self.levels if level in {*self.missing, *self.words}]
+        which = f", not {in_words(map(repr, rest), most=5)}" if rest else ""
+        how = ", with a comma in them" if self.comma else ""
+        share = "all" if numbers == len(self.levels) else str(numbers)
+        return f"{len(self.levels)} levels, of which {share} read as numbers{how}{which}"
+
+    def mend(self, name: str) -> str:
+        """What to write where the column is a number."""
+        column = f"df[{name!r}]"
+        if not self.comma:
+            coerce = ", errors='coerce'" if self.missing or self.words else ""
+            file = (
+                f" (or read the file with na_values={list(self.missing)})" if self.missing else ""
+            )
+            after = ", which makes the others missing" if coerce else ""
+            return f"{column} = pd.to_numeric({column}{coerce}){after}{file}"
+        na = f", na_values={list(self.missing)}" if self.missing else ""
+        decimal = all(_COMMA.fullmatch(level) for level in self.comma)
+        between = all(_THOUSANDS.fullmatch(level) for level in self.comma)
+        options, change = "decimal=','", ".str.replace(',', '.')"
+        if between and not decimal:
+            options, change = "thousands=','", ".str.replace(',', '')"
+        elif any("." in level for level in self.comma):
+            options, change = "decimal=',', thousands='.'", f".str.replace('.', ''){change}"
+        unless = ", or thousands=',' if that is what it is" * (between and decimal)
+        return (
+            f"pd.read_csv(..., {options}{na}){unless}; or {column} = pd.to_numeric({column}{change}, "
+            "errors='coerce')"
+        )
+
+
+def reading(levels: Iterable[Any]) -> Reading | None:
+    """Sort levels by how they read; None where one is no text."""
+    given = list(levels)
+    if not given or not all(isinstance(level, str) for level in given):
+        return None
+    sorted_: dict[str, list[str]] = {"plain": [], "comma": [], "missing": [], "words": []}
+    for level in given:
+        sorted_[_kind(level)].append(level)
+    return Reading(tuple(given), **{kind: tuple(own) for kind, own in sorted_.items()})
+
+
+def _kind(level: str) -> str:
+    if _NUMBER.fullmatch(level):
+        return "plain"
+    if _COMMA.fullmatch(level) or _THOUSANDS.fullmatch(level):
+        return "comma"
+    return "missing" if looks(level).casefold() in _MISSING else "words"
+
+
+def number_as_text(name: str, levels: Iterable[Any]) -> str | None:
+    """Say that a column which must be a number is text, and what to write; None where it is not."""
+    found = reading(levels)
+    if found is None or not found.numeric:
+        return None
+    return f"is text: {found.found()}. Write {found.mend(name)}."
+
+
+def text_notes(name: str, levels: Sequence[Any], rows: int, stated: bool) -> list[str]:
+    """Say what a user must know of a factor whose levels are text.
+
+    Parameters
+    ----------
+    name : str
+    levels : sequence
+    rows : int
+        Of the data.
+    stated : bool
+        Whether the user stated that it is a factor: by ``C()`` or by its type.
+
+    Returns
+    -------
+    list of str
+        Where numbers, or very many values, arrived as text; where a level looks like a missing
+        value; where levels look the same.
+    """
+    found = reading(levels)
+    if found is None:
+        return []
+    many = len(levels) > _FEW and rows < _ROWS * len(levels)
+    said = []
+    if found.numeric and not found.harmless and (many or not stated or found.comma):
+        said.append(
+            f"{name!r} is text and is taken as a factor: {found.found()}. If it is a number, write "
+            f"{found.mend(name)}. If it is a factor, write C({name})."
+        )
+    elif many and not stated:
+        said.append(
+            f"{name!r} is text and is taken as a factor with {len(levels)} levels in {rows} rows, such as "
+            f"{in_words(map(repr, levels))}. If it is a number or a date, convert it first; if it is a "
+            f"factor, write C({name})."
+        )
+    elif found.missing:
+        said.append(
+            f"{name!r} has {few(found.missing)}, as missing values are often written, and it is taken as a "
+            f"level. If it is missing, write df[{name!r}] = df[{name!r}].replace({list(found.missing)}, "
+            "np.nan)."
+        )
+    return said + alike_notes(name, found.levels)
+
+
+def alike_notes(name: str, levels: Sequence[Any]) -> list[str]:
+    """Say which levels look the same, or do but for capitals, and how to make them one.
+
+    Capitals count for nothing where they tell all levels apart, as those of a genotype do.
+    """
+    seen, folded = dict[str, list[str]](), dict[str, list[str]]()
+    for level in levels:
+        if isinstance(level, str):
+            seen.setdefault(looks(level), []).append(level)
+    for look in seen:
+        folded.setdefault(look.casefold(), []).append(look)
+    said = []
+    column = f"df[{name!r}]"
+    same = [group for group in seen.values() if len(group) > 1]
+    if same:
+        mend = f"{column}.str.normalize('NFKC').str.split().str.join(' ')"
+        said.append(_different(name, "white space or the make of accents", same, ascii, mend))
+    capitals = [group for group in folded.values() if len(group) > 1]
+    if capitals and len(folded) > 1:
+        said.append(_different(name, "capitals", capitals, repr, f"{column}.str.lower()"))
+    return said
+
+
+def _different(
+    name: str, by: str, groups: list[list[str]], show: Callable[[str], str], mend: str
+) -> str:
+    told = "; ".join(" and ".join(map(show, group)) for group in groups[:3])
+    more = f"; ... ({len(groups)} in all)" if len(groups) > 3 else ""
+    return (
+        f"Levels of {name!r} that differ by {by} only are taken as different levels: {told}{more}. If they "
+        f"are one, write df[{name!r}] = {mend}."
+    )

@@ -1,0 +1,1 @@
+"""Questions, estimands and summaries: Datasets come out."""

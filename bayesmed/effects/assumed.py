@@ -1,0 +1,103 @@
+"""What the data cannot tell: numbers that a user fixes or gives a prior, and draws to act on."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmed.means.along_rho import Regression
+from bayesmed.posterior.draws import Draws
+from bayesmed.families.prior import Prior, check_rho
+from bayesmed.api.rho_benchmark import RhoBenchmark
+from bayesmed.sensitivity.sweep import regression_draws
+
+if TYPE_CHECKING:
+    from bayesmed.api.fit import MediationFit
+
+
+def closed_regression(fit: "MediationFit", purpose: str) -> Regression:
+    """Draws of the regression at rho = 0, where the data say nothing about what is assumed.
+
+    Parameters
+    ----------
+    fit : MediationFit
+    purpose : str
+        What it is for, as the subject of the messages.
+
+    Raises
+    ------
+    ValueError
+        If the pair is not closed, or its priors speak of the structural coefficients.
+    """
+    about = fit.about
+    found = regression_draws(fit)
+    if found is None:
+        raise ValueError(
+            f"{purpose} needs a closed pair, whose likelihood is the same at every rho; here rho is "
+            f"identified by {about['identified_by']}."
+        )
+    if about["priors_on"] != "regression":
+        raise ValueError(
+            f"{purpose} acts on draws of the regression at rho = 0, but the priors of this fit speak "
+            "of the structural coefficients; fit the model with priors_on='regression'."
+        )
+    return found
+
+
+def draws_under(fit: "MediationFit", rho: Any, random_seed: int | None) -> tuple[Draws, str]:
+    """Draws of a closed pair at another rho, or under a prior on it, and what to say of it.
+
+    Raises
+    ------
+    ValueError
+        If the posterior itself depends on rho: the pair is not closed, or its priors are
+        structural.
+    """
+    regression = closed_regression(
+        fit, "effects(rho=...) (elsewhere use fit.sensitivity(), or fit model.with_rho(...))"
+    )
+    if isinstance(rho, RhoBenchmark):
+        return regression.at(rho.draw(fit, random_seed).ravel()), f"~ {rho!r}"
+    check_rho(rho)
+    if not isinstance(rho, Prior):
+        return regression.at(float(rho)), stated(rho)
+    seed = fit.about["settings"]["random_seed"] + 1 if random_seed is None else random_seed
+    drawn = draw_prior(rho, len(regression.draws), np.random.default_rng(seed))
+    return regression.at(drawn), f"~ {rho!r} (the data say nothing about it)"
+
+
+def draw_prior(prior: Prior, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Independent draws of a prior, shape (size,)."""
+    import pymc as pm
+    from pytensor.compile.mode import Mode
+
+    mode = Mode(linker="py", optimizer=None)
+    return np.asarray(pm.draw(prior.dist(), draws=size, random_seed=rng, mode=mode), dtype=float)
+
+
+def fixed_or_drawn(value: float | Prior, size: int, rng: np.random.Generator) -> np.ndarray:
+    """One value for each draw, shape (size,): the number itself, or draws of its prior."""
+    if isinstance(value, Prior):
+        return draw_prior(value, size, rng)
+    return np.full(size, float(value))
+
+
+def stated(value: float | Prior) -> str:
+    """A fixed number or a prior, in words."""
+    return f"~ {value!r}" if isinstance(value, Prior) else f"set to {value + 0.0:g}"
+
+
+def keep_systematically(possible: np.ndarray) -> np.ndarray:
+    """Positions of possible draws, evenly repeated to the number of all, in their order.
+
+    Parameters
+    ----------
+    possible : numpy.ndarray
+        Boolean, shape (S,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (S,); 0, 1, ... where every draw is possible.
+    """
+    positions = np.flatnonzero(possible)
+    return positions[np.arange(possible.size) * positions.size // possible.size]

@@ -1,0 +1,581 @@
+"""Causal effects: contrasts of counterfactual means, draw by draw, and their summary."""
+
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesmed.data.design import Counterfactuals
+from bayesmed.effects.estimands import ARMS, Estimand, null_value, without_noise
+from bayesmed.effects.estimands import contrasts as contrasts
+from bayesmed.families.catalogue import FAMILIES
+from bayesmed.families.family import Family
+from bayesmed.means.target import MEAN, Target, target_of
+from bayesmed.effects.setting import contrast_words, headline
+from bayesmed.families.names import names_nearest
+from bayesmed.means.means import Draws
+from bayesmed.effects.numbers import chance
+from bayesmed.effects.summary import about_chosen, choose, shown_as, summarise
+from bayesmed.effects.view import Asked, View
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Between these values of P(total > 0) the 95% interval of the total includes zero.
+UNCERTAIN = (0.025, 0.975)
+
+
+def draws_of(
+    posterior: xr.Dataset, rho: float | None, parameters: Mapping[str, list[str]]
+) -> Draws:
+    """Flatten the chains of a posterior group.
+
+    Parameters
+    ----------
+    posterior : xarray.Dataset
+        With ``mediator_coef``, ``outcome_coef``, the families' parameters and, where rho is
+        random, ``rho``; ``mediator_sigma_coef`` and ``outcome_sigma_coef`` where sigma has a
+        regression.
+    rho : float or None
+        The fixed rho.
+    parameters : mapping
+        Names of each equation's other parameters.
+    """
+
+    def flat(name: str) -> np.ndarray:
+        values = posterior[name].transpose("chain", "draw", ...).to_numpy()
+        return values.reshape(-1, *values.shape[2:])
+
+    def own(equation: str) -> dict[str, np.ndarray]:
+        names = [name for name in parameters[equation] if f"{equation}_{name}" in posterior]
+        return {name: np.moveaxis(flat(f"{equation}_{name}"), 0, -1) for name in names}
+
+    def scale(equation: str) -> np.ndarray | None:
+        name = f"{equation}_sigma_coef"
+        return flat(name) if name in posterior else None
+
+    count = posterior.sizes["chain"] * posterior.sizes["draw"]
+    return Draws(
+        flat("mediator_coef"), own("mediator"), flat("outcome_coef"), own("outcome"),
+        flat("rho") if rho is None else np.full(count, float(rho)),
+        scale("mediator"), scale("outcome"),
+    )  # fmt: skip
+
+
+def potential_outcomes(
+    draws: Draws,
+    families: tuple[Family, Family],
+    rows: Counterfactuals,
+    shape: tuple[int, int],
+    bootstrap: int | None = None,
+    target: Target | None = None,
+    m: float | None = None,
+) -> xr.DataArray:
+    """Counterfactual means with labels.
+
+    Parameters
+    ----------
+    draws : Draws
+    families : tuple of Family
+    rows : Counterfactuals
+        With the weights of the average, where there are any.
+    shape : tuple of int
+        Numbers of chains and draws.
+    bootstrap : int, optional
+        Seed of the Bayesian bootstrap of the rows.
+    target : Target, optional
+        What of the outcome is averaged (:func:`bayesmed.means.target.target_of`); its mean where
+        None.
+    m : float, optional
+        A value at which the mediator is set as well.
+
+    Returns
+    -------
+    xarray.DataArray
+        E[g(Y(t, M(t')))] with dims (arm, mediator_arm, chain, draw), on the scale of the
+        response; with m a third mediator arm, "fixed". Where integrals within integrals would
+        take more than some minutes, every k-th draw of each chain; k is the attribute ``every``.
+    """
+    view = View(families, rows, target or target_of(MEAN, families[1]), m)
+    return means_of(Asked((view,), {}, "difference", 1.0, {}), draws, shape, bootstrap)
+
+
+def means_of(
+    asked: Asked, draws: Draws, shape: tuple[int, int], bootstrap: int | None = None
+) -> xr.DataArray:
+    """Counterfactual means of all views of a question; see :func:`potential_outcomes`."""
+    asked = asked.thinned(draws)
+    kept = asked.kept(shape)
+    used = draws
+    if asked.every > 1:
+        used = replace(draws, index=np.arange(len(draws))).block(kept.ravel())
+    return asked.label(asked.cells(used, bootstrap), kept).assign_attrs(every=asked.every)
+
+
+def label_cells(values: np.ndarray, **leading: Any) -> xr.DataArray:
+    """Name the axes of counterfactual means, (..., arm, mediator_arm, chain, draw)."""
+    coords = {
+        **leading,
+        "arm": list(ARMS),
+        "mediator_arm": list(ARMS),
+        "chain": np.arange(values.shape[-2]),
+        "draw": np.arange(values.shape[-1]),
+    }
+    return xr.DataArray(values, dims=tuple(coords), coords=coords, name="po")
+
+
+@names_nearest
+@dataclass(frozen=True)
+class Effects:
+    """Draws of the effects of one or more contrasts, and their summary.
+
+    Attributes
+    ----------
+    draws : xarray.Dataset
+        ``acme(arm, chain, draw)``, ``ade(arm, chain, draw)``, ``total(chain, draw)`` and
+        ``prop_mediated(arm, chain, draw)``; with ``m=`` also ``cde``, ``int_ref``, ``int_med``,
+        ``pnie`` and the ``share_`` of each. Leading dimensions ``contrast``, ``by``,
+        ``category`` and ``m`` where several were asked for. The attribute ``bayesmed`` holds,
+        as one JSON string, what a table or report says about them.
+    tree : xarray.DataTree or None
+        Only of prior predictive effects: the groups ``prior`` and ``prior_predictive``.
+    po : xarray.DataArray or None
+        The counterfactual means, dims (..., arm, mediator_arm, chain, draw).
+    """
+
+    draws: xr.Dataset
+    tree: xr.DataTree | None = None
+    po: xr.DataArray | None = None
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a table says: contrast, families, rho, averaging."""
+        return dict(json.loads(self.draws.attrs["bayesmed"]))
+
+    def where(self, **labels: Any) -> "Effects":
+        """The same for one label of a further dimension, such as ``by="female"``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such dimension or label.
+        """
+        draws = choose(self.draws, labels)
+        draws.attrs["bayesmed"] = json.dumps(about_chosen(self.about, labels))
+        po = None if self.po is None else choose(self.po, labels)
+        return Effects(draws, po=po)
+
+    def summary(
+        self,
+        ci_prob: float = 0.95,
+        ci_kind: Literal["eti", "hdi"] = "eti",
+        names: Literal["r", "epi"] = "r",
+        round_to: int | Literal["auto"] | None = "auto",
+        rope: tuple[float, float] | None = None,
+        direction: bool = False,
+    ) -> pd.DataFrame:
+        """Table of the effects.
+
+        Parameters
+        ----------
+        ci_prob : float
+            Mass of the intervals.
+        ci_kind : {"eti", "hdi"}
+            Equal-tailed or highest-density.
+        names : {"r", "epi"}
+            Row names as in R mediation, or PNIE, TNIE, PNDE, TNDE.
+        round_to : {"auto"}, int or None
+            ``"auto"`` shows no digit below the Monte Carlo error; None all digits.
+        rope : tuple of float, optional
+            Region of practical equivalence (low, high), on the scale of the effects: adds
+            ``P(ROPE)``, the probability of lying in it.
+        direction : bool
+            Adds ``P(direction)``, the probability of the likelier sign.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Rows in the order of R's table, under one index level for each leading dimension;
+            columns median, interval ends, ``P(>0)`` (of ratios ``P(>1)``, blank for a proportion), mcse (of the
+            median), ess_bulk, ess_tail, r_hat. Effects on the scale of the response; the
+            proportion mediated is a ratio.
+
+        Examples
+        --------
+        >>> effects.summary().columns[:4].tolist()
+        ['median', 'eti95_low', 'eti95_high', 'P(>0)']
+        """
+        return summary_table(self.draws, ci_prob, ci_kind, names, round_to, rope, direction)
+
+    def table(
+        self,
+        ci_prob: float = 0.95,
+        ci_kind: Literal["eti", "hdi"] = "eti",
+        names: Literal["r", "epi"] = "r",
+        style: Literal["html", "latex", "markdown", "frame"] = "html",
+        title: str | None = None,
+    ) -> Any:
+        """The effects as a paper shows them.
+
+        Parameters
+        ----------
+        ci_prob, ci_kind, names
+            As in :meth:`summary`.
+        style : {"html", "latex", "markdown", "frame"}
+            A great-tables object, which notebooks show and which pastes into Word; a string of
+            LaTeX or Markdown; or a DataFrame of text.
+        title : str, optional
+
+        Returns
+        -------
+        great_tables.GT, str or pandas.DataFrame
+            The median with its interval, and P(> 0). Three significant digits of the interval's
+            width, none below the Monte Carlo error; no zero before the point where a number
+            cannot pass one.
+
+        Raises
+        ------
+        ValueError
+            If there is no such style.
+
+        Examples
+        --------
+        >>> print(effects.table(style="markdown").splitlines()[0])
+        | Effect                   | Median   | 95% CI         | P(> 0)   |
+        """
+        from bayesmed.show.tables import effects_table
+
+        return effects_table(self.draws, ci_prob, ci_kind, names, style, title)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Draws in tidy form: columns effect, arm, leading dimensions, chain, draw, value."""
+        from bayesmed.show.frames import long_frame
+
+        return long_frame(self.draws)
+
+    def interaction(
+        self,
+        ci_prob: float = 0.95,
+        ci_kind: Literal["eti", "hdi"] = "eti",
+        round_to: int | Literal["auto"] | None = "auto",
+    ) -> pd.DataFrame:
+        """ACME(treated) - ACME(control), with its probability of being positive.
+
+        It is also ADE(treated) - ADE(control); R's ``test.TMint`` asks the same. Draws are
+        paired. Of ratios it is their quotient.
+        """
+        acme, ratio = self.draws["acme"], self._null == 1.0
+        ends = [acme.sel(arm=arm, drop=True) for arm in ("treated", "control")]
+        sign = "/" if ratio else "-"
+        gap = ends[0] / ends[1] if ratio else without_noise(ends[0] - ends[1], *ends)
+        rows = _by_label({f"ACME (treated) {sign} ACME (control)": gap})
+        table = summarise(rows, ci_prob, ci_kind, self._null)
+        return shown_as(table, round_to)
+
+    def four_way(
+        self,
+        ci_prob: float = 0.95,
+        ci_kind: Literal["eti", "hdi"] = "eti",
+        round_to: int | Literal["auto"] | None = "auto",
+    ) -> pd.DataFrame:
+        """Table of the four components of the total effect and of the share of each.
+
+        Raises
+        ------
+        ValueError
+            If no value of the mediator was given (``m=``), or the effects are odds ratios.
+
+        References
+        ----------
+        VanderWeele, T. J. (2014). A unification of mediation and interaction. Epidemiology,
+        25(5), 749-761.
+        """
+        if "int_ref" not in self.draws and self.about.get("scale") == "odds_ratio":
+            raise ValueError(
+                "The four-way decomposition is of differences or of the excess relative risk, not of "
+                "odds ratios: use scale='difference' or scale='ratio'."
+            )
+        if "int_ref" not in self.draws:
+            raise ValueError(
+                "The four-way decomposition needs a value of the mediator at which the controlled "
+                "direct effect is taken, and differences or ratios: fit.effects(m=...)."
+            )
+        cde = "excess_cde" if "excess_cde" in self.draws else "cde"
+        parts = {n: self.draws[n] for n in (cde, "int_ref", "int_med", "pnie")}
+        parts["total"] = sum(parts.values())  # type: ignore[assignment]
+        rows = _by_label({_FOUR_WAY[name]: values for name, values in parts.items()})
+        shares = {f"Share of {_FOUR_WAY[n]}": self.draws[f"share_{n}"] for n in _PARTS}
+        table = summarise({**rows, **_by_label(shares)}, ci_prob, ci_kind)
+        leading = [str(d) for d in self.draws["total"].dims if d not in ("chain", "draw")]
+        of = " of the excess relative risk" if "excess_cde" in self.draws else ""
+        table.index.names = [*leading, f"component{of}, {self.about['contrast']}"]
+        return shown_as(table, round_to)
+
+    def differences(self, dim: str | None = None) -> "Effects":
+        """All paired differences of effects between the labels of a dimension.
+
+        Parameters
+        ----------
+        dim : {"by", "contrast", "category", "m"}, optional
+            May be left out where there is one. The first of each pair is subtracted from the
+            second; of ratios it is their quotient.
+
+        Returns
+        -------
+        Effects
+            With labels such as "old - young" along the dimension, and no proportion mediated.
+
+        Raises
+        ------
+        ValueError
+            If the effects have no such dimension.
+        """
+        own = [d for d in self.draws["total"].dims if d not in ("rho", "chain", "draw")]
+        if dim is None and len(own) == 1:
+            dim = str(own[0])
+        if dim not in own:
+            raise ValueError(f"dim={dim!r}; these effects have the dimensions {own}.")
+        ratio, sign = self._null == 1.0, "/" if self._null == 1.0 else "-"
+        kept = self.draws[[n for n in ("acme", "ade", "total", "cde") if n in self.draws]]
+        parts, labels = [], []
+        means: Any = 0.0
+        if self.po is not None and self.about.get("scale") == "difference":
+            means = abs(self.po).max(("arm", "mediator_arm", dim))
+        for first, second in itertools.combinations(kept[dim].to_numpy().tolist(), 2):
+            a, b = kept.sel({dim: second}, drop=True), kept.sel({dim: first}, drop=True)
+            parts.append(a / b if ratio else without_noise(a - b, a, b, means=means))
+            labels.append(f"{second} {sign} {first}")
+        gap = xr.concat(parts, dim=pd.Index(labels, name=dim))
+        gap.attrs["bayesmed"] = json.dumps({**self.about, "difference": True})
+        return Effects(gap)
+
+    def custom(
+        self,
+        ci_prob: float = 0.95,
+        ci_kind: Literal["eti", "hdi"] = "eti",
+        round_to: int | Literal["auto"] | None = "auto",
+        **estimands: Estimand,
+    ) -> pd.DataFrame:
+        """Table of contrasts of one's own.
+
+        Parameters
+        ----------
+        ci_prob, ci_kind, round_to
+            As in :meth:`summary`.
+        **estimands : callable
+            By row name: functions of the counterfactual means :attr:`po`, of dims
+            (..., arm, mediator_arm, chain, draw), to draws of dims (..., chain, draw).
+
+        Raises
+        ------
+        ValueError
+            If these effects are differences of others and so have no counterfactual means.
+
+        Examples
+        --------
+        >>> gap = lambda po: po.sel(arm="treated", mediator_arm="control") - po.sel(
+        ...     arm="control", mediator_arm="control"
+        ... )
+        >>> effects.custom(direct=gap).index.tolist()
+        ['direct']
+        """
+        if self.po is None:
+            raise ValueError(
+                "Differences of effects keep no counterfactual means; call custom() on effects "
+                "that come straight from a fit."
+            )
+        rows = _by_label({name: own(self.po) for name, own in estimands.items()})
+        table = summarise(rows, ci_prob, ci_kind)
+        return shown_as(table, round_to)
+
+    @property
+    def _null(self) -> float:
+        return null_value(self.about.get("scale", "difference"))
+
+    def plot(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
+        """Forest plot with 50% and 95% intervals; see :func:`bayesmed.show.plots.effects.plot_effects`."""
+        from bayesmed.show.plots.effects import plot_effects
+
+        return plot_effects(self.draws, ax=ax, **options)
+
+    def __sub__(self, other: "Effects") -> "Effects":
+        """Paired difference of effects at two settings of covariates, from one fit.
+
+        The proportion mediated, a ratio, is left out.
+
+        Raises
+        ------
+        ValueError
+            If the two do not come from the same fit, whose draws pair, or are ratios or
+            functionals of different kinds.
+        """
+        if not isinstance(other, Effects):
+            return NotImplemented
+        mine, theirs = self.about, other.about
+        if mine["fit"] != theirs["fit"]:
+            raise ValueError(
+                "Effects can be subtracted only where their draws are paired; these come from "
+                "two fits."
+            )
+        scales = [about.get("scale", "difference") for about in (mine, theirs)]
+        own = [about.get("of", f"mean of {about['outcome']}") for about in (mine, theirs)]
+        if scales[0] != scales[1] or own[0] != own[1]:
+            raise ValueError(
+                "Only effects of the same functional on the same scale can be subtracted; these are "
+                f"{own[0]!r} ({scales[0]}) and {own[1]!r} ({scales[1]})."
+            )
+        if self._null == 1.0:
+            raise ValueError("Ratios are not subtracted; ask for scale='difference'.")
+        names = [n for n in ("acme", "ade", "total", "cde") if n in self.draws and n in other.draws]
+        mine_draws, their_draws = self.draws[names], other.draws[names]
+        gap = without_noise(mine_draws - their_draws, mine_draws, their_draws)
+        apart = mine["contrast"] != theirs["contrast"]
+        at = f"{_setting(mine, apart)} minus {_setting(theirs, apart)}"
+        about = {**mine, "at": at, "assumed": "", "difference": True}
+        gap.attrs["bayesmed"] = json.dumps(about)
+        return Effects(gap)
+
+    def __repr__(self) -> str:
+        return "\n".join([headline(self.about), self.summary().to_string(), *self._flags()])
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self._flags())
+        return f"<p>{escape(headline(self.about))}</p>{self.summary().to_html()}{notes}"
+
+    def _flags(self) -> list[str]:
+        """A word of caution where the proportion mediated divides by a total near zero."""
+        if self.about.get("prior_note"):
+            return [self.about["prior_note"]]
+        if "prop_mediated" not in self.draws:
+            return []
+        positive = (self.draws["total"] > self._null).mean(("chain", "draw"))
+        unsure = [float(p) for p in np.ravel(positive) if UNCERTAIN[0] < p < UNCERTAIN[1]]
+        if not unsure:
+            return []
+        sign = f"> {self._null:g}"
+        shown = f"P(total {sign}) = {chance(unsure[0])[1]}" + (
+            f", and {len(unsure) - 1} more" if len(unsure) > 1 else ""
+        )
+        return [
+            f"The 95% interval of the total effect includes {self._null:g} ({shown}): the proportion "
+            "mediated is hard to interpret."
+        ]
+
+
+def _setting(about: Mapping[str, Any], with_contrast: bool = False) -> str:
+    contrast = about["contrast"].split(": ", 1)[-1] if with_contrast else ""
+    said = [contrast, about.get("group"), about["at"], about.get("assumed")]
+    if not any(said[:3]):
+        said[2] = "as observed"
+    return ", ".join(str(part) for part in said if part)
+
+
+_PARTS = ("cde", "int_ref", "int_med", "pnie")
+_FOUR_WAY = {
+    "cde": "CDE(m)", "excess_cde": "CDE(m)", "int_ref": "INTref(m)", "int_med": "INTmed",
+    "pnie": "PNIE", "total": "Sum",
+}  # fmt: skip
+_R_NAMES = {"acme": "ACME", "ade": "ADE", "prop_mediated": "Prop. mediated"}
+_EPI_NAMES = {
+    ("acme", "control"): "PNIE",
+    ("acme", "treated"): "TNIE",
+    ("ade", "control"): "PNDE",
+    ("ade", "treated"): "TNDE",
+    ("acme", "average"): "NIE (average)",
+    ("ade", "average"): "NDE (average)",
+}
+
+
+def effect_rows(draws: xr.Dataset, names: Literal["r", "epi"] = "r") -> dict[Any, xr.DataArray]:
+    """Each effect by its row name, in the order R users know.
+
+    With leading dimensions the keys are tuples of their labels and the row name.
+
+    Raises
+    ------
+    ValueError
+        If ``names`` is neither "r" nor "epi".
+    """
+    if names not in ("r", "epi"):
+        raise ValueError(f"names={names!r}; choose 'r' or 'epi'.")
+    rows: dict[str, xr.DataArray] = {}
+
+    def add(variable: str, arm: str) -> None:
+        if variable in draws:
+            label = f"{_R_NAMES[variable]} ({arm})"
+            if names == "epi":
+                label = _EPI_NAMES.get((variable, arm), label)
+            rows[label] = draws[variable].sel(arm=arm, drop=True)
+
+    for variable in ("acme", "ade"):
+        for arm in ARMS:
+            add(variable, arm)
+    rows["Total effect"] = draws["total"]
+    for arm in ARMS:
+        add("prop_mediated", arm)
+    for variable in ("acme", "ade", "prop_mediated"):
+        add(variable, "average")
+    if "cde" in draws:
+        own = json.loads(draws.attrs["bayesmed"]).get("m", "") if "bayesmed" in draws.attrs else ""
+        rows[f"CDE (m = {own})" if own and "m" not in draws["cde"].dims else "CDE (m)"] = draws[
+            "cde"
+        ]
+    return _by_label(rows)
+
+
+def _by_label(rows: Mapping[str, xr.DataArray]) -> dict[Any, xr.DataArray]:
+    """Rows with leading dimensions taken apart, label by label."""
+    first = next(iter(rows.values()))
+    leading = [str(d) for d in first.dims if d not in ("chain", "draw")]
+    if not leading:
+        return dict(rows)
+    labels = [first[d].to_numpy().tolist() for d in leading]
+    return {
+        (*at, name): values.sel(dict(zip(leading, at, strict=True)), drop=True)
+        for at in itertools.product(*labels)
+        for name, values in rows.items()
+    }
+
+
+def summary_table(
+    draws: xr.Dataset,
+    ci_prob: float,
+    ci_kind: Literal["eti", "hdi"],
+    names: Literal["r", "epi"],
+    round_to: int | Literal["auto"] | None,
+    rope: tuple[float, float] | None = None,
+    direction: bool = False,
+) -> pd.DataFrame:
+    """Summarise the effects of one Dataset; see :meth:`Effects.summary`."""
+    about = json.loads(draws.attrs["bayesmed"])
+    null = null_value(about.get("scale", "difference"))
+    table = summarise(effect_rows(draws, names), ci_prob, ci_kind, null, rope, direction)
+    last = [key[-1] if isinstance(key, tuple) else key for key in table.index]
+    proportions = [str(key).startswith("Prop.") for key in last]
+    if null != 0.0:  # a proportion is no ratio
+        own = [c for c in (f"P(>{null:g})", "P(direction)") if c in table]
+        table.loc[proportions, own] = np.nan
+    if rope is not None:  # which is on the scale of the effects
+        table.loc[proportions, "P(ROPE)"] = np.nan
+    leading = [str(d) for d in draws["total"].dims if d not in ("chain", "draw")]
+    name = "effect" if "contrast" in leading else contrast_words(about)
+    table.index.names = [*leading, name]
+    return shown_as(table, round_to)
+
+
+def families_of(about: Mapping[str, Any]) -> tuple[Family, Family]:
+    """The family constants by their stored names."""
+    unknown = [name for name in about["families"] if name not in FAMILIES]
+    if unknown:
+        raise ValueError(
+            f"The file names the family {unknown[0]!r}, which this version of bayesmed does not have."
+        )
+    mediator, outcome = about["families"]
+    return FAMILIES[mediator], FAMILIES[outcome]

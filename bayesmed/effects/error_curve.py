@@ -1,0 +1,147 @@
+"""Effects as a function of the reliability of the mediator."""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesmed.effects.effects import Effects
+from bayesmed.effects.setting import headline
+from bayesmed.families.names import names_nearest
+from bayesmed.effects.numbers import percent
+from bayesmed.sensitivity.grid import select_effect
+from bayesmed.effects.summary import shown_as, summarise
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DEFAULT_RELIABILITIES = np.round(np.linspace(0.5, 1.0, 21), 10)
+
+
+@names_nearest
+@dataclass(frozen=True)
+class ReliabilityCurve:
+    """The posterior of every effect along the reliability of the observed mediator.
+
+    Attributes
+    ----------
+    draws : xarray.Dataset
+        As :attr:`bayesmed.Effects.draws` with a leading dimension ``reliability``; also
+        ``impossible(reliability)``, the share of the posterior draws that no structural model
+        with so much error can produce. They are left out; where they are more than 5%, the
+        effects are NaN.
+    """
+
+    draws: xr.Dataset
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a table says."""
+        return dict(json.loads(self.draws.attrs["bayesmed"]))
+
+    def at(self, reliability: float) -> Effects:
+        """Effects at one value of the grid.
+
+        Raises
+        ------
+        ValueError
+            If the value is not on the grid, or has no posterior there.
+        """
+        grid = self.draws["reliability"].to_numpy()
+        found = np.flatnonzero(np.isclose(grid, reliability, atol=1e-9))
+        if not found.size:
+            raise ValueError(
+                f"reliability={reliability!r} is not on the grid {np.round(grid, 4).tolist()}."
+            )
+        chosen = self.draws.isel(reliability=int(found[0]), drop=True)
+        share, value = float(chosen["impossible"]), grid[found[0]]
+        if not np.isfinite(chosen["total"]).all():
+            raise ValueError(
+                f"At the reliability {value:g} {percent(share)} of the posterior draws have no solution; "
+                "choose a larger value."
+            )
+        about = self.about
+        name = f"reliability of {about['mediator']} set to {value:g}"
+        about.update(assumed=assumption(name, share), impossible=share)
+        if share:  # these draws pair with no others
+            about["fit"] += f", {name}, rho {about['rho']}"
+        chosen = chosen.drop_vars("impossible")
+        chosen.attrs["bayesmed"] = json.dumps(about)
+        return Effects(chosen)
+
+    def summary(
+        self,
+        ci_prob: float = 0.95,
+        ci_kind: Literal["eti", "hdi"] = "eti",
+        effect: Literal["acme", "ade", "total"] = "acme",
+        arm: Literal["control", "treated", "average"] = "average",
+        round_to: int | Literal["auto"] | None = "auto",
+    ) -> pd.DataFrame:
+        """Table of one effect along the reliability.
+
+        Parameters
+        ----------
+        ci_prob, ci_kind, round_to
+            As :meth:`bayesmed.Effects.summary`.
+        effect, arm : str
+            Which effect; the total has no arm.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by reliability; with ``impossible``, the share of draws left out. Rows without
+            a posterior are NaN.
+
+        Raises
+        ------
+        ValueError
+            If there is no such effect or arm.
+        """
+        values, grid = select_effect(self.draws, effect, arm), self.draws["reliability"].to_numpy()
+        finite = np.isfinite(values.to_numpy()).all(axis=(1, 2))
+        rows = {f"{value:.10g}": values.sel(reliability=value, drop=True) for value in grid[finite]}
+        table = summarise(rows, ci_prob, ci_kind)
+        table = shown_as(table, round_to)
+        table.index = pd.Index(grid[finite], name="reliability")
+        table = table.reindex(pd.Index(grid, name="reliability"))
+        table["impossible"] = self.draws["impossible"].to_numpy()
+        return table
+
+    def plot(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
+        """Median and bands; see :func:`bayesmed.show.plots.effects.plot_reliability`."""
+        from bayesmed.show.plots.effects import plot_reliability
+
+        return plot_reliability(self.draws, ax=ax, **options)
+
+    def __repr__(self) -> str:
+        return f"{headline(self.about)}\n{self.summary().to_string()}"
+
+
+def assumption(name: str, impossible: float) -> str:
+    """What is assumed, and how many draws contradict it."""
+    left_out = f" ({impossible:.2%} of the draws have no solution and are left out)"
+    return name + (left_out if impossible else "")
+
+
+def check_reliabilities(reliability: Any) -> np.ndarray:
+    """Sorted distinct reliabilities of a grid.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or one is not a number in (0, 1].
+    """
+    if reliability is None:
+        return DEFAULT_RELIABILITIES
+    try:
+        grid = np.unique(np.round(np.atleast_1d(np.asarray(reliability, dtype=float)), 12))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"reliability must be numbers in (0, 1]; {reliability!r} was given."
+        ) from None
+    if not grid.size or not np.all(np.isfinite(grid)) or grid[0] <= 0.0 or grid[-1] > 1.0:
+        raise ValueError(f"Every reliability must lie in (0, 1]; {reliability!r} was given.")
+    return grid

@@ -1,0 +1,336 @@
+r"""Error in the measurement of the mediator: effects at an assumed reliability.
+
+The observed mediator is :math:`M^* = M + u` with u normal, independent of everything, and
+reliability :math:`\lambda = Var(M) / Var(M^*)`, so that u has the variance
+:math:`\sigma_u^2 = (1 - \lambda) Var(M^*)`. Let :math:`s_m` be the residual sd of the regression
+of M*, :math:`g_0` and s the slope and the residual sd of the regression of the outcome at
+:math:`\lambda = 1` and :math:`\rho = 0` (s = 1 for probit), and
+:math:`\lambda_c = 1 - \sigma_u^2 / s_m^2`. Then
+
+.. math::
+
+    \sigma_m^2 = \lambda_c s_m^2, \qquad
+    \sigma_y = \frac{1}{k} \sqrt{s^2 - g_0^2 \sigma_u^2 / \lambda_c}, \qquad
+    g = g_0 / \lambda_c - \rho\, \sigma_y / \sigma_m, \qquad k = \sqrt{1 - \rho^2},
+
+have the same law of (M*, Y) given treatment and covariates. The other coefficients follow from
+:math:`b = b_0 + (g - g_0) d`, with d the direction of ``closed``.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from bayesmed.effects.assumed import closed_regression, fixed_or_drawn, keep_systematically, stated
+from bayesmed.means.along_rho import Regression
+from bayesmed.data.design import Counterfactuals
+from bayesmed.posterior.draws import Draws
+from bayesmed.effects.effects import Effects, contrasts, label_cells
+from bayesmed.effects.error_curve import assumption
+from bayesmed.effects.setting import effects_about
+from bayesmed.means.means import ARMS, cell_means, equal_rows
+from bayesmed.effects.numbers import percent
+from bayesmed.families.prior import Prior, check_rho
+from bayesmed.posterior.nuts import settle_seed
+
+if TYPE_CHECKING:
+    from bayesmed.api.fit import MediationFit
+
+#: Above this share of draws without a solution there is no posterior to show.
+MOST_IMPOSSIBLE = 0.05
+
+
+@dataclass(frozen=True)
+class ErrorMap:
+    """Structural parameters of the true mediator, NaN where there are none.
+
+    Attributes
+    ----------
+    mediator_sigma : numpy.ndarray
+        Residual sd of the true mediator, shape (S,).
+    slope : numpy.ndarray
+        Slope of the outcome in the true mediator, in each arm, shape (2, S); on the scale of
+        the regression of the outcome.
+    outcome_sigma : numpy.ndarray
+        Structural residual sd of the outcome on that scale, shape (2, S).
+    possible : numpy.ndarray
+        Draws that some structural model can produce, boolean, shape (S,).
+    """
+
+    mediator_sigma: np.ndarray
+    slope: np.ndarray
+    outcome_sigma: np.ndarray
+    possible: np.ndarray
+
+
+def error_map(
+    slope: np.ndarray,
+    outcome_sigma: np.ndarray,
+    mediator_sigma: np.ndarray,
+    error_variance: np.ndarray,
+    rho: np.ndarray,
+) -> ErrorMap:
+    r"""From the regression on the observed mediator to the structural equations.
+
+    Parameters
+    ----------
+    slope : numpy.ndarray
+        Slope of the outcome in the observed mediator at rho = 0, in each arm, shape (2, S).
+    outcome_sigma, mediator_sigma : numpy.ndarray
+        Residual sds of both regressions, shape (S,); ones for a probit or ordered probit outcome.
+    error_variance : numpy.ndarray
+        Variance of the measurement error, shape (S,).
+    rho : numpy.ndarray
+        Correlation of the structural residuals of the *true* mediator and the outcome, (S,).
+
+    Returns
+    -------
+    ErrorMap
+        Possible are the draws in which the error varies less than the observed mediator does
+        given treatment, covariates *and outcome*:
+        :math:`\sigma_u^2 < s_m^2 s^2 / (s^2 + g_0^2 s_m^2)`. That is the condition that
+        :math:`\sigma_m` and :math:`\sigma_y` are positive.
+
+    References
+    ----------
+    Fuller, W. A. (1987). Measurement error models. Wiley. Section 1.1.
+    """
+    possible = np.all(error_variance < unexplained(slope, outcome_sigma, mediator_sigma), axis=0)
+    variance = np.where(possible, error_variance, np.nan)
+    share = 1.0 - variance / mediator_sigma**2
+    left = outcome_sigma**2 - slope**2 * variance / share
+    sigma_m = mediator_sigma * np.sqrt(share)
+    sigma_y = np.sqrt(left / ((1.0 - rho) * (1.0 + rho)))
+    return ErrorMap(sigma_m, slope / share - rho * sigma_y / sigma_m, sigma_y, possible)
+
+
+def unexplained(
+    slope: np.ndarray, outcome_sigma: np.ndarray, mediator_sigma: np.ndarray
+) -> np.ndarray:
+    """Variance of the observed mediator given treatment, covariates and outcome, (2, S)."""
+    return mediator_sigma**2 / (1.0 + (slope * mediator_sigma / outcome_sigma) ** 2)
+
+
+@dataclass(frozen=True)
+class _Observed:
+    """What a correction starts from."""
+
+    regression: Regression
+    slope: np.ndarray
+    sigmas: tuple[np.ndarray, np.ndarray]
+    variance: float
+
+    def map(self, reliability: np.ndarray, rho: np.ndarray) -> ErrorMap:
+        sigma_m, sigma_y = self.sigmas
+        return error_map(self.slope, sigma_y, sigma_m, (1.0 - reliability) * self.variance, rho)
+
+    def least(self) -> np.ndarray:
+        """The reliability above which each draw is possible, shape (S,)."""
+        sigma_m, sigma_y = self.sigmas
+        return 1.0 - unexplained(self.slope, sigma_y, sigma_m).min(axis=0) / self.variance
+
+    def structural(self, found: ErrorMap, rho: np.ndarray, arm: int) -> Draws:
+        """Draws of the structural equations that hold in one arm.
+
+        With T x M the equation of the outcome differs between arms in more than its slope, so
+        these serve the counterfactual means of one arm only.
+        """
+        regression, slope = self.regression, found.slope[arm]
+        closed, beta = regression.map, regression.draws.mediator_coef
+        extra = slope - self.slope[arm]
+        coef = regression.coef0 + extra[:, None] * closed.shift(beta)
+        parameters: dict[str, np.ndarray] = {}
+        if closed.latent == "unit":
+            coef = coef / found.outcome_sigma[arm][:, None]
+            if "cutpoints" in regression.parameters0:
+                constant = closed.constant - beta @ closed.constant_loading
+                moved = regression.parameters0["cutpoints"] - extra * constant
+                parameters = {"cutpoints": moved / found.outcome_sigma[arm]}
+        else:
+            parameters = {"sigma": found.outcome_sigma[arm]}
+        return replace(
+            regression.draws, mediator_parameters={"sigma": found.mediator_sigma},
+            outcome_coef=coef, outcome_parameters=parameters, rho=rho,
+        )  # fmt: skip
+
+
+def _observed(fit: "MediationFit") -> _Observed:
+    """Check that a fit is of the kind that can be corrected, and collect its regression."""
+    if fit.about["families"][0] != "gaussian":
+        raise ValueError(
+            "A reliability describes additive error in a Gaussian mediator; the mediator family here "
+            f"is {fit.about['families'][0]!r}. Misclassified categories and counts need a model of "
+            "their own."
+        )
+    regression = closed_regression(fit, "A correction for measurement error")
+    slope = _slopes(fit, regression)
+    values = fit.tree["observed_data"]["mediator"].to_numpy()
+    sigma_m = regression.draws.mediator_parameters["sigma"]
+    sigma_y = regression.parameters0.get("sigma", np.ones_like(sigma_m))
+    return _Observed(regression, slope, (sigma_m, sigma_y), float(values.var(ddof=1)))
+
+
+def _slopes(fit: "MediationFit", regression: Regression) -> np.ndarray:
+    """Slope in the mediator at rho = 0 in each arm, shape (2, S)."""
+    rows = fit.counterfactuals()
+    if rows.slope is None or rows.log_mediator or not all(equal_rows(rows.slope[t]) for t in ARMS):
+        raise ValueError(
+            "A correction for measurement error needs a mediator that enters the outcome as a plain "
+            "column, alone or in a product with the treatment; here it stands inside a function or "
+            "in a product with a covariate, where an error does more than flatten a slope. The "
+            f"outcome formula is {fit.about['formulas']['outcome']!r}."
+        )
+    return np.stack([regression.coef0 @ rows.slope[t][0] for t in ARMS])
+
+
+def check_reliability(reliability: float | Prior) -> None:
+    """Check a fixed reliability or its prior.
+
+    Raises
+    ------
+    ValueError
+        If a number lies outside (0, 1], or a prior's support reaches beyond [0, 1].
+    TypeError
+        If it is neither a number nor a Prior.
+    """
+    if isinstance(reliability, Prior):
+        low, high = reliability.bounds
+        if low < 0.0 or high > 1.0:
+            raise ValueError(
+                f"The prior of the reliability, {reliability!r}, has mass outside (0, 1] (its support "
+                f'is {low:g} to {high:g}); use for example Prior("Beta", alpha=16, beta=4) or '
+                'Prior("Uniform", lower=0.7, upper=0.9).'
+            )
+        return
+    if isinstance(reliability, bool) or not isinstance(reliability, (int, float, np.number)):
+        raise TypeError(
+            f"reliability must be a number in (0, 1] or a bm.Prior; {reliability!r} was given."
+        )
+    if not 0.0 < reliability <= 1.0:
+        raise ValueError(
+            "reliability is the share of the observed mediator's variance that is not error and must "
+            f"lie in (0, 1]; {reliability!r} was given."
+        )
+
+
+def effects_with_error(
+    fit: "MediationFit",
+    reliability: float | Prior,
+    rho: float | Prior | None,
+    at: Mapping[str, Any] | None,
+    random_seed: int | None,
+) -> Effects:
+    """Effects at a reliability; see :meth:`bayesmed.MediationFit.effects_with_error`."""
+    check_reliability(reliability)
+    observed = _observed(fit)
+    rng = np.random.default_rng(_seed(fit, random_seed))
+    size = len(observed.regression.draws)
+    shares = fixed_or_drawn(reliability, size, rng)
+    rhos = rho_draws(fit, observed.regression, rho, rng)
+    found = observed.map(shares, rhos)
+    impossible = float(np.mean(~found.possible))
+    if impossible > MOST_IMPOSSIBLE:
+        raise ValueError(_impossible(observed, stated(reliability), impossible))
+    cells = _cells(fit, observed, found, rhos, fit.counterfactuals(at))
+    result = contrasts(label_cells(cells.reshape(2, 2, *fit.shape)))
+    about = error_about(fit, rho, at)
+    name = f"reliability of {about['mediator']} {stated(reliability)}"
+    about.update(assumed=assumption(name, impossible), impossible=impossible)
+    if impossible:  # these draws pair with no others
+        about["fit"] += f", {name}, rho {about['rho']}"
+    result.attrs["bayesmed"] = json.dumps(about)
+    return Effects(result)
+
+
+def _seed(fit: "MediationFit", random_seed: int | None) -> int:
+    if random_seed is None:
+        return int(fit.about["settings"]["random_seed"])
+    return settle_seed(random_seed)
+
+
+def rho_draws(
+    fit: "MediationFit", regression: Regression, rho: float | Prior | None, rng: np.random.Generator
+) -> np.ndarray:
+    """One rho for each draw: the fit's own where None is given."""
+    if rho is None:
+        return regression.draws.rho
+    check_rho(rho)
+    return fixed_or_drawn(rho, len(regression.draws), rng)
+
+
+def error_about(
+    fit: "MediationFit", rho: float | Prior | None, at: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """What a table of corrected effects says."""
+    about = effects_about(fit.about, at, "sample")
+    return about if rho is None else {**about, "rho": stated(rho)}
+
+
+def _cells(
+    fit: "MediationFit",
+    observed: _Observed,
+    found: ErrorMap,
+    rho: np.ndarray,
+    rows: Counterfactuals,
+) -> np.ndarray:
+    """Counterfactual means of the possible draws, shape (2, 2, S)."""
+    kept = keep_systematically(found.possible)
+    same = np.array_equal(*observed.slope)
+    cells = []
+    for arm in ARMS[:1] if same else ARMS:
+        draws = observed.structural(found, rho, arm).block(kept)
+        cells.append(cell_means(draws, fit.families, rows))
+    return cells[0] if same else np.stack([cells[arm][arm] for arm in ARMS])
+
+
+def _impossible(observed: _Observed, given: str, share: float) -> str:
+    least = np.quantile(observed.least(), 1.0 - MOST_IMPOSSIBLE, method="higher")
+    return (
+        f"With the reliability {given}, {percent(share)} of the posterior draws have no solution: the "
+        "error would vary more than the observed mediator does given treatment, covariates and "
+        f"outcome. Fewer than {MOST_IMPOSSIBLE:.0%} have none where the reliability is above "
+        f"{np.ceil(1e3 * least) / 1e3:g}."
+    )
+
+
+def curve_draws(
+    fit: "MediationFit",
+    grid: np.ndarray,
+    rho: float | Prior | None,
+    at: Mapping[str, Any] | None,
+    random_seed: int | None,
+) -> xr.Dataset:
+    """Effects at each reliability of a grid; NaN where too few draws have a solution.
+
+    Returns
+    -------
+    xarray.Dataset
+        That of the effects with a leading ``reliability``, and ``impossible(reliability)``.
+
+    Raises
+    ------
+    ValueError
+        If no value of the grid is possible.
+    """
+    observed, rows = _observed(fit), fit.counterfactuals(at)
+    rng = np.random.default_rng(_seed(fit, random_seed))
+    rhos = rho_draws(fit, observed.regression, rho, rng)
+    cells = np.full((len(grid), 2, 2, len(rhos)), np.nan)
+    impossible = np.empty(len(grid))
+    for i, value in enumerate(grid):
+        found = observed.map(np.full(len(rhos), value), rhos)
+        impossible[i] = np.mean(~found.possible)
+        if impossible[i] <= MOST_IMPOSSIBLE:
+            cells[i] = _cells(fit, observed, found, rhos, rows)
+    if np.all(impossible > MOST_IMPOSSIBLE):
+        raise ValueError(_impossible(observed, f"set to {grid[-1]:g}", impossible[-1]))
+    shaped = cells.reshape(len(grid), 2, 2, *fit.shape)
+    draws = contrasts(label_cells(shaped, reliability=grid))
+    draws = draws.transpose("reliability", "arm", "chain", "draw")
+    draws = draws.assign(impossible=("reliability", impossible))
+    draws.attrs["bayesmed"] = json.dumps(error_about(fit, rho, at))
+    return draws

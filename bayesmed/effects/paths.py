@@ -1,0 +1,187 @@
+"""The table of coefficients, with the mediation paths named."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesmed.data.design import Counterfactuals
+from bayesmed.posterior.draws import Draws
+from bayesmed.families.family import EQUATIONS
+from bayesmed.means.means import equal_rows
+from bayesmed.effects.summary import shown_as, summarise
+
+
+def coefficient_table(
+    posterior: xr.Dataset,
+    about: Mapping[str, Any],
+    ci_prob: float,
+    ci_kind: Literal["eti", "hdi"],
+    round_to: int | Literal["auto"] | None,
+) -> pd.DataFrame:
+    """Summarise the coefficients; see :meth:`bayesmed.MediationFit.coefficients`."""
+    rows: dict[str, xr.DataArray] = {}
+    keys: list[tuple[str, str, str]] = []
+    for equation in EQUATIONS:
+        for key, label, values in _equation_rows(posterior, equation, about):
+            terms = [str(t) for t in posterior[f"{equation}_term"].to_numpy()]
+            path = path_label(equation, label, terms, about) if key == "coef" else ""
+            if "treatment" in _levels_beside(posterior, equation, label, about):
+                path = ""
+            keys.append((equation, label, path))
+            rows[f"{equation} {key} {label}"] = values
+    if "rho" in posterior:
+        keys.append(("both", "rho", ""))
+        rows["rho"] = posterior["rho"]
+    table = summarise(rows, ci_prob, ci_kind)
+    table = shown_as(table, round_to)
+    table.insert(0, "path", [path for *_, path in keys])
+    table.index = pd.MultiIndex.from_tuples(
+        [(equation, term) for equation, term, _ in keys], names=["equation", "term"]
+    )
+    return table
+
+
+def _levels_beside(
+    posterior: xr.Dataset, equation: str, term: str, about: Mapping[str, Any]
+) -> str:
+    """Names the treatment where a factor's column is not the contrast of treated with control."""
+    control, treated = about["levels"]
+    for factor in term.split(":"):
+        if "[T." not in factor or about["treatment"] not in factor.split("[")[0]:
+            continue
+        terms = [str(t) for t in posterior[f"{equation}_term"].to_numpy()]
+        reference = not any(f"[T.{control}]" in t for t in terms)
+        if not (reference and factor.endswith(f"[T.{treated}]")):
+            return "treatment"
+    return ""
+
+
+def _equation_rows(
+    posterior: xr.Dataset, equation: str, about: Mapping[str, Any]
+) -> Iterator[tuple[str, str, xr.DataArray]]:
+    """Coefficients, then parameters of an equation: kind, label and draws."""
+    vectors = (("coef", "term"), ("sigma_coef", "sigma_term"), ("cutpoints", "cutpoint"))
+    for key, dim in vectors:
+        if f"{equation}_{key}" in posterior:
+            values = posterior[f"{equation}_{key}"]
+            for label in values[f"{equation}_{dim}"].to_numpy():
+                shown = f"log sigma: {label}" if key == "sigma_coef" else str(label)
+                yield key, shown, values.sel({f"{equation}_{dim}": label}, drop=True)
+    for name in about["parameters"][equation]:
+        if f"{equation}_{name}" in posterior and posterior[f"{equation}_{name}"].ndim == 2:
+            yield "parameter", name, posterior[f"{equation}_{name}"]
+
+
+def path_draws(
+    rows: Counterfactuals, draws: Draws, shape: tuple[int, int]
+) -> dict[str, xr.DataArray]:
+    """Draws of the paths of the contrast, on the scale of each linear predictor.
+
+    However the treatment is coded: a is what it adds to the mediator's linear predictor, c' what
+    it adds to the outcome's at a mediator of zero, b the slope of the mediator, by arm where it
+    interacts with the treatment; each averaged over the rows. b and c' are left out where the
+    mediator stands inside a function or is a factor.
+    """
+
+    def mean(columns: np.ndarray, coef: np.ndarray) -> xr.DataArray:
+        weights = (
+            np.full(len(columns), 1.0 / len(columns)) if rows.weights is None else rows.weights
+        )
+        values = (coef @ (weights @ columns)).reshape(shape)
+        average = not equal_rows(columns)
+        return xr.DataArray(values, dims=("chain", "draw"), attrs={"average": average})
+
+    found = {"a": mean(rows.mediator[1] - rows.mediator[0], draws.mediator_coef)}
+    if rows.base is not None and rows.slope is not None:
+        slopes = [mean(rows.slope[t], draws.outcome_coef) for t in (0, 1)]
+        if np.array_equal(rows.slope[0], rows.slope[1]):
+            found["b"] = slopes[0]
+        else:
+            found |= {"b (control)": slopes[0], "b (treated)": slopes[1]}
+        found["c'"] = mean(rows.base[1] - rows.base[0], draws.outcome_coef)
+    return found
+
+
+def path_label(equation: str, term: str, terms: list[str], about: Mapping[str, Any]) -> str:
+    """Which path a coefficient is, and where: at which values of what it interacts with.
+
+    Blank where no coefficient is the path, since the variable also stands inside a function.
+    """
+    path, own = path_of(equation, term, about), set(_roles(term, about)) - {""}
+    if not path:
+        return ""
+    where: list[str] = []
+    for other, used in zip(terms, about["variables"][equation], strict=True):
+        beside = _names(other) != _names(term)
+        if not (beside and own <= {role for role in _ROLES if about[role] in used}):
+            continue
+        if not own <= set(_roles(other, about)):
+            return ""
+        where += [_origin(f) for f in other.split(":") if _names(f)[0] not in _names(term)]
+    per = "" if _is_unit(about, term) else " per unit"
+    return path + per + (f" where {', '.join(dict.fromkeys(where))}" if where else "")
+
+
+def _names(term: str) -> list[str]:
+    """The factors of a term without their levels."""
+    return [factor.split("[")[0] for factor in term.split(":")]
+
+
+def _origin(factor: str) -> str:
+    """Where a factor of an interaction adds nothing."""
+    name, level, _ = factor.partition("[")
+    return f"{name} is the reference" if level else f"{name} = 0"
+
+
+def _is_unit(about: Mapping[str, Any], term: str) -> bool:
+    """Whether the contrast is one unit of a numeric treatment, if the term holds one."""
+    if not any(role == "treatment" and "[" not in factor
+               for role, factor in zip(_roles(term, about), term.split(":"), strict=True)):  # fmt: skip
+        return True
+    return one_unit(about)
+
+
+def one_unit(about: Mapping[str, Any]) -> bool:
+    """Whether the contrast is from a number to the next."""
+    levels = _numbers(about)
+    return len(levels) == 2 and bool(np.isclose(levels[1] - levels[0], 1.0))
+
+
+def contrast_words(about: Mapping[str, Any]) -> str:
+    """The contrast, where it is neither one unit nor that of a factor's only two levels."""
+    only = len(about.get("arms") or ()) == 2 and not _numbers(about)
+    return "" if one_unit(about) or only else " → ".join(about["levels"])
+
+
+def _numbers(about: Mapping[str, Any]) -> list[float]:
+    try:
+        return [float(level) for level in about["levels"]]
+    except ValueError:
+        return []
+
+
+_ROLES = ("treatment", "mediator")
+
+
+def _roles(term: str, about: Mapping[str, Any]) -> list[str]:
+    """Of each factor whether it is the treatment or the mediator itself."""
+
+    def holds(factor: str, variable: str) -> bool:
+        forms = (variable, f"C({variable})", f"log({variable})", f"np.log({variable})")
+        return factor.split("[")[0] in forms
+
+    found = [[role for role in _ROLES if holds(factor, about[role])] for factor in term.split(":")]
+    return [roles[0] if roles else "" for roles in found]
+
+
+def path_of(equation: str, term: str, about: Mapping[str, Any]) -> str:
+    """Which mediation path a coefficient is: a, b, c' or b x c', or none."""
+    roles = _roles(term, about)
+    if equation == "mediator":
+        return "a" if roles == ["treatment"] else ""
+    if sorted(roles) == ["mediator", "treatment"]:
+        return "b x c'"
+    return {"mediator": "b", "treatment": "c'"}.get(roles[0], "") if len(roles) == 1 else ""

@@ -1,0 +1,388 @@
+"""From the arguments of a question to the rows, weights, contrasts and functionals asked for."""
+
+import itertools
+import reprlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesmed.system.about import contrast_in_sd
+from bayesmed.data.design import Counterfactuals
+from bayesmed.effects.estimands import SCALES, Scale
+from bayesmed.families.family import EQUATIONS, Family
+from bayesmed.means.target import Functional, Target, probability, resolve_functional, target_of
+from bayesmed.data.groups import (
+    by_group,
+    group_columns,
+    levels_of,
+    warn_of_alike,
+    warn_of_one_arm,
+    warn_of_ranges,
+)
+from bayesmed.families.listing import few
+from bayesmed.means.means import equal_rows
+from bayesmed.means.slices import slices
+from bayesmed.data.texts import number_as_text
+from bayesmed.effects.view import Asked, View
+from bayesmed.data.warn import warn
+
+if TYPE_CHECKING:
+    from bayesmed.api.fit import MediationFit
+    from bayesmed.system.system import MediationModel
+
+#: Most pairs of treatment values that contrast="pairwise" compares.
+_MOST_PAIRS = 45
+
+
+def ask(
+    fit: "MediationFit",
+    *,
+    at: Mapping[str, Any] | None = None,
+    by: str | Sequence[str] | None = None,
+    on: str = "all",
+    weights: str | None = None,
+    contrast: Any = None,
+    of: Any = "mean",
+    m: Any = None,
+    scale: Scale = "difference",
+    memory: float | None = None,
+) -> Asked:
+    """Settle a question; see :meth:`bayesmed.MediationFit.effects`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For what a model does not have; the message says what it has.
+    """
+    about, columns = fit.about, None if by is None else group_columns(by)
+    if about.get("moments") and of != "mean":
+        fit.require_model(f"of={of!r}")
+    levels = tuple(about["categories"].get("outcome", ()))
+    functionals = _functionals(of, levels, fit.families[1])
+    targets = [target_of(one, fit.families[1], levels) for one in functionals]
+    for one in targets:
+        check_scale(one, scale)
+        _warn_of_horizon(fit, one.functional)
+    sources = _sources(fit, contrast)
+    values = _mediator_values(fit, m)
+    views, groups, alike = [], None, scale in ("difference", "standardised")
+    for source in sources:
+        passed = source.passes is not None and not at
+        rows = source.kept_counterfactuals if passed else source.counterfactuals(at)
+        alike = alike and all(_same_for_all(fit.families[0], rows, one) for one in targets)
+        own = _groups(source, rows, columns, on, weights)
+        groups = [label for label, _ in own]
+        sizes = {str(label): part.mediator.shape[1] for label, part in own}
+        for (_, part), target, value in itertools.product(own, targets, values):
+            own_rows = _limited(fit, part, target)
+            whole = target.functional.kind == "quantile"  # of all rows' distribution, no mean
+            passes = fit.passes or slices(own_rows, None if whole else memory)
+            views.append(View(fit.families, own_rows, target, value, passes))
+    assert groups is not None
+    if columns is not None:
+        warn_of_ranges(sources[0].require_model("by="), columns)
+        warn_of_alike(sources[0].require_model("by="), columns)
+    if columns is not None and about["treatment"] not in columns:
+        warn_of_one_arm([source.require_model("by=") for source in sources], columns)
+    dims: dict[str, list[Any]] = {}
+    if isinstance(contrast, list) or contrast == "pairwise":
+        dims["contrast"] = [_contrast(source).split(": ", 1)[1] for source in sources]
+    if by is not None:
+        dims["by"] = groups
+    if of == "categories":
+        dims["category"] = list(levels)
+    if isinstance(m, (list, tuple, np.ndarray)):
+        dims["m"] = list(m)
+    named = _contrast(sources[0])
+    if "contrast" in dims:
+        named = f"{about['treatment']}: {'; '.join(dims['contrast'])}"
+    said = {
+        "contrast": named,
+        "on": {"all": "", "treated": "of the treated", "untreated": "of the untreated"}[on],
+        "by": ", ".join(columns or ()),
+        "group_sizes": sizes if by is not None else {},
+        "weights": weights or "",
+        "alike": alike,
+        "of": _of_label(of, functionals[0], about["outcome"]),
+        "functional": functionals[0].kind,
+        "scale": scale,
+        "m": "" if m is None else str(list(m) if isinstance(m, (list, tuple, np.ndarray)) else m),
+        "mediator": about["mediator"],
+    }
+    unit = _unit(fit, sources, dims, scale)
+    if scale == "standardised":
+        said["per_sd"] = _contrast_in_sd(fit) is not None
+    return Asked(tuple(views), dims, scale, unit, said)
+
+
+def _same_for_all(mediator: Family, rows: Counterfactuals, target: Target) -> bool:
+    """Whether effects are the same for every row, whoever is averaged over: linear, no interaction."""
+    linear = target.functional.kind == "mean" and target.family.additive and mediator.additive
+    if not linear or rows.base is None or rows.slope is None or rows.log_mediator:
+        return False
+    changes = (rows.mediator[1] - rows.mediator[0], rows.base[1] - rows.base[0], rows.slope[0])
+    return np.array_equal(*rows.slope) and all(map(equal_rows, changes))
+
+
+def _contrast(fit: "MediationFit") -> str:
+    return str(fit.model.contrast) if fit.model is not None else str(fit.about["contrast"])
+
+
+def _of_label(of: Any, functional: Functional, outcome: str) -> str:
+    return (
+        f"probability of each category of {outcome}"
+        if of == "categories"
+        else functional.label(outcome)
+    )
+
+
+def _functionals(of: Any, levels: tuple[Any, ...], family: Family) -> list[Functional]:
+    if isinstance(of, str) and of == "categories":
+        if family.kind != "ordered":
+            raise ValueError(
+                f"of='categories' is for an ordered outcome; a {family.name} outcome has none. Ask "
+                "for bm.probability(...)."
+            )
+        return [probability(equals=level) for level in levels]
+    return [resolve_functional(of)]
+
+
+def check_scale(target: Target, scale: str) -> None:
+    """Refuse ratios of what can be zero or negative, and odds of what is no probability.
+
+    Raises
+    ------
+    ValueError
+    """
+    if scale not in SCALES:
+        raise ValueError(f"scale={scale!r}; choose one of {list(SCALES)}.")
+    base, kind = target.base, target.functional.kind
+    chance = kind == "probability" or (kind == "mean" and base.kind == "binary")
+    if scale == "odds_ratio" and not chance:
+        raise ValueError(
+            f"An odds ratio needs a probability; this is the {kind.replace('_', ' ')} of a {base.name} "
+            "outcome. Ask for of=bm.probability(...), or scale='difference'."
+        )
+    positive = base.multiplicative or base.kind == "count" or base.name == "beta"
+    if scale == "ratio" and not (
+        chance or kind == "restricted_mean" or (positive and kind in ("mean", "quantile"))
+    ):
+        raise ValueError(
+            f"A ratio needs what is always positive; the {kind.replace('_', ' ')} of a {base.name} "
+            "outcome is not. Use scale='difference', or ask for of=bm.probability(above=...)."
+        )
+    if scale == "standardised" and kind not in ("mean", "observed", "quantile"):
+        raise ValueError(
+            f"scale='standardised' divides by the outcome's standard deviation, which a "
+            f"{kind.replace('_', ' ')} is not measured in. Use scale='difference'."
+        )
+
+
+def _warn_of_horizon(fit: "MediationFit", functional: Functional) -> None:
+    time = functional.value
+    if functional.kind not in ("restricted_mean", "probability") or not isinstance(time, float):
+        return
+    last = float(fit.tree["observed_data"]["outcome"].max())
+    if "event" in fit.families[1].takes and time > last:
+        warn(
+            f"The time {time:g} lies beyond the end of follow-up, {last:g}: what happens there is "
+            "extrapolated by the shape of the outcome's family."
+        )
+
+
+def _sources(fit: "MediationFit", contrast: Any) -> list["MediationFit"]:
+    """The fit under each contrast that is asked for."""
+    if contrast is None:
+        return [fit]
+    model = fit.require_model("contrast=")
+    if isinstance(contrast, str):
+        pairs = _all_pairs(model, contrast)
+    else:
+        pairs = contrast if isinstance(contrast, list) else [contrast]
+        if not pairs:
+            raise ValueError("contrast=[] names no pair of (control, treated).")
+        for pair in pairs:
+            if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
+                raise ValueError(
+                    "contrast= takes (control, treated), a list of such pairs or 'pairwise'; "
+                    f"{contrast!r} was given."
+                )
+    return [_under(fit, model, *pair) for pair in pairs]
+
+
+def _all_pairs(model: "MediationModel", word: str) -> list[tuple[Any, Any]]:
+    if word != "pairwise":
+        raise ValueError(
+            f"contrast={word!r}; give (control, treated), a list of them or 'pairwise'."
+        )
+    column = model.frame.data[model.treatment]
+    levels = levels_of(column)
+    pairs = list(itertools.combinations(levels, 2))
+    if len(pairs) > _MOST_PAIRS:
+        raise ValueError(
+            f"{model.treatment!r} has {len(levels)} values, so {len(pairs)} pairs; name some in a list "
+            "of (control, treated), or use fit.dose_response()."
+        )
+    return pairs
+
+
+def _under(
+    fit: "MediationFit", model: "MediationModel", control: Any, treated: Any
+) -> "MediationFit":
+    """The same draws under another contrast."""
+    own = model.with_contrast(control, treated)
+    if (own.identification.map is None) != (model.identification.map is None):
+        raise ValueError(
+            f"Between {control!r} and {treated!r} the pair is not closed in the same way as for the "
+            "model's own contrast; fit a model with this contrast."
+        )
+    return replace(fit, model=own)
+
+
+def _mediator_values(fit: "MediationFit", m: Any) -> list[float | None]:
+    """Positions or numbers at which the mediator is set."""
+    if m is None:
+        return [None]
+    values = list(m) if isinstance(m, (list, tuple, np.ndarray)) else [m]
+    if not values:
+        raise ValueError(f"m={m!r} names no value of the mediator.")
+    family, name = fit.families[0], fit.about["mediator"]
+    if family.kind == "ordered":
+        levels = fit.about["categories"]["mediator"]
+        unknown = [value for value in values if value not in levels]
+        if unknown:
+            raise ValueError(
+                f"m={unknown[0]!r} is not a category of {name!r}; it has {few(levels)}."
+            )
+        return [float(levels.index(value)) for value in values]
+    for value in values:
+        number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+        if not number or not np.all(family.valid(np.array([float(value)]))):
+            raise ValueError(
+                f"m={value!r} is no value of the mediator {name!r}: a {family.name} mediator takes "
+                f"{family.domain}."
+            )
+    observed = fit.tree["observed_data"]["mediator"].to_numpy()
+    if fit.about.get("moments"):
+        observed = np.array(fit.about["moments"]["mediator"])
+    outside = [v for v in values if not observed.min() <= v <= observed.max()]
+    if outside:
+        warn(
+            f"m = {outside[0]:g} lies outside the observed range of {name!r} ({observed.min():g} to "
+            f"{observed.max():g}): the effect there is an extrapolation."
+        )
+    return [float(value) for value in values]
+
+
+def _groups(
+    fit: "MediationFit",
+    rows: Counterfactuals,
+    by: list[str] | None,
+    on: str,
+    weights: str | None,
+) -> list[tuple[Any, Counterfactuals]]:
+    """Rows of each subgroup, weighted, with its label."""
+    if on not in ("all", "treated", "untreated"):
+        raise ValueError(f"on={on!r}; choose 'all', 'treated' or 'untreated'.")
+    if by is None and on == "all" and weights is None:
+        return [(None, rows)]
+    given = {"by=": by is not None, "on=": on != "all", "weights=": weights is not None}
+    asked = [name for name, yes in given.items() if yes]
+    model = fit.require_model(" with ".join(asked))
+    size = len(model.frame.data)
+    if weights is not None:
+        rows = replace(rows, weights=_checked_weights(model, weights))
+    wanted = np.ones(size, dtype=bool)
+    if on != "all":
+        level = model.contrast.treated if on == "treated" else model.contrast.control
+        wanted = (model.frame.data[model.treatment] == level).to_numpy()
+        if not wanted.any():
+            raise ValueError(
+                f"on={on!r}: no row has {model.treatment} = {level!r}, so nobody is to be averaged "
+                "over."
+            )
+    if by is None:
+        return [(None, rows.take(np.flatnonzero(wanted)))]
+    return list(by_group(model, rows, by, wanted))
+
+
+def _checked_weights(model: "MediationModel", name: Any) -> np.ndarray:
+    if not isinstance(name, str):
+        raise TypeError(
+            f"weights= takes the name of a column; {reprlib.repr(name)} was given. Put the weights "
+            "into a column of the data before the fit."
+        )
+    column = model.frame.column(name, "weights")
+    _refuse_weighing_by_role(model, name)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        text = number_as_text(name, column.cat.categories)
+        raise ValueError(
+            f"weights={name!r} {text or 'is categorical; it must be a column of numbers.'}"
+        )
+    values = column.to_numpy(dtype=float)
+    if not np.all(np.isfinite(values)) or values.min() < 0.0 or values.sum() == 0.0:
+        raise ValueError(
+            f"weights={name!r} must be finite and not negative, with some above zero; it runs from "
+            f"{values.min():g} to {values.max():g}."
+        )
+    return values / values.sum()
+
+
+def _refuse_weighing_by_role(model: "MediationModel", name: str) -> None:
+    if name == model.treatment:
+        raise ValueError(
+            f"weights={name!r} is the treatment; on='treated' or on='untreated' averages over those "
+            "of one arm."
+        )
+    for role, design in zip(EQUATIONS, model.designs, strict=True):
+        if name == design.parsed.response:
+            raise ValueError(
+                f"weights={name!r} is the {role}, which the treatment moves; weights say whom the "
+                "effects are averaged over, such as survey weights."
+            )
+
+
+def _limited(fit: "MediationFit", rows: Counterfactuals, target: Target) -> Counterfactuals:
+    """Rows with the limits within which a tobit outcome is observed."""
+    if target.functional.kind != "observed":
+        return rows
+    data = fit.tree["constant_data"]
+    columns = {
+        n: data[f"outcome_{n}"].to_numpy() for n in ("lower", "upper") if f"outcome_{n}" in data
+    }
+    for name, values in columns.items():
+        if len(values) != rows.mediator.shape[1]:
+            if np.ptp(values) > 0.0:
+                raise ValueError(
+                    f"The {name} limit differs between rows: of='observed' takes all rows together, "
+                    "without by= and on=."
+                )
+            columns[name] = np.full(rows.mediator.shape[1], values[0])
+    return replace(rows, outcome_columns={**rows.outcome_columns, **columns})
+
+
+def _unit(
+    fit: "MediationFit", sources: list["MediationFit"], dims: Mapping[str, Any], scale: str
+) -> Any:
+    """sd of the outcome; for a numeric treatment, times the contrast in sds of the treatment."""
+    if scale != "standardised":
+        return 1.0
+    sd = float(fit.tree["observed_data"]["outcome"].std(ddof=1))
+    units = [sd * (_contrast_in_sd(source) or 1.0) for source in sources]
+    if "contrast" not in dims:
+        return units[0]
+    return xr.DataArray(units, dims=("contrast",), coords={"contrast": dims["contrast"]})
+
+
+def _contrast_in_sd(fit: "MediationFit") -> float | None:
+    """As the model has it, or the file of a fit."""
+    about = fit.about
+    if about.get("moments") or (fit.model is None and "contrast_in_sd" not in about):
+        fit.require_model("scale='standardised'")
+    if fit.model is not None:
+        return contrast_in_sd(fit.model)
+    return about["contrast_in_sd"]  # type: ignore[no-any-return]

@@ -1,0 +1,207 @@
+"""What is asked of a fit: rows, weights, contrast and functional, each a view of its draws."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesmed.system.condensed import merge_equal
+from bayesmed.means.along_rho import Regression, curve_cells, curve_fixed
+from bayesmed.data.design import Counterfactuals
+from bayesmed.posterior.draws import Draws
+from bayesmed.effects.estimands import ARMS, FIXED, Scale
+from bayesmed.families.family import Family
+from bayesmed.means.target import Target
+from bayesmed.means.normal import has_latent_cells, latent_means
+from bayesmed.posterior.streamed import LostRows, Passes
+from bayesmed.means.means import cell_means, common_slope, fixed_means, mediator_effect
+from bayesmed.means.quantiles import quantile_cells, quantile_curve, quantile_curve_fixed, quantile_fixed
+from bayesmed.means.slices import Slices
+from bayesmed.means.thinning import thinning
+
+
+@dataclass(frozen=True)
+class View:
+    """One set of rows under two arms, one functional of the outcome, and perhaps a fixed m.
+
+    Attributes
+    ----------
+    families : tuple of Family
+        Of the mediator and of the outcome.
+    rows : Counterfactuals
+    target : Target
+    m : float or None
+        The value at which the mediator is set for a controlled direct effect; of an ordered
+        one the position of its category.
+    passes : Passes, LostRows, Slices or None
+        Takes the rows part by part. Of :class:`bayesmed.posterior.streamed.Passes` ``rows`` has the moments
+        only.
+    """
+
+    families: tuple[Family, Family]
+    rows: Counterfactuals
+    target: Target
+    m: float | None = None
+    passes: Passes | LostRows | Slices | None = None
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether ``rows`` are the rows."""
+        return self.passes is None or isinstance(self.passes, Slices)
+
+    @cached_property
+    def merged(self) -> Counterfactuals:
+        """The rows, equal ones put together."""
+        return merge_equal(self.rows)
+
+    def cells(self, draws: Draws, bootstrap: int | None = None) -> np.ndarray:
+        """Counterfactual means, shape (2, 2 or 3, S): arm, mediator arm, draw."""
+        if self.passes is not None and bootstrap is None:
+            return self.passes.mean(lambda rows: self._of(rows).cells(draws))
+        target = self.target
+        if target.functional.kind == "quantile":
+            cells = quantile_cells(draws, self.families[0], self.rows, target, bootstrap)
+            if self.m is None:
+                return cells
+            fixed = quantile_fixed(draws, self.families[0], self.rows, target, self.m, bootstrap)
+            return np.concatenate([cells, fixed[:, None]], axis=1)
+        rows = self.rows if bootstrap is not None else self.merged
+        families, rows = (self.families[0], target.family), target.rows(rows)
+        own = target.draws(draws)
+        quick = bootstrap is None and not target.family.additive
+        if quick and has_latent_cells(own, families, rows):
+            cells = latent_means(own, target.family, rows)
+        else:
+            cells = cell_means(own, families, rows, bootstrap)
+        if self.m is None:
+            return cells
+        fixed = fixed_means(own, families, rows, self.m, bootstrap)
+        return np.concatenate([cells, fixed[:, None]], axis=1)
+
+    def curve(self, regression: Regression, rho: np.ndarray) -> np.ndarray:
+        """The same along rho from the draws at rho = 0 of a closed pair: (rho, 2, 2 or 3, S)."""
+        if self.passes is not None:
+            return self.passes.mean(lambda rows: self._of(rows).curve(regression, rho))
+        target = self.target
+        if target.functional.kind == "quantile":
+            quick = quantile_curve(regression, self.families, self.rows, target, rho)
+            if quick is None:
+                return np.stack([self.cells(regression.at(value)) for value in rho])
+            if self.m is None:
+                return quick
+            set_to = quantile_curve_fixed(regression, self.families, self.rows, target, rho, self.m)
+            return np.concatenate([quick, set_to[:, :, None]], axis=2)
+        rows = self.merged
+        cells = curve_cells(regression, self.families, rows, rho, target)
+        if self.m is None:
+            return cells
+        fixed = curve_fixed(regression, self.families, rows, rho, self.m, target)
+        return np.concatenate([cells, fixed[:, :, None]], axis=2)
+
+    def shift(self, draws: Draws, cells: np.ndarray | None = None) -> np.ndarray:
+        """Mean effect of the treatment on the mediator, shape (S,).
+
+        ``cells`` are the means of the same draws: where the outcome is linear in the mediator
+        they are that effect times the slope.
+        """
+        slope = None if cells is None else self._slope(draws)
+        if cells is not None and slope is not None:
+            return (cells[0, 1] - cells[0, 0]) / slope
+        if self.passes is not None:
+            return self.passes.mean(lambda rows: self._of(rows).shift(draws))
+        return mediator_effect(draws, self.families, self.merged)
+
+    def _slope(self, draws: Draws) -> np.ndarray | None:
+        """Slope in the mediator of a control's mean outcome, (S,); None unless one serves all rows."""
+        rows, family = self.rows, self.target.family
+        if rows.slope is None or rows.log_mediator or rows.outcome_sigma is not None:
+            return None
+        slope = common_slope(rows.slope[0], self.target.draws(draws).outcome_coef)
+        return slope[0] if family.additive and len(slope) == 1 and np.all(slope != 0) else None
+
+    def _of(self, rows: Counterfactuals) -> "View":
+        return replace(self, rows=rows, passes=None)
+
+    def every(self, draws: Draws, points: int = 1) -> int:
+        """Every how many draws to use, so that it takes some minutes at most."""
+        if (
+            self.passes is not None and not self.in_memory
+        ):  # all of the rows, not the few with their moments
+            points *= -(-self.passes.n // self.rows.mediator.shape[1])
+        families, rows = (self.families[0], self.target.family), self.target.rows(self.merged)
+        return thinning(families, rows, self.target.draws(draws), points)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Views in the order of their labels.
+
+    Attributes
+    ----------
+    views : tuple of View
+    dims : dict of str to list
+        Labels along each leading dimension: ``contrast``, ``by``, ``category``, ``m``.
+    scale : {"difference", "ratio", "odds_ratio", "standardised"}
+    unit : float or xarray.DataArray
+        Standard deviations that standardise.
+    said : dict
+        What a table says of it.
+    every : int
+        Only every k-th draw of each chain is used.
+    """
+
+    views: tuple[View, ...]
+    dims: dict[str, list[Any]]
+    scale: Scale
+    unit: Any
+    said: dict[str, Any]
+    every: int = 1
+
+    def thinned(self, draws: Draws, points: int = 1) -> "Asked":
+        """The same of as many draws as some minutes allow, where the means are dear."""
+        points *= len(self.views)
+        return replace(self, every=max(view.every(draws, points) for view in self.views))
+
+    def kept(self, shape: tuple[int, int]) -> np.ndarray:
+        """Which draws are used, shape (chain, draw)."""
+        return np.arange(shape[0] * shape[1]).reshape(shape)[:, :: self.every]
+
+    @property
+    def mediator_arms(self) -> list[str]:
+        """Labels of the means' second axis."""
+        return [*ARMS, *([FIXED] if self.views[0].m is not None else [])]
+
+    def cells(self, draws: Draws, bootstrap: int | None = None) -> np.ndarray:
+        """Counterfactual means of every view, shape (view, 2, 2 or 3, S)."""
+        return np.stack([view.cells(draws, bootstrap) for view in self.views])
+
+    def curve(self, regression: Regression, rho: np.ndarray) -> np.ndarray:
+        """The same along rho, shape (rho, view, 2, 2 or 3, S)."""
+        return np.stack([view.curve(regression, rho) for view in self.views], axis=1)
+
+    def shift(self, draws: Draws, cells: np.ndarray | None = None) -> np.ndarray:
+        """Mean effects on the mediator, shape (view, S); see :meth:`View.shift`."""
+        own = [None] * len(self.views) if cells is None else cells
+        return np.stack(
+            [view.shift(draws, part) for view, part in zip(self.views, own, strict=True)]
+        )
+
+    def label(
+        self, cells: np.ndarray, kept: np.ndarray, rho: np.ndarray | None = None
+    ) -> xr.DataArray:
+        """Name the axes of means, (..., view, 2, 2 or 3, S): dims (rho, ..., arm, mediator_arm, ...)."""
+        sizes = [len(labels) for labels in self.dims.values()]
+        leading = {} if rho is None else {"rho": rho}
+        full = (*(len(v) for v in leading.values()), *sizes, *cells.shape[-3:-1], *kept.shape)
+        coords = {
+            **leading,
+            **self.dims,
+            "arm": list(ARMS),
+            "mediator_arm": self.mediator_arms,
+            "chain": np.arange(kept.shape[0]),
+            "draw": kept[0],
+        }
+        dims = (*leading, *self.dims, "arm", "mediator_arm", "chain", "draw")
+        return xr.DataArray(cells.reshape(full), dims=dims, coords=coords, name="po")

@@ -1,0 +1,184 @@
+"""What formulas of other packages hold that these do not, each with what to write here."""
+
+import builtins
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from formulaic.transforms import TRANSFORMS
+
+from bayesmed.families.listing import short
+
+_QUOTED = re.compile(r"`[^`]*`|'[^']*'|\"[^\"]*\"")
+_CALL = re.compile(r"(?<![\w.)])([^\W\d][\w.]*)\(")
+_BARS = re.compile(r"\([^()]*\|[^()]*\)")
+#: Written with a name and a parenthesis, as other packages have it.
+_SMOOTH = "for a smooth curve write cr(x, df=4, constraints='center') or bs(x, df=4)"
+_FACTOR = "for a factor write C(x)"
+_ELSEWHERE = {
+    **dict.fromkeys(("s", "te", "ti", "t2", "lo", "ns", "smooth", "rcs"), _SMOOTH),
+    **dict.fromkeys(("as.factor", "as_factor", "i", "ordered"), _FACTOR),
+    "interaction": "for the product of two factors write C(g):C(h)",
+    "relevel": "for another reference level write C(g, Treatment('level'))",
+    "as.numeric": "make a column of numbers first, df['x'] = pd.to_numeric(df['x'])",
+}
+NO_CLUSTERS = (
+    "This package has no random effects and no clustered standard errors: rows are taken as independent "
+    "given the formulas (docs/not_answered.md says what is left)."
+)
+#: Arguments of other packages, and what stands in their place.
+_ARGUMENTS = {
+    **dict.fromkeys(
+        ("cluster", "clusters", "cluster_id", "groups", "group", "random", "subject", "vcov"),
+        NO_CLUSTERS,
+    ),
+    "mediators": "A model here has one mediator, the response of mediator=.",
+    **dict.fromkeys(
+        ("covariates", "controls", "confounders"), "Covariates stand in both formulas."
+    ),
+    **dict.fromkeys(
+        ("moderator", "moderators"),
+        "A moderator stands in the formulas, as in treat * x; fit.effects(at=...) or (by=...) asks for it.",
+    ),
+    **dict.fromkeys(
+        ("sims", "boot", "nboot", "n_boot", "bootstrap"), "Draws are asked for by draws=."
+    ),
+    "family": "Each equation has its own: mediator_family= and outcome_family=.",
+}
+
+
+def refuse_elsewhere(given: Iterable[str]) -> None:
+    """Refuse arguments of other packages, with what this one has in their place.
+
+    Raises
+    ------
+    TypeError
+    """
+    for name in given:
+        if name in _ARGUMENTS:
+            raise TypeError(f"There is no argument {name}=. {_ARGUMENTS[name]}")
+
+
+def outside_quotes(text: str) -> str:
+    """A formula with what stands in quotes or backticks blotted out, of the same length."""
+    return _QUOTED.sub(lambda found: "_" * len(found.group(0)), text)
+
+
+def translated(rhs: str) -> str:
+    """``factor(g)`` of R as ``C(g)``, and ``Q('x')`` of Patsy as a name in backticks."""
+    rhs = re.sub(r"(?<![\w.`])factor\(", "C(", rhs)
+    return re.sub(r"(?<![\w.`])Q\(\s*(['\"])([^'\"`]+)\1\s*\)", r"`\2`", rhs)
+
+
+def refuse_no_formula(formula: Any, equation: str) -> None:
+    """Refuse what is no formula with one response.
+
+    Raises
+    ------
+    ValueError
+    """
+    if isinstance(formula, (list, tuple, dict, set)):
+        again = " bm.fit_many screens several, each by a model of its own." * (
+            equation == "mediator"
+        )
+        raise ValueError(
+            f"{equation}= takes one {equation} formula, 'response ~ terms': a model here has one "
+            f"{equation}; {short(formula)} was given.{again}"
+        )
+    if not isinstance(formula, str) or outside_quotes(formula).count("~") != 1:
+        raise ValueError(
+            f"The {equation} formula must read 'response ~ terms'; {short(formula)} was given."
+        )
+
+
+def why_no_response(left: str, equation: str) -> str:
+    """What to write in place of a response that is more than a name."""
+    if not left:
+        return f" Name the {equation} before the '~'."
+    if re.match(r"Surv\(", left):
+        return (
+            f" For a time with censoring the response is the time, with {equation}_data="
+            "{'event': 'column'}."
+        )
+    if "+" in left or "," in left:
+        return (
+            f" A model here has one {equation}. For successes out of trials give outcome_data="
+            "{'trials': 'column'} and outcome_family='binomial'."
+        )
+    return " A transformed response must be a column of its own: compute it first."
+
+
+def refuse_dialect(formula: str, rhs: str, equation: str) -> None:
+    """Refuse random effects, offsets, dots and functions of other packages.
+
+    Parameters
+    ----------
+    formula, rhs : str
+        The whole, for the message, and its right-hand side.
+    equation : str
+
+    Raises
+    ------
+    ValueError
+        Saying what to write instead.
+    """
+    start, bare = f"The {equation} formula {short(formula)} cannot be read: ", outside_quotes(rhs)
+    terms = outside_calls(bare)
+    bars = _BARS.search(terms)
+    if bars:
+        shown = rhs[bars.start() : bars.end()]
+        raise ValueError(f"{start}{shown} would be a random effect. {NO_CLUSTERS}")
+    if "|" in terms:
+        raise ValueError(
+            f"{start}a formula here has one part, without '|'. Fixed effects stand among the terms, as in "
+            f"C(g). {NO_CLUSTERS}"
+        )
+    if re.search(r"(?<![\w.])\.(?![\w.])", bare):
+        raise ValueError(
+            f"{start}'.' would stand for every column, the outcome among them; write the covariates "
+            "that are meant, one by one."
+        )
+    for call in _CALL.finditer(bare):
+        name = call.group(1)
+        if name == "offset":
+            raise ValueError(f"{start}{_offset(rhs[call.end() :], equation)}")
+        dotted = "." in name and name not in _ELSEWHERE
+        if not dotted and name not in TRANSFORMS and not hasattr(builtins, name):
+            raise ValueError(f"{start}there is no function {name}() here; {_mend(name)}.")
+
+
+def outside_calls(text: str) -> str:
+    """A formula with the arguments of functions and what is in braces blotted out, of the same length.
+
+    Examples
+    --------
+    >>> outside_calls("x + I(x / z) + (1 | g)")
+    'x + I_______ + (1 | g)'
+    """
+    kept, within = [], list[bool]()  # whether each open parenthesis is a function's, or a brace
+    for place, sign in enumerate(text):
+        if sign in "({":
+            within.append(sign == "{" or bool(re.match(r"[\w.]", text[place - 1 : place])))
+        kept.append("_" if any(within) else sign)
+        if sign in ")}" and within:
+            within.pop()
+    return "".join(kept)
+
+
+def _offset(rest: str, equation: str) -> str:
+    inside = rest.partition(")")[0]
+    plain = re.fullmatch(r"\s*`?([\w. ]+?)`?\s*", inside)
+    name = plain.group(1) if plain else "column"
+    more = "" if plain else " (for the logarithm of a count, {'exposure': 'column'})"
+    return (
+        f"an offset is no term here. Give it by {equation}_data={{'offset': {name!r}}}, the name of a "
+        f"column{more}."
+    )
+
+
+def _mend(name: str) -> str:
+    if name in _ELSEWHERE:
+        return _ELSEWHERE[name]
+    if hasattr(TRANSFORMS["np"], name):
+        return f"write np.{name}()"
+    return "make a column of it first, and put that into the formula"

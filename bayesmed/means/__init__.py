@@ -1,0 +1,1 @@
+"""Counterfactual means of each draw: the only place that integrates."""

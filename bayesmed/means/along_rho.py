@@ -1,0 +1,308 @@
+r"""The curve of a closed pair: counterfactual means at every rho from the draws at rho = 0.
+
+With an additive outcome the mean is linear in the coefficients, so one set of expected rows
+serves every rho. Otherwise the latent variable of :math:`Y_i(t, M_i(t'))` is normal. Writing
+:math:`s_0` for the outcome's residual scale at rho = 0 (1 for probit), the map of ``closed``
+leaves its standard deviation :math:`r_i = \sqrt{s_0^2 + g_0^2 \sigma_m^2}` as it is and moves its
+mean along a line:
+
+.. math::
+    \eta_0(t, \mu_m(t')) + \frac{\rho}{\sqrt{1-\rho^2}}\, w_i, \qquad
+    w_i = -\frac{s_0}{\sigma_m} (\mu_m(t') - \mu_m(t)).
+
+The mean over rows of any functional of such a variable is a smooth function of
+:math:`\rho / \sqrt{1-\rho^2}`, which is interpolated at Chebyshev nodes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.polynomial import chebyshev
+
+from bayesmed.system.closed import ClosedMap
+from bayesmed.data.design import Counterfactuals
+from bayesmed.families.family import Family
+from bayesmed.means.target import MEAN, Target, target_of
+from bayesmed.means.normal import (
+    Cells,
+    LatentCell,
+    cell_blocks,
+    cells_of,
+    fixed_cell,
+    has_latent_cells,
+    latent_mean_at,
+    row_blocks,
+)
+from bayesmed.means.means import (
+    ARMS,
+    Draws,
+    cell_means,
+    design_at,
+    expected_rows,
+    fixed_means,
+)
+from bayesmed.numerics.threads import threads
+
+_SMALL, _SMALL_FIXED = 1e-9, 1e-8
+_SPAN = 1e-6
+_DEGREES = (10, 14, 18, 21, 24, 32, 64)
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Draws at rho = 0 of a closed pair, and what maps them.
+
+    Attributes
+    ----------
+    draws : Draws
+        The mediator's draws; its outcome coefficients are not used.
+    coef0 : numpy.ndarray
+        Outcome coefficients at rho = 0, shape (S, outcome_term).
+    parameters0 : dict of str to numpy.ndarray
+        The outcome's parameters at rho = 0: sigma of shape (S,), or cutpoints of shape
+        (category - 1, S).
+    map : ClosedMap
+    """
+
+    draws: Draws
+    coef0: np.ndarray
+    parameters0: dict[str, np.ndarray]
+    map: ClosedMap
+
+    def block(self, part: np.ndarray) -> "Regression":
+        """Some of the draws."""
+        own = {name: value[..., part] for name, value in self.parameters0.items()}
+        return replace(self, draws=self.draws.block(part), coef0=self.coef0[part], parameters0=own)
+
+    def at(self, rho: float | np.ndarray) -> Draws:
+        """Structural draws at rho, a number or one for each draw."""
+        sigma = self.draws.mediator_parameters["sigma"]
+        coef, parameters = self.map.structural(
+            self.coef0,
+            self.parameters0,
+            self.draws.mediator_coef,
+            sigma,
+            np.asarray(rho, dtype=float),
+        )
+        return replace(
+            self.draws, outcome_coef=coef, outcome_parameters=parameters,
+            rho=np.broadcast_to(np.asarray(rho, dtype=float), (len(self.draws),)).copy(),
+        )  # fmt: skip
+
+
+def curve_cells(
+    regression: Regression,
+    families: tuple[Family, Family],
+    rows: Counterfactuals,
+    rho: np.ndarray,
+    target: Target | None = None,
+) -> np.ndarray:
+    """Counterfactual means along rho.
+
+    Parameters
+    ----------
+    regression : Regression
+    families : tuple of Family
+        Of the mediator and of the outcome.
+    rows : Counterfactuals
+    rho : numpy.ndarray
+    target : Target, optional
+        What of the outcome is averaged; its mean where None.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (rho, 2, 2, S).
+    """
+    target = target or target_of(MEAN, families[1])
+    families, rows = (families[0], target.family), target.rows(rows)
+    if target.family.additive:
+        zero = cell_means(regression.at(0.0), families, rows)
+        expected = expected_rows(regression.draws, families, rows)
+        coefs = np.stack([regression.at(value).outcome_coef for value in rho]) - regression.coef0
+        return zero + np.einsum("abst,rst->rabs", expected, coefs)
+    if not is_latent_curve(regression, families, rows):
+        return np.stack([
+            cell_means(target.draws(regression.at(value)), families, rows) for value in rho
+        ])  # fmt: skip
+    return _latent_curve(with_cutpoints(regression, target), families, rows, rho)
+
+
+def curve_fixed(
+    regression: Regression,
+    families: tuple[Family, Family],
+    rows: Counterfactuals,
+    rho: np.ndarray,
+    m: float,
+    target: Target | None = None,
+) -> np.ndarray:
+    """Means of Y(t, m) along rho, the mediator set to one value.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (rho, 2, S). Interpolated along atanh(rho) where the mean is not linear in the
+        coefficients.
+    """
+    target = target or target_of(MEAN, families[1])
+    families, rows = (families[0], target.family), target.rows(rows)
+
+    def at(value: float) -> np.ndarray:
+        return fixed_means(target.draws(regression.at(value)), families, rows, m)
+
+    if target.family.additive:
+        design = np.stack([rows.mean(design_at(rows, t, m)) for t in ARMS])
+        coefs = np.stack([regression.at(value).outcome_coef for value in rho]) - regression.coef0
+        return at(0.0) + np.einsum("at,rst->ras", design, coefs)
+    if is_latent_curve(regression, families, rows):
+        return _latent_fixed(with_cutpoints(regression, target), families[1], rows, rho, m)
+    found, _ = interpolate(lambda z: at(float(np.tanh(z))), np.arctanh(rho), 0)
+    return found
+
+
+def _latent_fixed(
+    regression: Regression, family: Family, rows: Counterfactuals, rho: np.ndarray, m: float
+) -> np.ndarray:
+    r"""Means of Y(t, m), whose latent mean is k (eta_0 - s_0 (m - mu_m(t)) rho / (k sigma_m)).
+
+    In units of the residual where the family has no scale; else without the factor k, and the
+    residual scale is s_0 / k. Probabilities are entire functions of arcsin(rho), where they
+    read :math:`\Phi(\cos\phi\, u + \sin\phi\, v)`; other means of atanh(rho).
+    """
+    out = np.empty((len(rho), 2, len(regression.draws)))
+    bounded = family.latent == "unit" or family.link == "probability"
+    along, back = (np.arcsin(rho), np.sin) if bounded else (np.arctanh(rho), np.tanh)
+
+    def curve(part: slice, t: int, degree: int) -> tuple[np.ndarray, int]:
+        cell = fixed_cell(_at_zero(regression, part), rows, t, m)
+        return interpolate(
+            lambda x: _fixed_at(family, rows, cell, back(x)), along, degree, _SMALL_FIXED
+        )
+
+    start = max(curve(few_draws(regression), t, 0)[1] for t in ARMS)
+
+    def fill(part: slice) -> None:
+        degree = start
+        for t in ARMS:
+            out[:, t, part], degree = curve(part, t, degree)
+
+    with threads() as pool:
+        list(pool.map(fill, row_blocks(len(regression.draws), rows)))
+    return out
+
+
+def _fixed_at(family: Family, rows: Counterfactuals, cell: LatentCell, rho: float) -> np.ndarray:
+    k, own = np.sqrt((1.0 - rho) * (1.0 + rho)), dict(cell.parameters)
+    if family.latent == "free":
+        eta = cell.u + rho / k * cell.v
+        own["sigma"] = own["sigma"] / k
+    else:
+        eta = k * cell.u + rho * cell.v
+        if "cutpoints" in own:
+            own["cutpoints"] = k * own["cutpoints"]
+    return rows.mean(np.asarray(family.mean(eta, own)))
+
+
+def with_cutpoints(regression: Regression, target: Target) -> Regression:
+    """A regression with the values at which a functional steps among its parameters."""
+    if target.cutpoints is None:
+        return regression
+    cuts = target.cutpoints[:, None] * np.ones(len(regression.draws))
+    return replace(regression, parameters0={**regression.parameters0, "cutpoints": cuts})
+
+
+def is_latent_curve(
+    regression: Regression, families: tuple[Family, Family], rows: Counterfactuals
+) -> bool:
+    """Whether the outcome has a normal latent variable that is affine in a Gaussian mediator.
+
+    The rows must keep the relations on which the map rests: covariates that were set may not.
+    """
+    latent = has_latent_cells(regression.draws, families, rows) and not families[1].additive
+    return latent and _keeps_span(
+        regression.map, rows, float(np.mean(regression.draws.mediator_parameters["sigma"]))
+    )
+
+
+def _keeps_span(closed: ClosedMap, rows: Counterfactuals, unit: float) -> bool:
+    """Whether rows keep the relations of the map; ``unit`` is one of the mediator's scale."""
+    assert rows.base is not None and rows.slope is not None
+    offset = 0.0 if rows.mediator_offset is None else rows.mediator_offset
+    held = [np.abs(rows.slope @ closed.direction - 1.0).max() < _SPAN]
+    size = np.abs(rows.mediator).max(axis=(0, 1))
+    size[size == 0.0] = 1.0
+    for t in ARMS:
+        mediator = rows.base[t] @ closed.loading + closed.constant_loading
+        held.append(np.all(np.abs(mediator - rows.mediator[t]).max(axis=0) < _SPAN * size))
+        m = rows.base[t] @ closed.direction + closed.constant + offset
+        held.append(np.abs(m).max() < _SPAN * max(unit, np.abs(offset).max()))
+    return bool(np.all(held))
+
+
+def _latent_curve(
+    regression: Regression,
+    families: tuple[Family, Family],
+    rows: Counterfactuals,
+    rho: np.ndarray,
+) -> np.ndarray:
+    s = rho / np.sqrt((1.0 - rho) * (1.0 + rho))
+    out = np.empty((len(rho), 2, 2, len(regression.draws)))
+
+    pilot = latent_cells(regression, families[1], rows, few_draws(regression))
+    start = 0
+    for t in ARMS:
+        own = partial(latent_mean_at, families[1], rows, pilot[t, 1 - t])
+        _, start = interpolate(own, s, start)
+
+    def fill(part: slice) -> None:
+        cells, degree = latent_cells(regression, families[1], rows, part), start
+        for t in ARMS:
+            out[:, t, t, part] = latent_mean_at(families[1], rows, cells[t, t], 0.0)
+            mean = partial(latent_mean_at, families[1], rows, cells[t, 1 - t])
+            out[:, t, 1 - t, part], degree = interpolate(mean, s, degree)
+
+    # The normal distribution function releases the interpreter, so threads pay.
+    with threads() as pool:
+        list(pool.map(fill, cell_blocks(len(regression.draws), rows)))
+    return out
+
+
+def few_draws(regression: Regression) -> slice:
+    """A few draws, which tell the degree at which the others may start."""
+    return slice(0, None, max(1, len(regression.draws) // 50))
+
+
+def latent_cells(
+    regression: Regression, family: Family, rows: Counterfactuals, part: slice
+) -> Cells:
+    """The four cells at rho = 0 for a block of draws, and how they move."""
+    return cells_of(_at_zero(regression, part), family, rows)
+
+
+def _at_zero(regression: Regression, part: slice) -> Draws:
+    own = {name: value[..., part] for name, value in regression.parameters0.items()}
+    block, coef = regression.draws.block(part), regression.coef0[part]
+    return replace(block, outcome_coef=coef, outcome_parameters=own, rho=np.zeros(len(coef)))
+
+
+def interpolate(
+    function: Callable[[float], np.ndarray], s: np.ndarray, degree: int, small: float = _SMALL
+) -> tuple[np.ndarray, int]:
+    """Values of a smooth function at the points s, shape (s, ...), and the degree it took."""
+    low, high = float(s.min()), float(s.max())
+    for size in (d for d in _DEGREES if d >= degree):
+        if size + 1 >= len(s):
+            break
+        nodes = chebyshev.chebpts1(size + 1)
+        values = np.stack([function(0.5 * (high - low) * x + 0.5 * (high + low)) for x in nodes])
+        basis = chebyshev.chebvander(nodes, size)
+        weights = 2.0 / (size + 1) * basis.T
+        weights[0] *= 0.5
+        coefficients = np.tensordot(weights, values, axes=1)
+        if np.abs(coefficients[-3:]).max() < small * np.abs(values).max():
+            scaled = (2.0 * s - low - high) / (high - low)
+            return np.tensordot(chebyshev.chebvander(scaled, size), coefficients, axes=1), size
+        degree = size
+    return np.stack([function(float(value)) for value in s]), _DEGREES[-1] + 1

@@ -1,0 +1,1 @@
+"""Special functions for arrays and tensors, normal rectangles, quadrature, interpolation, threads."""

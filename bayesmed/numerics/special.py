@@ -1,0 +1,239 @@
+"""Special functions under one name for NumPy arrays and PyTensor tensors.
+
+Every function looks at its argument: a PyTensor variable gives a symbolic expression, any
+other value a NumPy array. PyTensor is not imported here unless it already is.
+"""
+
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from scipy import special as sp
+
+SQRT2 = float(np.sqrt(2.0))
+LOG_SQRT_2PI = float(0.5 * np.log(2.0 * np.pi))
+LOG_HALF = float(np.log(0.5))
+#: Below the first probability a continued fraction takes over; above the second it is one.
+_UNDERFLOW, _MOST = 1e-280, 1.0 - 1e-15
+_ARRAYS = SimpleNamespace(
+    log=np.log, where=np.where, gammaln=sp.gammaln,
+    gammainc=sp.gammainc, gammaincc=sp.gammaincc, betainc=sp.betainc,
+)  # fmt: skip
+
+
+def is_tensor(*values: Any) -> bool:
+    """Whether any of the values is a PyTensor variable."""
+    basic = sys.modules.get("pytensor.graph.basic")
+    return basic is not None and any(isinstance(value, basic.Variable) for value in values)
+
+
+def _pt() -> Any:
+    return sys.modules["pytensor.tensor"]
+
+
+def _op() -> Any:
+    from bayesmed.numerics import special_tensors as special_op
+
+    return special_op
+
+
+def exp(x: Any) -> Any:
+    """Exponential."""
+    return _pt().exp(x) if is_tensor(x) else np.exp(x)
+
+
+def log(x: Any) -> Any:
+    """Natural logarithm."""
+    return _pt().log(x) if is_tensor(x) else np.log(x)
+
+
+def sqrt(x: Any) -> Any:
+    """Square root."""
+    return _pt().sqrt(x) if is_tensor(x) else np.sqrt(x)
+
+
+def sin(x: Any) -> Any:
+    """Sine."""
+    return _pt().sin(x) if is_tensor(x) else np.sin(x)
+
+
+def arcsin(x: Any) -> Any:
+    """Inverse sine."""
+    return _pt().arcsin(x) if is_tensor(x) else np.arcsin(x)
+
+
+def maximum(a: Any, b: Any) -> Any:
+    """Elementwise maximum."""
+    return _pt().maximum(a, b) if is_tensor(a, b) else np.maximum(a, b)
+
+
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """Elementwise choice."""
+    return (
+        _pt().switch(condition, a, b) if is_tensor(condition, a, b) else np.where(condition, a, b)
+    )
+
+
+def ndtr(x: Any) -> Any:
+    """Standard normal distribution function, accurate in the lower tail."""
+    return 0.5 * _pt().erfc(-x / SQRT2) if is_tensor(x) else sp.ndtr(x)
+
+
+def log_ndtr(x: Any) -> Any:
+    """Logarithm of the standard normal distribution function, stable in both tails."""
+    if not is_tensor(x):
+        return sp.log_ndtr(x)
+    pt = _pt()
+    # Each branch sees arguments at which it is finite, so that no gradient is 0 * inf.
+    low = pt.switch(x < -1.0, x, -1.0)
+    high = pt.switch(x < -1.0, -1.0, x)
+    return pt.switch(
+        x < -1.0,
+        pt.log(0.5 * pt.erfcx(-low / SQRT2)) - 0.5 * low * low,
+        pt.log1p(-0.5 * pt.erfc(high / SQRT2)),
+    )
+
+
+def expit(x: Any) -> Any:
+    """Logistic distribution function."""
+    return _pt().sigmoid(x) if is_tensor(x) else sp.expit(x)
+
+
+def log_expit(x: Any) -> Any:
+    """Logarithm of the logistic distribution function, stable in both tails."""
+    return -_pt().softplus(-x) if is_tensor(x) else sp.log_expit(x)
+
+
+def ndtri_expit(x: Any) -> Any:
+    """Normal score of a logistic probability: the quantile Phi^{-1}(expit(x)).
+
+    The tail below one half is inverted on either side, so no digits are lost near one.
+    """
+    positive = x > 0.0
+    score = ndtri_exp(log_expit(where(positive, -x, x)))
+    return where(positive, -score, score)
+
+
+def minimum(a: Any, b: Any) -> Any:
+    """Elementwise minimum."""
+    return _pt().minimum(a, b) if is_tensor(a, b) else np.minimum(a, b)
+
+
+def log1p(x: Any) -> Any:
+    """log(1 + x)."""
+    return _pt().log1p(x) if is_tensor(x) else np.log1p(x)
+
+
+def gammaln(x: Any) -> Any:
+    """Logarithm of the gamma function."""
+    return _pt().gammaln(x) if is_tensor(x) else sp.gammaln(x)
+
+
+def gamma_score(a: Any, x: Any) -> Any:
+    """Normal score of the regularised lower incomplete gamma function P(a, x)."""
+    lower = x < a
+    score = ndtri_exp(log_gamma_tail(lower, a, x))
+    return where(lower, score, -score)
+
+
+def beta_score(a: Any, b: Any, x: Any, y: Any) -> Any:
+    """Normal score of the regularised incomplete beta function I_x(a, b); y is 1 - x."""
+    lower = b * x < a * y
+    score = ndtri_exp(log_beta_tail(lower, a, b, x, y))
+    return where(lower, score, -score)
+
+
+def log_gamma_tail(lower: Any, a: Any, x: Any) -> Any:
+    """Logarithm of P(a, x), or of 1 - P(a, x) where not lower; however small it is."""
+    if is_tensor(lower, a, x):
+        return _op().log_gamma_tail(lower, a, x)
+    with np.errstate(all="ignore"):
+        return gamma_tail(_ARRAYS, lower, a, x)
+
+
+def log_beta_tail(lower: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
+    """Logarithm of I_x(a, b), or of 1 - I_x(a, b) where not lower; however small it is."""
+    if is_tensor(lower, a, b, x, y):
+        return _op().log_beta_tail(lower, a, b, x, y)
+    with np.errstate(all="ignore"):
+        return beta_tail(_ARRAYS, lower, a, b, x, y)
+
+
+def gamma_tail(of: Any, lower: Any, a: Any, x: Any) -> Any:
+    """The formula of :func:`log_gamma_tail`, in the functions of a namespace."""
+    value = of.where(lower, of.gammainc(a, x), of.gammaincc(a, x))
+    if _none_underflows(of, value):
+        return _log_of(of, value, 0.0)
+    # Continued fractions (NIST 8.9); four steps suffice where the function underflows.
+    below, above = a + 8.0, x - a + 9.0
+    for j in range(4, 0, -1):
+        below = a + (2.0 * j - 1.0) + j * x / below
+        below = a + (2.0 * j - 2.0) - (a + (j - 1.0)) * x / below
+        above = x - a + (2.0 * j - 1.0) - j * (j - a) / above
+    log_fraction = of.log(of.where(lower, below, above))
+    return _log_of(of, value, a * of.log(x) - x - of.gammaln(a) - log_fraction)
+
+
+def beta_tail(of: Any, lower: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
+    """The formula of :func:`log_beta_tail`, in the functions of a namespace."""
+    a, b = of.where(lower, a, b), of.where(lower, b, a)
+    x, y = of.where(lower, x, y), of.where(lower, y, x)
+    value, fraction = of.betainc(a, b, x), 1.0
+    if _none_underflows(of, value):
+        return _log_of(of, value, 0.0)
+    for m in range(4, 0, -1):  # NIST 8.17
+        even = m * (b - m) * x / ((a + (2.0 * m - 1.0)) * (a + 2.0 * m))
+        odd = (a + (m - 1.0)) * (a + b + (m - 1.0)) * x
+        odd = odd / ((a + (2.0 * m - 2.0)) * (a + (2.0 * m - 1.0)))
+        fraction = 1.0 - odd / (1.0 + even / fraction)
+    constant = of.gammaln(a + b) - of.gammaln(a + 1.0) - of.gammaln(b)
+    return _log_of(of, value, a * of.log(x) + b * of.log(y) + constant - of.log(fraction))
+
+
+def _none_underflows(of: Any, value: Any) -> bool:
+    """Whether the other formula is not needed; tensors do not know."""
+    return of is _ARRAYS and not np.any(value < _UNDERFLOW)
+
+
+def _log_of(of: Any, value: Any, tail: Any) -> Any:
+    """Logarithm of a probability, which where it underflows is given by another formula."""
+    return of.where(value < _UNDERFLOW, tail, of.log(of.where(value < _MOST, value, _MOST)))
+
+
+def log1mexp(x: Any) -> Any:
+    """log(1 - exp(x)) for x < 0, accurate near zero and far from it."""
+    if is_tensor(x):
+        return _pt().log1mexp(x)
+    near = x > LOG_HALF
+    return np.where(
+        near,
+        np.log(-np.expm1(np.where(near, x, -1.0))),
+        np.log1p(-np.exp(np.where(near, -1.0, x))),
+    )
+
+
+def ndtri_exp(x: Any) -> Any:
+    """Normal quantile of a probability given as its logarithm."""
+    return _op().ndtri_exp(x) if is_tensor(x) else sp.ndtri_exp(x)
+
+
+def score_of_logs(log_lower: Any, log_upper: Any) -> Any:
+    """Normal score from the logarithms of both tail probabilities; the smaller one serves."""
+    low = log_lower < log_upper
+    # The branch not taken gets a harmless argument, so that no gradient is 0 * inf.
+    below = ndtri_exp(where(low, log_lower, LOG_HALF))
+    above = ndtri_exp(where(low, LOG_HALF, log_upper))
+    return where(low, below, -above)
+
+
+def cutpoint(y: Any, cutpoints: Any, far: float) -> Any:
+    """Cutpoint above each category of tensors, with -far and far at the two ends."""
+    pt = _pt()
+    padded = pt.concatenate([[-far], cutpoints, [far]])
+    return padded[pt.cast(y, "int64") + 1]
+
+
+def greater(a: Any, b: Any) -> Any:
+    """Elementwise a > b."""
+    return _pt().gt(a, b) if is_tensor(a, b) else np.greater(a, b)

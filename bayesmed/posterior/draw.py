@@ -1,0 +1,134 @@
+"""Drawing from a model's posterior: the tree of draws that a fit holds."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from bayesmed.system.about import describe, versions
+from bayesmed.posterior.conjugate import exact_draws, is_exact
+from bayesmed.families.family import EQUATIONS
+from bayesmed.posterior.arrays import constant_data
+from bayesmed.system.system import IdentificationWarning, MediationModel
+from bayesmed.families.names import parameters_of, refuse_unknown
+from bayesmed.families.prior import Prior
+from bayesmed.posterior.nuts import (
+    check_settings,
+    run_sampler,
+    sampler_options,
+    settle_seed,
+    to_dataset,
+)
+from bayesmed.data.warn import warn
+
+
+def draw_tree(
+    model: MediationModel,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    cores: int | None,
+    random_seed: int | None,
+    sampler: str,
+    progress: bool,
+    options: Mapping[str, Any],
+    method: Literal["nuts", "laplace"] = "nuts",
+) -> xr.DataTree:
+    """Draw from the posterior; see :meth:`bayesmed.MediationModel.fit`.
+
+    Returns
+    -------
+    xarray.DataTree
+        That of :class:`bayesmed.MediationFit`.
+
+    Raises
+    ------
+    ValueError
+        For a number of draws, a method or a sampler that does not exist.
+    """
+    check_settings(draws, tune, chains, cores, sampler, method)
+    if options:
+        known = sampler_options(sampler, options)
+        refuse_unknown(
+            options, [*parameters_of(MediationModel.fit), *known], "MediationModel.fit()"
+        )
+    seed = settle_seed(random_seed)
+    settings = {
+        "draws": int(draws), "tune": int(tune), "chains": int(chains), "cores": cores,
+        "random_seed": seed,
+    }  # fmt: skip
+    if isinstance(model.rho, Prior) and model.identification.map is None:
+        warn(
+            "The posterior of rho is not evidence about confounding: it is identified by "
+            f"{model.identification.reason}.",
+            IdentificationWarning,
+        )
+    interrupted, pareto_k = False, None
+    if method == "laplace" and is_exact(model):
+        posterior, used = exact_draws(model, settings), "exact"
+        stats = {"accepted": np.ones(posterior["mediator_sigma"].shape)}
+    elif method == "laplace" and (drawn := _by_laplace(model, settings, progress)) is not None:
+        posterior, stats, pareto_k = drawn
+        used = "laplace"
+    else:
+        posterior, stats, interrupted = run_sampler(model, sampler, settings, progress, options)
+        used = sampler
+    tree = _tree(model, posterior, stats)
+    about = describe(model)
+    about.update(
+        sampler=used, settings={**settings, "cores": None}, interrupted=interrupted,
+        fit=uuid.uuid4().hex, versions=versions(used), pareto_k=pareto_k,
+    )  # fmt: skip
+    tree.attrs["bayesmed"] = json.dumps(about)
+    return tree
+
+
+def _by_laplace(
+    model: MediationModel, settings: Mapping[str, Any], progress: bool
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], float] | None:
+    """Draws around the mode, or None where the posterior is too far from normal."""
+    from bayesmed.posterior.density import constrain
+    from bayesmed.posterior.laplace import laplace_draws
+    from bayesmed.posterior.weights import LARGEST_PARETO_K
+
+    found = laplace_draws(model, settings, progress)
+    if found.pareto_k <= LARGEST_PARETO_K:
+        return constrain(model, found.points), found.stats, found.pareto_k
+    why = (
+        f"the Pareto k-hat of its weights is {found.pareto_k:.2f}, above {LARGEST_PARETO_K}"
+        if np.isfinite(found.pareto_k)
+        else "the log-density has no mode that could be found"
+    )
+    if model.passes is not None:
+        raise ValueError(
+            f"method='laplace' cannot be trusted here: {why}; NUTS needs all rows in memory. State "
+            "narrower priors, simplify the formulas, or fit a sample of the rows in memory."
+        )
+    warn(
+        f"method='laplace' cannot be trusted here: {why}. The posterior is sampled by NUTS instead."
+    )
+    return None
+
+
+def _tree(
+    model: MediationModel, posterior: dict[str, np.ndarray], stats: dict[str, np.ndarray]
+) -> xr.DataTree:
+    arrays = {k: v for k, v in posterior.items() if not k.endswith("__")}
+    order = ["rho", "mediator_coef", "outcome_coef"]
+    arrays = {
+        k: arrays[k]
+        for k in [*(n for n in order if n in arrays), *sorted(set(arrays) - set(order))]
+    }
+    graph = model.condensed_graph
+    coords = {name: list(values) for name, values in graph.coords.items() if name != "obs"}
+    observed = xr.Dataset({name: ("obs", model.values(name)) for name in EQUATIONS})
+    return xr.DataTree.from_dict({
+        "posterior": to_dataset(arrays, coords, dict(graph.named_vars_to_dims)),
+        "sample_stats": to_dataset(stats, {}, {}),
+        "observed_data": observed,
+        "constant_data": constant_data(model),
+    })  # fmt: skip

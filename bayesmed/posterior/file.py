@@ -1,0 +1,234 @@
+"""Saving and loading a fit: arrays and one JSON string, nothing that runs."""
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from bayesmed.system.about import describe, model_hash
+from bayesmed.families.family import EQUATIONS
+from bayesmed.api.fit import MediationFit
+from bayesmed.posterior.arrays import constant_data
+from bayesmed.families.names import names_nearest
+from bayesmed.posterior.streamed import LostRows
+
+if TYPE_CHECKING:
+    from bayesmed.system.system import MediationModel
+
+_FORMAT = 2
+#: What the description of every fit holds.
+_NEEDED = {
+    "families", "own_families", "formulas", "parameters", "rho_fixed", "closed", "priors", "priors_on",
+    "settings", "contrast", "hash", "fit", "interrupted", "sampler", "affine", "log_mediator", "n",
+}  # fmt: skip
+
+
+def digest(tree: xr.DataTree) -> str:
+    """Fingerprint of the numbers and words of a tree, by which a damaged file is told."""
+    found = hashlib.sha256(str(tree.attrs["bayesmed"]).encode())
+    for group in sorted(node.path for node in tree.subtree):
+        data = tree[group].to_dataset()
+        for name in sorted(map(str, data.variables)):
+            values = data[name].to_numpy()
+            found.update(f"{group} {name} {data[name].dims} {values.shape}".encode())
+            numbers = values.dtype.kind in "biuf"  # files keep no bool
+            found.update(
+                np.ascontiguousarray(values, dtype=float).tobytes()
+                if numbers
+                else "\0".join(map(str, values.ravel())).encode()
+            )
+    return found.hexdigest()
+
+
+def save(fit: MediationFit, path: "str | os.PathLike[str]") -> None:
+    """Write a fit to a NetCDF file, all or nothing.
+
+    The file is written beside its target and moved there when it is complete, so an older
+    file stays intact if the disk is full or the process dies. It is made in memory, which takes
+    as much again as the fit. A fingerprint in it tells :func:`load` of damage.
+
+    Parameters
+    ----------
+    fit : MediationFit
+    path : path-like
+        By custom it ends in ``.nc``.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; the message says where.
+    """
+    target = Path(path)
+    tree = fit.tree.copy()
+    tree.attrs["bayesmed_format"] = _FORMAT
+    tree.attrs["bayesmed_digest"] = digest(tree)
+    # Made in memory first: HDF5 does not survive a disk that fills while it writes.
+    whole = tree.to_netcdf(None, engine="h5netcdf")
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent or ".", prefix=".bayesmed-", suffix=".nc")
+    except OSError as error:
+        raise OSError(f"Cannot write a file in {target.parent.resolve()}: {error}") from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(whole)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        if isinstance(error, OSError):
+            raise OSError(
+                f"The fit was not saved to {target} ({error}); it is still in memory, and a file "
+                "that was there before is unchanged. Free some space or choose another folder."
+            ) from error
+        raise
+
+
+@names_nearest
+def load(path: "str | os.PathLike[str]", model: "MediationModel | None" = None) -> MediationFit:
+    """Read a fit that :meth:`bayesmed.MediationFit.save` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+    model : MediationModel, optional
+        The model, built by the user from the same data, in the same order, and formulas: needed
+        for ``at=`` and for refits. Formulas in the file are text for the report and never evaluated.
+
+    Returns
+    -------
+    MediationFit
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not a fit of bayesmed, is damaged, or the model is not the one it was fitted
+        with.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise FileNotFoundError(f"There is no file {source}.")
+    try:
+        with xr.open_datatree(source, engine="h5netcdf") as opened:
+            tree = opened.load()
+        about = json.loads(tree.attrs["bayesmed"])
+        found = int(tree.attrs["bayesmed_format"])
+        for group in ("posterior", "sample_stats", "observed_data", "constant_data"):
+            tree[group]
+        lacking = _NEEDED - set(about)
+        if lacking:
+            raise KeyError(f"no {sorted(lacking)}")
+    except Exception as error:
+        raise ValueError(
+            f"{source} is not a complete fit saved by bayesmed ({type(error).__name__}: {error})."
+        ) from error
+    if found != _FORMAT:
+        raise ValueError(
+            f"{source} has format {found}, but this version of bayesmed reads format {_FORMAT}; use "
+            f"the version that wrote it ({about.get('versions', {}).get('bayesmed', 'unknown')})."
+        )
+    if tree.attrs.get("bayesmed_digest") != digest(tree):
+        raise ValueError(
+            f"{source} is damaged: its numbers are not those that were saved. Copy it again from "
+            "where it was written, or fit again."
+        )
+    if model is not None and model_hash(model) != about["hash"]:
+        raise ValueError(
+            f"The model is not the one that {source} was fitted with; different: "
+            f"{_differences(model, tree, about)}. Build it with the same data and arguments, or "
+            "load the fit without a model."
+        )
+    passed = (about.get("moments") or {}).get("passes", False)
+    return MediationFit(tree, model, LostRows(about["n"]) if passed else None)
+
+
+def _differences(model: "MediationModel", tree: xr.DataTree, saved: Mapping[str, Any]) -> str:
+    """Which parts of two models are not the same, each with what was saved and given."""
+    own = json.loads(json.dumps(describe(model)))
+    told = [
+        f"{part} (saved {saved.get(part)}, given {own.get(part)})"
+        for part in ("formulas", "families", "contrast", "rho", "priors_on", "data", "sigma", "n")
+        if own.get(part) != saved.get(part)
+    ]
+    rows = "" if told else _other_rows(_by_row(_groups(model)), _by_row(tree), saved)
+    priors = _other_priors(own, saved, stated_only=bool(told or rows))
+    told += [rows] * bool(rows) + [f"priors of {', '.join(priors)}"] * bool(priors)
+    return "; ".join(told) or "numbers in their last digits, or the code of a family"
+
+
+def _groups(model: "MediationModel") -> xr.DataTree:
+    """What a fit of the model would keep of its data."""
+    observed = xr.Dataset({name: ("obs", model.values(name)) for name in EQUATIONS})
+    return xr.DataTree.from_dict({"observed_data": observed, "constant_data": constant_data(model)})
+
+
+def _by_row(tree: xr.DataTree) -> dict[str, np.ndarray]:
+    """Each column of the responses, designs and data columns."""
+    found: dict[str, np.ndarray] = {
+        name: tree["observed_data"][name].to_numpy() for name in EQUATIONS
+    }
+    for name, values in tree["constant_data"].to_dataset().data_vars.items():
+        if values.dims == ("obs",):
+            found[str(name)] = values.to_numpy()
+        elif values.ndim == 2 and values.dims[0] == "obs":
+            found |= {str(term): values.sel({values.dims[1]: term}).to_numpy()
+                      for term in values[values.dims[1]].to_numpy()}  # fmt: skip
+    return found
+
+
+def _other_rows(
+    mine: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray], about: Mapping[str, Any]
+) -> str:
+    """How the rows differ: in their order only, or in which columns."""
+    if mine.keys() != theirs.keys() or any(len(mine[k]) != len(theirs[k]) for k in mine):
+        return "the values of the data"
+    scale = {name: np.abs(values).max() or 1.0 for name, values in theirs.items()}
+    here, there = (
+        np.column_stack([np.round(own[k] / scale[k], 9) for k in scale]) for own in (mine, theirs)
+    )
+    if np.array_equal(here, there):
+        return ""
+    named = [about.get(name, name) for name in scale]
+    other = [
+        name
+        for name, a, b in zip(named, here.T, there.T, strict=True)
+        if not np.array_equal(np.sort(a), np.sort(b))
+    ]
+    if other:
+        other = list(dict.fromkeys(map(str, other)))
+        shown = ", ".join(other[:5])
+        return f"the values of {shown}" + (f", ... ({len(other)} in all)" if other[5:] else "")
+    here, there = (table[np.lexsort(table.T)] for table in (here, there))
+    if np.array_equal(here, there):
+        return "the order of the rows, which are the same otherwise: sort them as at the fit"
+    return "which values stand in one row"
+
+
+def _other_priors(own: Mapping[str, Any], saved: Mapping[str, Any], stated_only: bool) -> list[str]:
+    """Names of priors that are not the same; defaults follow the data, and differ with them."""
+    found = []
+    for equation in {**saved["priors"], **own["priors"]}:
+        mine, theirs = own["priors"].get(equation, {}), saved["priors"].get(equation, {})
+        stated = {*own["prior_source"].get(equation, []), *saved["prior_source"].get(equation, [])}
+        for name in {**theirs, **mine}:
+            counts = name in stated or not stated_only
+            if counts and not _same_prior(mine.get(name), theirs.get(name)):
+                found.append(f"{name} ({equation})")
+    return found
+
+
+def _same_prior(one: Any, other: Any) -> bool:
+    """Whether two are of one distribution and, up to rounding, have the same numbers."""
+    if one is None or other is None or one[0] != other[0] or one[1].keys() != other[1].keys():
+        return False
+    return all(np.isclose(one[1][k], other[1][k], rtol=1e-9, atol=0.0) for k in one[1])

@@ -1,0 +1,375 @@
+"""The PyMC graph of a mediation model. Data are shared variables, so a refit compiles nothing."""
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+from pymc.logprob.transforms import Transform
+
+from bayesmed.system import copula
+from bayesmed.system.closed import ClosedMap
+from bayesmed.posterior.coefficients import ClosedInputs, coefficient_variable, column_centre
+from bayesmed.system.condensed import Rows
+from bayesmed.system.default_priors import scale_of
+from bayesmed.families.family import EQUATIONS, Family
+from bayesmed.families.prior import Prior
+
+if TYPE_CHECKING:
+    from bayesmed.system.system import MediationModel
+
+
+@dataclass(frozen=True)
+class Side:
+    """One equation in the graph: linear predictor, and parameters and data by name."""
+
+    family: Family
+    eta: Any
+    named: dict[str, Any]
+
+    @property
+    def arguments(self) -> list[Any]:
+        """Inputs of the equation's random variable."""
+        return [self.eta, *self.named.values()]
+
+    def signature(self, letter: str) -> list[str]:
+        """Core shapes of the arguments; ``letter`` names the length of the cutpoints."""
+        return ["()", *(f"({letter})" if n in self.family.vectors else "()" for n in self.named)]
+
+    def parameters(self, values: Any) -> tuple[Any, dict[str, Any]]:
+        """Linear predictor and named parameters from the arguments' values."""
+        eta, *rest = values
+        named = dict(zip(self.named, rest, strict=True))
+        for name in self.family.vectors:
+            named[name] = named[name][0] if named[name].ndim > 1 else named[name]
+        return eta, named
+
+    def rows(self, y: Any, values: Any) -> copula.Rows:
+        """The equation's rows on the scale of normal scores."""
+        return copula.margin(self.family, y, *self.parameters(values))
+
+
+def build_graph(
+    model: "MediationModel", condensed: tuple[Rows | None, Rows | None] | None = None
+) -> pm.Model:
+    """Build the PyMC model; see :meth:`bayesmed.MediationModel.build`.
+
+    With condensed rows, where an equation may keep its own (None), the likelihood is a
+    potential: the same sum, over fewer terms.
+    """
+    rows = condensed or (None, None)
+    with pm.Model(coords=_coords(model)) as graph:
+        rho = _rho(model.rho)
+        closed = _shared_map(model.identification.map)
+        beta = _coefficients(model, "mediator", "mediator_coef")
+        mediator = _side(model, "mediator", beta, _parameters(model, "mediator", beta, ""), rows[0])
+        if closed is not None and model.prior_scale == "regression":
+            coef, parameters = _regression_outcome(model, closed, beta, mediator.named, rho)
+        else:
+            coef, parameters = _structural_outcome(model, closed, beta, mediator.named, rho)
+        outcome = _side(model, "outcome", coef, parameters, rows[1])
+        used = None if model.independent else rho
+        if condensed is None:
+            _likelihood(model, mediator, outcome, used)
+        else:
+            _condensed_likelihood(model, mediator, outcome, used, rows)
+    return graph
+
+
+def _coords(model: "MediationModel") -> dict[str, Any]:
+    coords: dict[str, Any] = {"obs": np.arange(len(model.designs[0].matrix))}
+    for name, design, scale, response in zip(
+        EQUATIONS, model.designs, model.scale_designs, model.responses, strict=True
+    ):
+        coords[f"{name}_term"] = list(design.terms)
+        if scale is not None:
+            coords[f"{name}_sigma_term"] = list(scale.terms)
+        if response.levels:
+            coords[f"{name}_cutpoint"] = cutpoint_names(response.levels)
+    return coords
+
+
+def cutpoint_names(levels: Any) -> list[str]:
+    """Names such as ``low | middle`` of the cutpoints between categories."""
+    return [f"{a} | {b}" for a, b in itertools.pairwise(levels)]
+
+
+def _rho(rho: float | Prior) -> Any:
+    if isinstance(rho, Prior):
+        return _variable("rho", rho)
+    return pm.Data("rho", np.float64(rho))
+
+
+def _variable(name: str, prior: Prior, **options: Any) -> Any:
+    parameters = {
+        key: pytensor.shared(np.array(value, dtype=float), name=f"{name}_prior", shape=())
+        for key, value in prior.parameters.items()
+    }
+    return prior.constructor(name, **parameters, **options)
+
+
+def _shared_map(closed: ClosedMap | None) -> ClosedMap | None:
+    if closed is None:
+        return None
+    return ClosedMap(
+        pytensor.shared(closed.direction, name="map_direction", shape=(None,)),
+        pytensor.shared(closed.loading, name="map_loading", shape=(None, None)),
+        closed.latent,
+        pytensor.shared(np.array(closed.constant, dtype=float), name="map_constant", shape=()),
+        pytensor.shared(closed.constant_loading, name="map_constant_loading", shape=(None,)),
+    )
+
+
+def _coefficients(
+    model: "MediationModel", equation: str, name: str, closed: ClosedInputs | None = None
+) -> Any:
+    place = EQUATIONS.index(equation)
+    response, priors = model.responses[place], model.priors_in_use[equation]
+    location, scale = scale_of(model.families[place], response)
+    return coefficient_variable(
+        name, f"{equation}_term", model.designs[place], priors, model.prior_basis[equation],
+        location, scale, bool(model.families[place].vectors), closed,
+    )  # fmt: skip
+
+
+def _parameters(model: "MediationModel", equation: str, coef: Any, suffix: str) -> dict[str, Any]:
+    """A family's parameters: numbers, cutpoints, or a sigma for each row."""
+    place = EQUATIONS.index(equation)
+    family, priors = model.families[place], model.priors_in_use[equation]
+    found = {}
+    for name in family.parameters:
+        if name in family.vectors:
+            found[name] = _cutpoints(model, equation, priors[name], coef, suffix)
+        elif name == "sigma" and model.scale_designs[place] is not None:
+            found[name] = _row_sigma(model, equation)
+        else:
+            found[name] = _variable(f"{equation}_{name}{suffix}", priors[name])
+    return found
+
+
+def _row_sigma(model: "MediationModel", equation: str) -> Any:
+    place, key = EQUATIONS.index(equation), f"{equation}_sigma"
+    design, response = model.scale_designs[place], model.responses[place]
+    assert design is not None
+    spread = scale_of(model.families[place], response)[1]
+    coef = coefficient_variable(
+        f"{key}_coef", f"{key}_term", design, model.priors_in_use[key], model.prior_basis[key],
+        float(np.log(spread)), 1.0,
+    )  # fmt: skip
+    columns = pm.Data(f"{key}_design", design.matrix, dims=("obs", f"{key}_term"))
+    return pt.exp(columns @ coef)
+
+
+def _cutpoints(model: "MediationModel", equation: str, prior: Prior, coef: Any, suffix: str) -> Any:
+    """Increasing cutpoints, with their prior at the means of the columns."""
+    place = EQUATIONS.index(equation)
+    names = list(prior.parameters)
+    values = [pytensor.shared(np.array(prior.parameters[n], dtype=float), shape=()) for n in names]
+    blank = pytensor.shared(np.zeros(len(model.responses[place].levels) - 1), shape=(None,))
+
+    def each(parameters: Any, like: Any) -> Any:
+        own = dict(zip(names, parameters, strict=True))
+        return prior.constructor.dist(**own, size=like.shape)
+
+    def log_prior(value: Any, *parameters: Any) -> Any:
+        # The density of the order statistics.
+        total = pm.logp(each(parameters[: len(names)], value), value).sum()
+        return total + pt.gammaln(value.shape[0] + 1.0)
+
+    dim = f"{equation}_cutpoint"
+    at_means = pm.CustomDist(
+        f"{equation}_cutpoints_at_means{suffix}", *values, blank,
+        dist=lambda *a, size=None: pt.sort(each(a[: len(names)], a[len(names)])),
+        logp=log_prior, signature=",".join(["()"] * len(values)) + ",(c)->(c)", dims=dim,
+        class_name="Cutpoints", transform=pm.distributions.transforms.ordered,
+    )  # fmt: skip
+    design = model.designs[place]
+    centre = pytensor.shared(column_centre(design, True), name=f"{dim}_centre", shape=(None,))
+    return pm.Deterministic(f"{equation}_cutpoints{suffix}", at_means + centre @ coef, dims=dim)
+
+
+def _regression_outcome(
+    model: "MediationModel", closed: ClosedMap, beta: Any, mediator_parameters: Any, rho: Any
+) -> tuple[Any, dict[str, Any]]:
+    """Priors on the regression at rho = 0; the structural parameters follow by the map."""
+    coef0 = _coefficients(model, "outcome", "outcome_coef_rho0")
+    parameters0 = _parameters(model, "outcome", coef0, "_rho0")
+    coef, parameters = closed.structural(
+        coef0, parameters0, beta, mediator_parameters["sigma"], rho
+    )
+    pm.Deterministic("outcome_coef", coef, dims="outcome_term")
+    for name, value in parameters.items():
+        dims = "outcome_cutpoint" if name in model.families[1].vectors else None
+        pm.Deterministic(f"outcome_{name}", value, dims=dims)
+    return coef0, parameters0
+
+
+def _structural_outcome(
+    model: "MediationModel",
+    closed: ClosedMap | None,
+    beta: Any,
+    mediator_parameters: Any,
+    rho: Any,
+) -> tuple[Any, dict[str, Any]]:
+    """Priors on the structural coefficients at rho; closed pairs sample at rho = 0."""
+    if closed is None or model.families[1].vectors:
+        coef = _coefficients(model, "outcome", "outcome_coef")
+        return coef, _parameters(model, "outcome", coef, "")
+    parameters = {}
+    if closed.latent == "free":
+        parameters["sigma"] = _scale_at_rho(model.priors_in_use["outcome"]["sigma"], rho)
+    scale = parameters.get("sigma", pt.constant(1.0))
+    inputs = ClosedInputs(closed, beta, mediator_parameters["sigma"], scale, rho)
+    return _coefficients(model, "outcome", "outcome_coef", inputs), parameters
+
+
+class _LogResidualScale(Transform):
+    """log(sigma k): the residual scale at rho = 0, on which the posterior has no ridge."""
+
+    name = "log_rho0"
+    ndim_supp = 0
+
+    @staticmethod
+    def _k(inputs: Any) -> Any:
+        rho = inputs[-2]  # the last input is the random generator
+        return pt.sqrt((1.0 - rho) * (1.0 + rho))
+
+    def forward(self, value: Any, *inputs: Any) -> Any:
+        return pt.log(value * self._k(inputs))
+
+    def backward(self, value: Any, *inputs: Any) -> Any:
+        return pt.exp(value) / self._k(inputs)
+
+    def log_jac_det(self, value: Any, *inputs: Any) -> Any:
+        return value - pt.log(self._k(inputs))
+
+
+def _scale_at_rho(prior: Prior, rho: Any) -> Any:
+    if np.isfinite(prior.bounds[1]) or prior.bounds[0] != 0.0:
+        return _variable("outcome_sigma", prior)
+    names = list(prior.parameters)
+    values = [
+        pytensor.shared(np.array(prior.parameters[name], dtype=float), shape=()) for name in names
+    ]
+
+    def dist(*parameters: Any) -> Any:
+        own = parameters[: len(names)]  # rho and the size follow
+        return prior.constructor.dist(**dict(zip(names, own, strict=True)))
+
+    return pm.CustomDist(
+        "outcome_sigma",
+        *values,
+        rho,
+        dist=dist,
+        logp=lambda value, *a: pm.logp(dist(*a), value),
+        signature=",".join(["()"] * (len(values) + 1)) + "->()",
+        class_name=prior.distribution,
+        transform=_LogResidualScale(),
+    )
+
+
+def _side(
+    model: "MediationModel",
+    equation: str,
+    coef: Any,
+    parameters: dict[str, Any],
+    rows: Rows | None = None,
+) -> Side:
+    place = EQUATIONS.index(equation)
+    design, response = model.designs[place], model.responses[place]
+    if rows is not None:
+        eta = pm.Data(f"{equation}_design", rows.design) @ coef
+        columns = {
+            name: pm.Data(f"{equation}_{name}", value) for name, value in rows.columns.items()
+        }
+        eta = eta + columns.pop("offset", 0.0)
+        return Side(model.families[place], eta, {**parameters, **columns})
+    eta = pm.Data(f"{equation}_design", design.matrix, dims=("obs", f"{equation}_term")) @ coef
+    if response.offset is not None:
+        eta = eta + pm.Data(f"{equation}_offset", response.offset, dims="obs")
+    columns = {
+        name: pm.Data(f"{equation}_{name}", values, dims="obs")
+        for name, values in response.rowwise.items()
+    }
+    return Side(model.families[place], eta, {**parameters, **columns})
+
+
+def _likelihood(model: "MediationModel", mediator: Side, outcome: Side, rho: Any) -> None:
+    """The observed variables: log p(m) and log p(y | m); rho None for independent residuals."""
+    data = [pm.Data(f"{name}_data", model.values(name), dims="obs") for name in EQUATIONS]
+    count = len(mediator.arguments)
+
+    def log_outcome(y: Any, *values: Any) -> Any:
+        if rho is None:
+            return copula.log_marginal(outcome.rows(y, values))
+        m, correlation, *rest = values
+        first = mediator.rows(m, rest[:count])
+        return copula.log_conditional(first, outcome.rows(y, rest[count:]), correlation)
+
+    def draw_mediator(*values: Any, rng: Any = None, size: Any = None) -> Any:
+        eta, named = mediator.parameters(values)
+        return mediator.family.value(rng.standard_normal(size or np.shape(eta)), eta, named)
+
+    def draw_outcome(*values: Any, rng: Any = None, size: Any = None) -> Any:
+        if rho is None:
+            eta, named = outcome.parameters(values)
+            return outcome.family.value(rng.standard_normal(np.shape(eta)), eta, named)
+        m, correlation, *rest = values
+        e_m = _draw_score(mediator.rows(m, rest[:count]), rng)
+        e_y = correlation * e_m + np.sqrt(1.0 - correlation**2) * rng.standard_normal(np.shape(e_m))
+        return outcome.family.value(e_y, *outcome.parameters(rest[count:]))
+
+    pm.CustomDist(
+        "mediator", *mediator.arguments,
+        logp=lambda m, *values: copula.log_marginal(mediator.rows(m, values)),
+        random=draw_mediator, observed=data[0],
+        signature=",".join(mediator.signature("c")) + "->()", dims="obs",
+        class_name=_title(mediator.family),
+    )  # fmt: skip
+    arguments, signature = outcome.arguments, outcome.signature("d")
+    if rho is not None:
+        arguments = [data[0], pt.as_tensor(rho), *mediator.arguments, *arguments]
+        signature = ["()", "()", *mediator.signature("c"), *signature]
+    pm.CustomDist(
+        "outcome", *arguments, logp=log_outcome, random=draw_outcome, observed=data[1],
+        signature=",".join(signature) + "->()", dims="obs",
+        class_name=f"{_title(outcome.family)}GivenMediator",
+    )  # fmt: skip
+
+
+def _condensed_likelihood(
+    model: "MediationModel",
+    mediator: Side,
+    outcome: Side,
+    rho: Any,
+    condensed: tuple[Rows | None, Rows | None],
+) -> None:
+    margins, weights = [], []
+    for name, side, rows in zip(EQUATIONS, (mediator, outcome), condensed, strict=True):
+        values = pm.Data(f"{name}_data", model.values(name) if rows is None else rows.values)
+        margins.append(copula.margin(side.family, values, side.eta, side.named))
+        weights.append(1.0 if rows is None else pm.Data(f"{name}_weight", rows.weights))
+    if rho is None:
+        total = sum(
+            (w * copula.log_marginal(m)).sum() for w, m in zip(weights, margins, strict=True)
+        )
+    else:  # rows that belong together, so with the same weights
+        total = (weights[0] * copula.log_joint(margins[0], margins[1], rho)).sum()
+    pm.Potential("likelihood", total)
+
+
+def _title(family: Family) -> str:
+    return family.name.title().replace("_", "")
+
+
+def _draw_score(rows: copula.Rows, rng: np.random.Generator) -> np.ndarray:
+    """Draw the mediator's score given its observed value."""
+    from scipy.special import ndtr, ndtri
+
+    if isinstance(rows, copula.Point):
+        return np.asarray(rows.score)
+    lower, upper = (ndtr(end) for end in copula.scores(rows))
+    return np.asarray(ndtri(lower + rng.random(np.shape(upper)) * (upper - lower)))

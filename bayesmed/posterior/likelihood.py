@@ -1,0 +1,82 @@
+"""Row log-likelihoods of posterior draws, from the arrays that a fit keeps."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesmed.system import copula
+from bayesmed.system.closed import ClosedMap
+from bayesmed.posterior.draws import Draws
+from bayesmed.families.family import EQUATIONS, Family
+from bayesmed.posterior.arrays import kept_columns
+
+#: Numbers in an array of rows and draws.
+CHUNK = 4_000_000
+
+
+def row_log_likelihood(
+    families: tuple[Family, Family],
+    draws: Draws,
+    data: xr.Dataset,
+    observed: list[np.ndarray],
+    independent: bool,
+    regression: ClosedMap | None,
+    chunk: int = CHUNK,
+) -> np.ndarray:
+    """Log p(m) and log p(y | m) of every row and draw.
+
+    Parameters
+    ----------
+    families : tuple of Family
+    draws : Draws
+    data : xarray.Dataset
+        A fit's constant data.
+    observed : list of numpy.ndarray
+        Mediator and outcome, each of shape (obs,).
+    independent : bool
+        Whether the likelihood is the product of two regressions.
+    regression : ClosedMap or None
+        Takes the outcome's parameters to that regression in a closed pair.
+    chunk : int
+        Numbers in an array of rows and draws.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (2, S, obs).
+    """
+    n, count = len(observed[0]), len(draws)
+    size = max(1, chunk // n)
+    out = np.empty((2, count, n))
+    for start in range(0, count, size):
+        part = slice(start, start + size)
+        block = draws.block(part)
+        first, second = (
+            copula.margin(family, y[:, None], *_rows(data, name, block, regression))
+            for family, y, name in zip(families, observed, EQUATIONS, strict=True)
+        )
+        out[0, part] = copula.log_marginal(first).T
+        rho = None if independent else block.rho
+        out[1, part] = copula.log_conditional(first, second, rho).T
+    return out
+
+
+def _rows(
+    data: xr.Dataset, equation: str, block: Draws, regression: ClosedMap | None
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Linear predictor (obs, S) and parameters of an equation for a block of draws."""
+    coef, own = getattr(block, f"{equation}_coef"), getattr(block, f"{equation}_parameters")
+    if equation == "outcome" and regression is not None:
+        coef, own = regression.regression(
+            coef, own, block.mediator_coef, block.mediator_parameters["sigma"], block.rho
+        )
+    eta = data[f"{equation}_design"].to_numpy() @ coef.T
+    if f"{equation}_offset" in data:
+        eta = eta + data[f"{equation}_offset"].to_numpy()[:, None]
+    columns = kept_columns(data, equation, ("trials", "event", "lower", "upper"))
+    parameters = {**own, **{name: value[:, None] for name, value in columns.items()}}
+    scale = getattr(block, f"{equation}_sigma_coef")
+    if scale is not None:
+        parameters["sigma"] = np.exp(data[f"{equation}_sigma_design"].to_numpy() @ scale.T)
+    return eta, parameters

@@ -1,0 +1,260 @@
+r"""Laplace fits and effects from rows that are read part by part.
+
+The log-density of many rows is that of none plus what each part adds:
+
+.. math:: \log p(\theta \mid y) = c(\theta) + \sum_k \{\ell(\theta; part_k) - \ell(\theta; \emptyset)\}
+
+with the compiled log-density of the model in place of :math:`\ell`, its rows replaced by those
+of a part. Counterfactual means are means over the rows, so those of the parts are averaged too.
+"""
+
+import copy
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesmed.data.design import Counterfactuals, counterfactuals
+from bayesmed.families.family import EQUATIONS, Family
+from bayesmed.data.chunks import Parts, rows_of_part
+
+if TYPE_CHECKING:
+    from bayesmed.posterior.density import LogDensity
+    from bayesmed.api.fit import MediationFit
+    from bayesmed.system.system import MediationModel
+
+#: Log-densities that this process opened, by the token of their model.
+_OPENED: dict[str, "LogDensity"] = {}
+
+
+@dataclass(frozen=True)
+class Passes:
+    """Rows that are read anew whenever something is computed from them.
+
+    Attributes
+    ----------
+    parts : Parts
+    variables : tuple of str
+    levels : dict of str to list
+        Of each column that is no number.
+    n : int
+        Number of complete rows.
+    model : MediationModel
+        On a few rows with the moments of all.
+    token : str
+        Names the model, so that a worker compiles it once.
+    """
+
+    parts: Parts
+    variables: tuple[str, ...]
+    levels: dict[str, list[Any]]
+    n: int
+    model: "MediationModel"
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @cached_property
+    def bare(self) -> "MediationModel":
+        """The model without its PyMC graphs, which do not travel to workers."""
+        model = copy.copy(self.model)
+        for name in ("_graph", "condensed_graph"):
+            model.__dict__.pop(name, None)
+        object.__setattr__(model, "passes", None)
+        return model
+
+    def density(self, base: "LogDensity") -> "PassedDensity":
+        """The log-density of all rows, given that of the model on a few."""
+        places = [i for i, rows in enumerate(self.model.condensed_rows) if rows is None]
+        names = [EQUATIONS[i] for i in places]
+        without = tuple(
+            _without_rows(name, value, names)
+            for name, value in zip(base.names, base.data[:-1], strict=True)
+        )
+        empty = replace(base, data=(*without, base.data[-1]))
+        rest = tuple(
+            0.0 * value if name.endswith("_weight") else value
+            for name, value in zip(base.names, without, strict=True)
+        )
+        _OPENED[self.token] = replace(base, data=(*rest, base.data[-1]))
+        width = sum(self.model.designs[i].matrix.shape[1] + 1 for i in places)
+        size = self.n * width + sum(np.size(value) for value in without)
+        return PassedDensity(self, empty, tuple(places), size)
+
+    def mean(self, function: Callable[[Counterfactuals], np.ndarray]) -> np.ndarray:
+        """Average, over all rows, what a function makes of the counterfactual rows of a part."""
+        read = _Arms(self.bare, self.variables, self.levels)
+        total: Any = 0.0
+        for rows in self.parts.each(read, list(self.variables)):
+            if rows is not None:
+                total = total + rows.mediator.shape[1] / self.n * function(rows)
+        return np.asarray(total)
+
+
+def _without_rows(name: str, value: np.ndarray, equations: Sequence[str]) -> np.ndarray:
+    equation, _, kind = name.partition("_")
+    return value[:0] if equation in equations and kind in ("design", "data") else value
+
+
+@dataclass(frozen=True)
+class PassedDensity:
+    """A log-density whose value at many points takes one pass over the rows.
+
+    It has what :class:`bayesmed.posterior.density.LogDensity` has, but for ``function`` and ``data``.
+    """
+
+    passes: Passes
+    empty: "LogDensity"
+    places: tuple[int, ...]
+    size: int
+
+    @property
+    def start(self) -> np.ndarray:
+        """A sensible point, shape (dim,)."""
+        return self.empty.start
+
+    def batch(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values, shape (S,), and gradients, shape (S, dim), at points of shape (S, dim)."""
+        found = self._sums(points, gradients=True)
+        return found[:, 0], found[:, 1:]
+
+    def _sums(self, points: np.ndarray, gradients: bool) -> np.ndarray:
+        own, points = self.passes, np.ascontiguousarray(points)
+        read = _Evaluate(
+            own.bare, own.token, self.places, own.variables, own.levels, points, gradients
+        )
+        total = evaluate(self.empty, points, gradients)
+        nothing = evaluate(_OPENED[own.token], points, gradients)
+        for added in own.parts.each(read, list(own.variables)):
+            if added is not None:
+                total = total + (added - nothing)
+        return total
+
+    def at(self, point: np.ndarray) -> tuple[float, np.ndarray]:
+        """Value and gradient at one point."""
+        values, gradients = self.batch(point[None])
+        return float(values[0]), gradients[0]
+
+    def values(self, points: np.ndarray) -> np.ndarray:
+        """Values at points of shape (S, dim)."""
+        return self._sums(points, gradients=False)[:, 0]
+
+
+def evaluate(density: "LogDensity", points: np.ndarray, gradients: bool) -> np.ndarray:
+    """Values and, if wanted, gradients, side by side: shape (S, 1) or (S, 1 + dim)."""
+    return np.column_stack(density.batch(points) if gradients else [density.values(points)])
+
+
+@dataclass(frozen=True)
+class _Evaluate:
+    """What one part adds to the log-density at some points; a class, so that it travels."""
+
+    model: "MediationModel"
+    token: str
+    places: tuple[int, ...]
+    variables: tuple[str, ...]
+    levels: dict[str, list[Any]]
+    points: np.ndarray
+    gradients: bool
+
+    def __call__(self, part: pd.DataFrame) -> np.ndarray | None:
+        frame = rows_of_part(part, self.variables, self.levels)
+        if not len(frame):
+            return None
+        if self.token not in _OPENED:  # a worker of its own process
+            bare = Passes(Parts([], lambda *_: iter(())), (), {}, 0, self.model, self.token)
+            from bayesmed.posterior.density import log_density
+
+            bare.density(log_density(self.model))
+        base = _OPENED[self.token]
+        rows: dict[str, np.ndarray] = {}
+        for place in self.places:
+            design, family = self.model.designs[place], self.model.families[place]
+            rows[f"{EQUATIONS[place]}_design"] = design.rows(frame)
+            rows[f"{EQUATIONS[place]}_data"] = response_of(frame, design.parsed.response, family)
+        data = [
+            rows.get(name, value) for name, value in zip(base.names, base.data[:-1], strict=True)
+        ]
+        own = replace(base, data=(*data, base.data[-1]))
+        return evaluate(own, self.points, self.gradients)
+
+
+def response_of(frame: pd.DataFrame, name: str, family: Family) -> np.ndarray:
+    """The response of some rows, shape (row,).
+
+    Raises
+    ------
+    ValueError
+        For values that the family does not have.
+    """
+    y = frame[name].to_numpy(dtype=float)
+    broken = ~np.asarray(family.valid(y))
+    if broken.any():
+        raise ValueError(
+            f"{name!r} has values such as {y[broken][0]:g}, but the {family.name} family takes "
+            f"{family.domain}; recode the column, or choose another family."
+        )
+    return y
+
+
+@dataclass(frozen=True)
+class _Arms:
+    """The counterfactual rows of one part."""
+
+    model: "MediationModel"
+    variables: tuple[str, ...]
+    levels: dict[str, list[Any]]
+
+    def __call__(self, part: pd.DataFrame) -> Counterfactuals | None:
+        frame = rows_of_part(part, self.variables, self.levels)
+        if not len(frame):
+            return None
+        return counterfactuals(
+            *self.model.designs, frame, self.model.contrast, self.model.families[0], []
+        )
+
+
+@dataclass(frozen=True)
+class LostRows:
+    """In place of :class:`Passes` in a fit that was read from a file.
+
+    Attributes
+    ----------
+    n : int
+        Number of complete rows.
+    """
+
+    n: int
+
+    def mean(self, function: Callable[[Counterfactuals], np.ndarray]) -> np.ndarray:
+        """Say that the rows are not there.
+
+        Raises
+        ------
+        ValueError
+        """
+        raise ValueError(
+            f"This needs the {self.n} rows, which were read part by part and are not in the file of the "
+            "fit; it keeps the draws and fit.effects(). Call bm.fit on the rows again (the same "
+            "random_seed gives the same draws), and ask before the session ends."
+        )
+
+
+def with_effects(fit: "MediationFit") -> "MediationFit":
+    """Keep the counterfactual means of a fit whose rows are read in passes, for its file."""
+    if fit.passes is not None:
+        means = fit.effects().po
+        assert means is not None
+        fit.tree["potential_outcomes"] = xr.DataTree(means.to_dataset(name="po"))
+    return fit
+
+
+def kept_means(tree: xr.DataTree) -> xr.DataArray | None:
+    """What :func:`with_effects` kept, or None."""
+    if "potential_outcomes" not in tree.children:
+        return None
+    means: xr.DataArray = tree["potential_outcomes"].to_dataset()["po"]
+    return means

@@ -1,0 +1,172 @@
+r"""Draws at one rho carried to another: affine Laplace transport with importance weights.
+
+Pairs that are not closed have no exact map along rho, but their posteriors at two values of
+rho have nearly the same shape. In the sampler's coordinates let :math:`x_r` be the mode at r,
+:math:`P_r` minus the Hessian there, and :math:`P_0 = W'W` at the fit's own rho. The draws
+go through
+
+.. math:: x' = x_r + W^{-1} (W P_r^{-1} W')^{1/2} W (x - x_0),
+
+which takes one Laplace approximation to the other by the shortest way in the metric of the
+first, and get the weights :math:`p_r(x') / p_0(x)`; the Jacobian is constant. Only the number
+rho changes among the data of the compiled log-density.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+from scipy import linalg
+
+from bayesmed.posterior import density as compiled
+from bayesmed.posterior.density import LogDensity
+from bayesmed.posterior.laplace import Laplace, laplace
+from bayesmed.posterior.weights import smooth_and_resample
+
+if TYPE_CHECKING:
+    from bayesmed.api.fit import MediationFit
+    from bayesmed.system.system import MediationModel
+
+#: Longest step of the walk along atanh(rho), so that Newton's method starts near the mode.
+_STRIDE = 0.25
+#: Log weight below the largest of a draw whose density is zero or cannot be computed.
+_NO_WEIGHT = -700.0
+#: Log weights that differ by no more than this have no tail to fit.
+_EQUAL = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Transport:
+    """Draws of a fit at its own rho, ready to be carried to others.
+
+    Attributes
+    ----------
+    fit : MediationFit
+        At a fixed rho, with its model.
+    model : MediationModel
+        The same at some rho that is not zero, where the log-density takes rho as data.
+    density : LogDensity
+        Of that model.
+    rho : float
+        The fit's own.
+    points : numpy.ndarray
+        Draws in the sampler's coordinates, shape (S, dim).
+    log_density : numpy.ndarray
+        At the draws, for the fit's rho, shape (S,).
+    base : Laplace or None
+        At the fit's rho; None where no mode was found.
+    """
+
+    fit: "MediationFit"
+    model: "MediationModel"
+    density: LogDensity
+    rho: float
+    points: np.ndarray
+    log_density: np.ndarray
+    base: Laplace | None
+
+    def modes(self, grid: np.ndarray) -> dict[float, Laplace]:
+        """Laplace approximations along rho, followed outward from the fit's own.
+
+        Values whose mode was not found are left out.
+        """
+        found: dict[float, Laplace] = {}
+        if self.base is None:
+            return found
+        scale = self.points.std(axis=0)
+        for side in (grid[grid > self.rho], grid[grid < self.rho][::-1]):
+            last = self.base
+            for rho in _walk(self.rho, side):
+                target = laplace(self.density.at_rho(rho), last.mode, scale)
+                if target is None:
+                    continue
+                last = target
+                if rho in side:
+                    found[rho] = target
+        return found
+
+    def to(self, rho: float, target: Laplace) -> "Carried":
+        """Carry the draws to another rho."""
+        assert self.base is not None
+        points = move(self.points, self.base, target)
+        ratio = self.density.at_rho(rho).values(points) - self.log_density
+        finite = np.isfinite(ratio)
+        if not finite.any():
+            return Carried(points, np.arange(len(points)), np.inf)
+        ratio[~finite] = ratio[finite].max() + _NO_WEIGHT
+        if np.ptp(ratio) < _EQUAL:
+            ratio[:] = 0.0
+        seed = self.fit.about["settings"]["random_seed"]
+        return Carried(points, *smooth_and_resample(ratio, self.fit.shape, seed))
+
+    def posterior(self, carried: "Carried") -> xr.Dataset:
+        """Carried draws as parameters, before their resampling."""
+        own = self.fit.posterior
+        arrays = compiled.constrain(self.model, carried.points.reshape(*self.fit.shape, -1))
+        variables = {
+            name: (own[name].transpose("chain", "draw", ...).dims, arrays[str(name)])
+            for name in own
+        }
+        return xr.Dataset(variables, coords=own.coords)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Draws at another rho: where they are, which of them to keep, and the weights' k-hat."""
+
+    points: np.ndarray
+    index: np.ndarray
+    pareto_k: float
+
+
+def prepare(fit: "MediationFit", grid: np.ndarray) -> Transport:
+    """Make the draws of a fit ready to be carried along a grid.
+
+    Parameters
+    ----------
+    fit : MediationFit
+        At a fixed rho.
+    grid : numpy.ndarray
+        Values of rho, one of which or the fit's own is not zero.
+
+    Raises
+    ------
+    ValueError
+        If the fit was loaded without its model.
+    """
+    model, rho = fit.require_model("carrying draws along rho"), float(fit.about["rho_fixed"])
+    # At zero the compiled log-density is that of two regressions, which knows no rho.
+    some = next(float(value) for value in (rho, *grid) if value != 0.0)
+    at_some = model if some == rho else model.with_rho(some)
+    own = fit.posterior
+    arrays = {str(n): own[n].transpose("chain", "draw", ...).to_numpy() for n in own}
+    points = compiled.unconstrain(at_some, arrays)
+    points = points.reshape(-1, points.shape[-1])
+    density = compiled.log_density(at_some).at_rho(rho)
+    base = laplace(density, points.mean(axis=0), points.std(axis=0))
+    log_density = density.values(points)
+    return Transport(fit, at_some, density, rho, points, log_density, base)
+
+
+def _walk(start: float, side: np.ndarray) -> list[float]:
+    """Values in their order, with others between them where they are far apart."""
+    steps: list[float] = []
+    last = start
+    for value in side:
+        low, high = float(np.arctanh(last)), float(np.arctanh(value))
+        count = int(np.ceil(abs(high - low) / _STRIDE))
+        steps += [float(between) for between in np.tanh(np.linspace(low, high, count + 1)[1:-1])]
+        steps.append(float(value))
+        last = value
+    return steps
+
+
+def move(points: np.ndarray, base: Laplace, target: Laplace) -> np.ndarray:
+    """Take draws of one Laplace approximation to another; shape (S, dim)."""
+    whitener = linalg.cholesky(base.precision, lower=True).T
+    relative = whitener @ linalg.solve(target.precision, whitener.T, assume_a="pos")
+    values, vectors = linalg.eigh(0.5 * (relative + relative.T))
+    root = (vectors * np.sqrt(values)) @ vectors.T
+    matrix = linalg.solve_triangular(whitener, root @ whitener)
+    return np.ascontiguousarray(target.mode + (points - base.mode) @ matrix.T)

@@ -1,0 +1,1 @@
+"""Effects along rho and along other things that the data cannot tell: Datasets come out."""

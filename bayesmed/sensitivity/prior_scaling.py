@@ -1,0 +1,308 @@
+r"""How each effect moves with each prior: power-scaling by ArviZ.
+
+A prior, or the likelihood, is raised to a power near 1 and the draws are weighted to the posterior
+that follows. The sensitivity of an effect is the distance of its two posteriors, as cumulative
+Jensen-Shannon distance, per doubling of the power (Kallioinen et al. 2024). That distance is small
+for a shift of a tenth of a standard deviation, which a reader would want to know of, so the shift
+stands beside it.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesmed.sensitivity.claims import choose_effect, effect_label, every_effect, is_share
+from bayesmed.effects.effects import Effects
+from bayesmed.families.family import EQUATIONS
+from bayesmed.posterior.arrays import prior_basis
+from bayesmed.posterior.likelihood import row_log_likelihood
+from bayesmed.families.names import names_nearest
+from bayesmed.families.prior import Prior
+from bayesmed.sensitivity.rho_prior import prior_of_rho
+
+if TYPE_CHECKING:
+    from bayesmed.api.fit import MediationFit
+
+#: From this on a sensitivity counts (Kallioinen et al. 2024).
+THRESHOLD = 0.05
+#: From this on a shift of the mean by a prior counts, in posterior standard deviations.
+PULL = 0.1
+_CHUNK = 4_000_000
+Components = Mapping[str, list[str]]
+
+
+@names_nearest
+def prior_sensitivity(
+    fit: "MediationFit",
+    effects: Effects | None = None,
+    by: Literal["equation", "coefficient"] = "equation",
+    arm: str = "average",
+    where: Mapping[str, Any] | None = None,
+    threshold: float = THRESHOLD,
+) -> pd.DataFrame:
+    """How each effect moves with each prior, by power-scaling, and what that means.
+
+    Parameters
+    ----------
+    fit : MediationFit
+    effects : Effects, optional
+        Of this fit, for example at given covariates; ``fit.effects()`` by default.
+    by : {"equation", "coefficient"}
+        Scale together all priors of an equation, or each prior alone. The prior of rho
+        always stands alone.
+    arm : str
+    where : mapping, optional
+        Coordinates of further dimensions of the effects; where it is silent, all of them.
+    threshold : float
+        From which a sensitivity counts.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ``effect`` and ``component``: sensitivity to that ``prior`` and to the
+        ``likelihood``; ``pull``, how far that prior moves the mean of the effect, in posterior
+        standard deviations; and a ``diagnosis`` in words. The proportion mediated, whose heavy
+        tails the distance does not allow for, is left out.
+
+    Raises
+    ------
+    ValueError
+        For effects of another fit, an unknown ``by`` or ``arm``.
+
+    References
+    ----------
+    Kallioinen, N., Paananen, T., Bürkner, P.-C., & Vehtari, A. (2024). Detecting and
+    diagnosing prior and likelihood sensitivity with power-scaling. Statistics and
+    Computing, 34, 57.
+    """
+    if by not in ("equation", "coefficient"):
+        raise ValueError(f"by={by!r}; choose 'equation' or 'coefficient'.")
+    effects = fit.effects() if effects is None else effects
+    if effects.about["fit"] != fit.about["fit"]:
+        raise ValueError(
+            "effects= come from another fit, whose draws do not pair with these priors; pass "
+            "fit.effects(...) of this fit."
+        )
+    arms = effects.draws["arm"].to_numpy().tolist()
+    if arm not in arms:
+        raise ValueError(f"arm={arm!r}; choose one of {arms}.")
+    kept = {"draw": effects.draws["draw"].to_numpy()}
+    log_prior = log_priors(fit.posterior, fit.about, fit.tree["constant_data"].to_dataset())
+    components: Components = {str(name): [str(name)] for name in log_prior}
+    if by == "equation":
+        components = {
+            part: [name for name in components if name.split(":")[0] in (part, f"{part}_sigma")]
+            for part in (*EQUATIONS, "rho")
+        }
+    log_likelihood = total_log_likelihood(fit).sel(kept)
+    rows = {
+        effect_label(effects.draws, *row): choose_effect(effects.draws, *row)
+        for row in every_effect(effects.draws, where)
+        if row[1] in ("", arm) and not is_share(row[0])
+    }
+    return power_scaling(
+        xr.Dataset(rows), log_prior.sel(kept), log_likelihood, components, fit.about, threshold
+    )
+
+
+def power_scaling(
+    effects: xr.Dataset,
+    log_prior: xr.Dataset,
+    log_likelihood: xr.Dataset,
+    components: Components,
+    about: Mapping[str, Any],
+    threshold: float = THRESHOLD,
+) -> pd.DataFrame:
+    r"""Power-scaling sensitivity of each effect to each component of the prior.
+
+    The pull is what the mean would lose without the prior, to first order in its power,
+    :math:`\operatorname{cov}(\theta, \log p) / \operatorname{sd}(\theta)`.
+
+    Parameters
+    ----------
+    effects, log_prior, log_likelihood : xarray.Dataset
+        Variables of dims (chain, draw).
+    components : mapping of str to list of str
+        Variables of ``log_prior`` that are scaled together, by name of the component; one without
+        variables is left out.
+    about : mapping
+        ``closed`` says whether the data say nothing about rho.
+    threshold : float
+        From which a sensitivity counts.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by ``effect`` and ``component``; ``prior`` and ``likelihood`` sensitivity,
+        ``pull`` and ``diagnosis``.
+    """
+    import arviz_stats as az
+
+    tree = xr.DataTree.from_dict(
+        {"posterior": effects, "log_prior": log_prior, "log_likelihood": log_likelihood}
+    )
+    to_data = az.psense(tree, group="likelihood")
+    found = []
+    for component, names in components.items():
+        if not names:
+            continue
+        scaled = np.sum([log_prior[name].to_numpy() for name in names], axis=0)
+        flat = float(np.ptp(scaled)) < 1e-9  # to any power it is the same prior
+        to_prior = None if flat else az.psense(tree, group="prior", group_var_names=names)
+        for place, effect in enumerate(effects):
+            prior = 0.0 if to_prior is None else float(to_prior[effect])
+            likelihood = float(to_data[effect])
+            values = effects[effect].transpose("chain", "draw").to_numpy().ravel()
+            pull = float(np.cov(values, scaled.ravel())[0, 1] / values.std())
+            told = "a flat prior cannot be scaled: vary its bounds instead"
+            if not flat:
+                told = diagnosis(
+                    component, prior, likelihood, pull, bool(about["closed"]), threshold
+                )
+            numbers = (round(prior, 3), round(likelihood, 3), round(pull, 2))
+            found.append((place, effect, component, *numbers, told))
+    names = ["place", "effect", "component", "prior", "likelihood", "pull", "diagnosis"]
+    table = pd.DataFrame(found, columns=names).sort_values("place", kind="stable")
+    return table.drop(columns="place").set_index(["effect", "component"])
+
+
+def diagnosis(
+    component: str,
+    prior: float,
+    likelihood: float,
+    pull: float,
+    closed: bool,
+    threshold: float = THRESHOLD,
+) -> str:
+    """What the two sensitivities of an effect and the pull on it mean, in plain words.
+
+    The prior of rho has words of its own. In a closed pair the data say nothing about rho, so an
+    effect that follows this prior and the data shows no conflict; and one that moves little when
+    the prior is made a little wider or narrower is not therefore free of it.
+    """
+    moves, informed = prior >= threshold, likelihood >= threshold
+    if component == "rho":
+        said = "moves with" if moves else "moves little with"
+        about = (
+            "the data say nothing about rho"
+            if closed
+            else "what the data prefer is no evidence about confounding"
+        )
+        return f"{said} the width of this prior; {about}"
+    if moves and informed:
+        return "prior and data may be in conflict: look at this prior"
+    if moves:
+        return "strong prior or weak data: this prior decides"
+    if abs(pull) >= PULL:
+        return f"this prior pulls the mean by {pull:.2f} sd: widen it, or say so"
+    return "the data decide" if informed else "neither this prior nor the data move it much"
+
+
+def log_priors(posterior: xr.Dataset, about: Mapping[str, Any], data: xr.Dataset) -> xr.Dataset:
+    """Log density of each stated prior at each posterior draw.
+
+    Parameters
+    ----------
+    posterior : xarray.Dataset
+        Of a fit. Priors of the outcome are evaluated at its parameters at rho = 0 where
+        ``priors_on`` is ``"regression"``, else at the structural ones.
+    about : mapping
+        The fit's description.
+    data : xarray.Dataset
+        The fit's constant data: the intercept's prior is stated at the means of the columns.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dims (chain, draw), named ``"mediator: treat"``, ``"outcome: sigma"``, ``"rho"``. The
+        prior of cutpoints is the product of those of each, before they are put in order; a
+        constant factor, which scaling does not see, is left out.
+    """
+    stated: dict[str, tuple[Prior, xr.DataArray]] = {}
+    for key, priors in about["priors"].items():
+        at_zero = key == "outcome" and about["priors_on"] == "regression"
+        values = _values_at(posterior, data, key, "_rho0" if at_zero else "", list(priors))
+        for name, (distribution, parameters) in priors.items():
+            stated[f"{key}: {name}"] = (Prior(distribution, **parameters), values[name])
+    if about["rho_fixed"] is None:
+        stated["rho"] = (prior_of_rho(about), posterior["rho"])
+    return _evaluate(stated)
+
+
+def _values_at(
+    posterior: xr.Dataset, data: xr.Dataset, key: str, suffix: str, names: list[str]
+) -> dict[str, xr.DataArray]:
+    """What the priors of an equation speak of: coefficients, the family's parameters."""
+    coef, dim = posterior[f"{key}_coef{suffix}"], f"{key}_term"
+    terms = [str(term) for term in coef[dim].to_numpy()]
+    basis = prior_basis(data, key)
+    found = {
+        term: xr.dot(coef, xr.DataArray(row, dims=dim), dim=dim)
+        for term, row in zip(terms, basis, strict=True)
+    }
+    for name in names:
+        if name not in terms:
+            cutpoints = f"{key}_cutpoints_at_means{suffix}"
+            own = cutpoints if name == "cutpoints" else f"{key}_{name}{suffix}"
+            found[name] = posterior[own]
+    return found
+
+
+def _evaluate(stated: Mapping[str, tuple[Prior, xr.DataArray]]) -> xr.Dataset:
+    """Log densities, summed over all dims but those of the draws."""
+    import pymc as pm
+    import pytensor
+    import pytensor.tensor as pt
+    from pytensor.compile.mode import Mode
+
+    inputs = [pt.vector(f"value_{i}") for i in range(len(stated))]
+    outputs = [
+        pm.logp(prior.dist(), value)
+        for (prior, _), value in zip(stated.values(), inputs, strict=True)
+    ]
+    function = pytensor.function(inputs, outputs, mode=Mode(linker="py", optimizer=None))
+    values = [value.transpose("chain", "draw", ...) for _, value in stated.values()]
+    found = function(*(value.to_numpy().ravel() for value in values))
+    sized = (
+        np.reshape(log, value.shape).reshape(*value.shape[:2], -1).sum(axis=-1)
+        for log, value in zip(found, values, strict=True)
+    )
+    coords = {name: values[0][name].to_numpy() for name in ("chain", "draw")}
+    return xr.Dataset(
+        {name: (("chain", "draw"), log) for name, log in zip(stated, sized, strict=True)}, coords
+    )
+
+
+def total_log_likelihood(fit: "MediationFit") -> xr.Dataset:
+    """Log-likelihood of all rows at each draw, without keeping that of each row.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``joint(chain, draw)``.
+
+    Raises
+    ------
+    ValueError
+        If rows are read in passes.
+    """
+    if fit.passes is not None:
+        fit.require_model("The log-likelihood at each draw")
+    about, data = fit.about, fit.tree["constant_data"].to_dataset()
+    observed = [fit.tree["observed_data"][name].to_numpy() for name in EQUATIONS]
+    regression = fit.closed_map if about["independent"] else None
+    draws, total = fit.draws, []
+    size = max(1, _CHUNK // len(observed[0]))
+    for start in range(0, len(draws), size):
+        block = draws.block(slice(start, start + size))
+        rows = row_log_likelihood(
+            fit.families, block, data, observed, about["independent"], regression
+        )
+        # Rows with the moments of many count as their share of them.
+        total.append(rows.sum(axis=(0, 2)) * (about["n"] / len(observed[0])))
+    values = np.concatenate(total).reshape(fit.shape)
+    coords = {name: fit.posterior[name].to_numpy() for name in ("chain", "draw")}
+    return xr.Dataset({"joint": (("chain", "draw"), values)}, coords)

@@ -1,0 +1,1 @@
+"""Words, tables, reports and figures: Datasets go in, never draws or models."""

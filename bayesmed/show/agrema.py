@@ -1,0 +1,145 @@
+"""The AGReMA checklist, filled in as far as a fit knows."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from bayesmed.effects.estimands import null_value
+from bayesmed.effects.setting import arms_words
+from bayesmed.show.paragraph import methods, require_own, results, scale_words, tipping
+
+
+def checklist(
+    about: Mapping[str, Any],
+    effects: xr.Dataset,
+    convergence: str,
+    rho_zero: xr.Dataset | None = None,
+) -> pd.DataFrame:
+    """What a report of a mediation analysis should hold, and who has to say it.
+
+    Parameters
+    ----------
+    about : mapping
+        The fit's description.
+    effects : xarray.Dataset
+    convergence : str
+    rho_zero : xarray.Dataset, optional
+        Of :class:`bayesmed.Sensitivity`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by the number of the item; columns ``section``, ``item``, ``from the fit`` and
+        ``for you to say``, blank where there is nothing.
+
+    References
+    ----------
+    Lee, H., Cashin, A. G., Lamb, S. E., et al. (2021). A guideline for reporting mediation
+    analyses of randomized trials and observational studies: The AGReMA statement. JAMA,
+    326(11), 1045-1056.
+
+    Examples
+    --------
+    >>> len(fit.checklist())
+    25
+    """
+    known = _known(about, effects, convergence, rho_zero)
+    lines = [
+        {
+            "section": section,
+            "item": item,
+            "from the fit": known.get(item, ""),
+            "for you to say": own,
+        }
+        for section, item, own in _ITEMS
+    ]
+    return pd.DataFrame(lines, index=pd.RangeIndex(1, len(lines) + 1, name="AGReMA"))
+
+
+def _known(
+    about: Mapping[str, Any], effects: xr.Dataset, convergence: str, rho_zero: xr.Dataset | None
+) -> dict[str, str]:
+    require_own(about, effects, rho_zero)
+    about = {**about, **json.loads(effects.attrs["bayesmed"]), "settings": about["settings"]}
+    null = null_value(about.get("scale", "difference"))
+    dropped = about["n_given"] - about["n"]
+    treatment, mediator, outcome = (about[name] for name in ("treatment", "mediator", "outcome"))
+    covariates = {
+        equation: sorted(
+            {name for names in about["variables"][equation] for name in names}
+            - {treatment, mediator, outcome}
+        )
+        for equation in ("mediator", "outcome")
+    }
+    return {
+        "Effects of interest": (
+            f"Natural effects of {about['contrast']} on {outcome} through {mediator}: ACME, ADE and "
+            f"total, as {scale_words(about)}, {about.get('averaged', 'averaged over the observed rows')}."
+        ),
+        "Assumed causal model": (
+            f"{treatment} → {mediator} → {outcome} and {treatment} → {outcome}; covariates "
+            f"{_listed(covariates['mediator'])} of the mediator, {_listed(covariates['outcome'])} of the "
+            f"outcome; rho {about['rho']} for unmeasured causes of both."
+        ),
+        "Causal assumptions": (
+            f"No unmeasured confounding of the treatment{_beyond(about)}; none of mediator and outcome "
+            "beyond rho; no confounder of mediator and outcome that the treatment affects; the same "
+            "rho across arms."
+        ),
+        "Measurement levels": (
+            f"{mediator}: {about['families'][0]}; {outcome}: {about['families'][1]}."
+        ),
+        "Sample size": f"{about['n']} rows{arms_words(about)}.",
+        "Statistical methods": methods(about, convergence),
+        "Sensitivity analyses": (
+            f"The effects along the residual correlation rho, and rho*, at which the ACME is {null:g}."
+            if rho_zero is not None else ""
+        ),
+        "Participants (results)": (
+            f"{about['n']} of {about['n_given']} rows analysed"
+            + (f"; {dropped} had missing values "
+               f"({', '.join(f'{name}: {count}' for name, count in about['missing'].items())})." if dropped else ".")
+        ),
+        "Outcomes and estimates": results(about, effects, None),
+        "Sensitivity parameters": "" if rho_zero is None else tipping(about, effects, rho_zero),
+    }  # fmt: skip
+
+
+def _beyond(about: Mapping[str, Any]) -> str:
+    return f" beyond {about['assumed']}" if "rho_tm" in about.get("assumed", "") else ""
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) if names else "none"
+
+
+_ITEMS = (
+    ("Title", "Title", "Call it a mediation analysis."),
+    ("Abstract", "Abstract", "Aims, design, effects, methods, estimates with intervals, conclusion."),
+    ("Introduction", "Background and rationale", "Why this mechanism is plausible, and what is known."),
+    ("Introduction", "Objectives", "The hypotheses about the mechanism."),
+    ("Methods", "Registration", "Protocol or registration; what was not planned."),
+    ("Methods", "Design and source of data", "Trial or observational; who collected what, when."),
+    ("Methods", "Participants", "Who was eligible, where, when."),
+    ("Methods", "Sample size", "Whether and how it was chosen for this analysis."),
+    ("Methods", "Effects of interest", "Why these effects answer the question."),
+    ("Methods", "Assumed causal model", "A diagram, with unmeasured variables, and its defence."),
+    ("Methods", "Causal assumptions", "Why each is plausible here, and which is least so."),
+    ("Methods", "Measurement", "How and when each variable was measured; the mediator before the outcome; reliability."),
+    ("Methods", "Measurement levels", "Codes, units, transformations; which family was chosen and why."),
+    ("Methods", "Statistical methods", "Why these covariates and priors; what was done about missing values."),
+    ("Methods", "Sensitivity analyses", "Which rho is plausible, and by comparison with what (fit.benchmarks())."),
+    ("Methods", "Ethics", "Approval and consent."),
+    ("Results", "Participants (results)", "Characteristics by arm; why values are missing."),
+    ("Results", "Outcomes and estimates", "What an effect of this size means in practice."),
+    ("Results", "Sensitivity parameters", "Whether a rho like that is to be feared."),
+    ("Discussion", "Limitations", "Bias, measurement error, precision, multiplicity."),
+    ("Discussion", "Interpretation", "What the estimates say, given the assumptions and other evidence."),
+    ("Discussion", "Implications", "For practice, policy and research."),
+    ("Other", "Funding", "Who paid, and what they had to do with it."),
+    ("Other", "Interests", "Conflicts of interest."),
+    ("Other", "Data and code", "Where data and code can be found."),
+)  # fmt: skip

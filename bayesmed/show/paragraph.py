@@ -1,0 +1,398 @@
+"""The paragraph of a paper, with every figure in it from the fit."""
+
+import json
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesmed.system.about import sampler_words
+from bayesmed.effects.effects import UNCERTAIN, effect_rows
+from bayesmed.effects.estimands import null_value
+from bayesmed.effects.setting import arms_words
+from bayesmed.families.listing import in_words
+from bayesmed.effects.numbers import chance, digits_in_common, number, percent
+from bayesmed.effects.summary import readable_roots, require_one, summarise
+
+
+def paragraph(
+    about: Mapping[str, Any],
+    effects: xr.Dataset,
+    convergence: str,
+    rho_zero: xr.Dataset | None = None,
+) -> str:
+    """Methods and results in a paragraph each.
+
+    Parameters
+    ----------
+    about : mapping
+        The fit's description.
+    effects : xarray.Dataset
+        Of :class:`bayesmed.Effects`.
+    convergence : str
+    rho_zero : xarray.Dataset, optional
+        Of :class:`bayesmed.Sensitivity`.
+
+    Returns
+    -------
+    str
+    """
+    require_own(about, effects, rho_zero)
+    about = {**about, **json.loads(effects.attrs["bayesmed"]), "settings": about["settings"]}
+    parts = [methods(about, convergence), results(about, effects, rho_zero)]
+    return Paragraphs("\n\n".join(parts))
+
+
+class Paragraphs(str):
+    """A text that notebooks show as paragraphs and not as one long line."""
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<p>{escape(part)}</p>" for part in self.split("\n\n"))
+
+
+#: What effects and a sensitivity in one report have to share.
+_SETTING = ("contrast", "of", "scale", "on", "by", "group", "weights", "m", "at")
+
+
+def require_own(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset | None) -> None:
+    """Refuse effects or a sensitivity of another fit, and a sensitivity of other effects."""
+    own = json.loads(effects.attrs["bayesmed"])
+    if own.get("difference"):
+        raise ValueError(
+            f"These are differences of effects ({own['at']}), of which no results paragraph is "
+            "written; take their .summary() or .table(), or report each setting."
+        )
+    curve = own if rho_zero is None else json.loads(rho_zero.attrs["bayesmed"])
+    for name, given in (("effects", own), ("sensitivity", curve)):
+        if not given["fit"].startswith(about["fit"]):
+            raise ValueError(
+                f"{name}= comes from another fit ({given['outcome']} through {given['mediator']}, "
+                f"{given['fit'][:8]}; this fit is {about['fit'][:8]}); give fit.{name}() of this one."
+            )
+    other = [name for name in _SETTING if _plain(curve, name) != _plain(own, name)]
+    if other:
+        told = "; ".join(f"{n}: {curve.get(n, '')!r} and {own.get(n, '')!r}" for n in other)
+        raise ValueError(
+            f"The sensitivity is of other effects than those reported ({told}); call "
+            "fit.sensitivity() and fit.effects() with the same arguments."
+        )
+
+
+def _plain(about: Mapping[str, Any], name: str) -> Any:
+    """A standardised difference is none where the difference is."""
+    value = about.get(name, "")
+    return "difference" if name == "scale" and value == "standardised" else value
+
+
+def methods(about: Mapping[str, Any], convergence: str) -> str:
+    """The methods paragraph."""
+    names = {
+        "gaussian": "a Gaussian linear model",
+        "probit": "a probit model",
+        "logit": "a logistic model",
+    }
+    mediator, outcome = (names.get(name, _model_of(name)) for name in about["families"])
+    settings, formulas = about["settings"], about["formulas"]
+    scale = (
+        "the regression at rho = 0"
+        if about["priors_on"] == "regression"
+        else "the structural coefficients"
+    )
+    priors = f"{_priors(about)} Priors are stated for {scale}."
+    dropped = about["n_given"] - about["n"]
+    missing = f" ({dropped} of {about['n_given']} rows had missing values)" if dropped else ""
+    warm = (
+        f" after {settings['tune']} of warm-up"
+        if about["sampler"] not in ("laplace", "exact")
+        else ""
+    )
+    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
+    return (
+        f"We estimated natural mediation effects of {about['treatment']} ({_levels(about)}) on "
+        f"{about['outcome']} through {about['mediator']} in "
+        f"n = {about['n']} participants{missing}{arms_words(about)}, fitting jointly {mediator} of the mediator "
+        f"({formulas['mediator']}{_further(about, 'mediator')}) and {outcome} of the outcome "
+        f"({formulas['outcome']}{_further(about, 'outcome')}) with "
+        f"residual correlation rho {about['rho']}. {priors} Effects are {scale_words(about)}, contrasts of "
+        f"counterfactual means {about.get('averaged', 'averaged over the observed rows')}{_at(about)}, "
+        f"computed for {_each(about)}.{_carried(about)}{_assuming(about)} "
+        f"The posterior was sampled with {sampler_words(about)} ({settings['chains']} chains of "
+        f"{settings['draws']} draws{warm}, seed {settings['random_seed']}; {versions}). {convergence}"
+    )
+
+
+def _each(about: Mapping[str, Any]) -> str:
+    every = about.get("every", 1)
+    return "each posterior draw" if every == 1 else f"one posterior draw in {every}"
+
+
+def _carried(about: Mapping[str, Any]) -> str:
+    """Draws at another rho than the one that was sampled."""
+    if "carried" not in about:
+        return ""
+    return (
+        f" The draws were carried there from another rho and weighted (Pareto k-hat "
+        f"{about['carried']:.2f})."
+    )
+
+
+def _assuming(about: Mapping[str, Any]) -> str:
+    return f" They are those under {about['assumed']}." if about.get("assumed") else ""
+
+
+def _model_of(name: str) -> str:
+    words = name.replace("_", " ")
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words} model"
+
+
+def _further(about: Mapping[str, Any], equation: str) -> str:
+    """Data columns of a family and a regression of sigma, as they were stated."""
+    parts = [f"{key} = {value}" for key, value in about["data"].get(equation, {}).items()]
+    if equation in about["sigma"]:
+        parts.append(f"log sigma ~ {about['sigma'][equation]}")
+    return f"; {', '.join(parts)}" if parts else ""
+
+
+def _levels(about: Mapping[str, Any]) -> str:
+    """The contrast in words, that of the effects where it is another than the model's."""
+    if about.get("per_sd"):
+        return "one standard deviation more of it"
+    named = str(about["contrast"]).split(": ", 1)[-1]
+    return " against ".join(reversed(named.split(" -> "))) if named.count(" -> ") == 1 else named
+
+
+def _at(about: Mapping[str, Any]) -> str:
+    return f", at {about['at']}" if about.get("at") else ""
+
+
+def scale_words(about: Mapping[str, Any]) -> str:
+    """What the effects are, and on what scale."""
+    kind, unit = {
+        "ratio": ("ratios of", ""),
+        "odds_ratio": ("odds ratios of", ""),
+        "standardised": ("differences in", ", in its standard deviations"),
+    }.get(about.get("scale", "difference"), ("differences in", ""))
+    return f"{kind} {_mean_words(about)}{unit}"
+
+
+def _mean_words(about: Mapping[str, Any]) -> str:
+    from bayesmed.families.catalogue import FAMILIES
+
+    own, outcome = about["families"][1], about["outcome"]
+    if about.get("functional", "mean") != "mean":
+        return f"the {about['of']}"
+    if own not in FAMILIES:
+        return f"the mean of {outcome}"
+    family, data = FAMILIES[own], about["data"].get("outcome", {})
+    if family.kind == "binary":
+        return f"the probability of {outcome} = 1"
+    if family.kind == "count":
+        given = [name for name in ("exposure", "trials") if name in data]
+        observed = bool(given) and f"{data[given[0]]} = " not in about.get("at", "")
+        at = f" at the observed {given[0]}" if observed else ""
+        return f"the expected count of {outcome}{at}"
+    if family.kind == "ordered":
+        return f"the mean score of the categories of {outcome}"
+    if "event" in data:
+        return f"the uncensored mean of {outcome}"
+    return f"the mean of {outcome}{' before censoring' if own == 'tobit' else ''}"
+
+
+def _priors(about: Mapping[str, Any]) -> str:
+    """Those stated, and how wide the others are."""
+    stated = [
+        f"{name} of {_equation(equation)} ~ {_law(*about['priors'][equation][name])}"
+        for equation, names in about["prior_source"].items()
+        for name in names
+    ]
+    told = f"Stated priors: {', '.join(stated)}." if stated else ""
+    if len(stated) == sum(map(len, about["priors"].values())):
+        return told
+    widths = [
+        _width(about, place, equation) for place, equation in enumerate(("mediator", "outcome"))
+    ]
+    centred = ", of columns centred before products," if about.get("centred") else ""
+    default = (
+        f"Default priors were weakly informative: coefficients{centred} normal around zero with a "
+        f"standard deviation, per standard deviation of the column, of {' and '.join(widths)}."
+        if all(widths)
+        else "Default priors were weakly informative, on the scale of the data."
+    )
+    return f"{default} {told}".strip()
+
+
+def _equation(name: str) -> str:
+    own, sigma, _ = name.partition("_sigma")
+    return f"the {'log sigma of the ' if sigma else ''}{own}"
+
+
+def _width(about: Mapping[str, Any], place: int, equation: str) -> str:
+    """Where one formula gives the default: a fixed scale, or that of all the response's values."""
+    from bayesmed.families.catalogue import FAMILIES
+
+    family, own = FAMILIES.get(about["families"][place]), about["priors"][equation]
+    if family is None or not {"Intercept", "cutpoints"} & set(own):
+        return ""
+    if family.coefficient_scale is not None:
+        return f"{family.coefficient_scale:g} in the {equation} equation"
+    whole = family.link == "identity" and not about["data"].get(equation)
+    return f"2.5 times that of the response in the {equation} equation" if whole else ""
+
+
+def _law(distribution: str, parameters: Mapping[str, float]) -> str:
+    return f"{distribution}({', '.join(f'{k}={v:.3g}' for k, v in parameters.items())})"
+
+
+def results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset | None) -> str:
+    """The results paragraph."""
+    about = {**about, **json.loads(effects.attrs["bayesmed"])}
+    require_one(effects["total"])
+    null = null_value(about.get("scale", "difference"))
+    table, said = _quotes(effects, null)
+    quoted = [
+        f"{said[name]}, {_direction(table.loc[name], null)}"
+        for name in ("ACME (average)", "ADE (average)", "Total effect")
+    ]
+    means = (
+        "Averaged over both arms" if null == 0.0 else "As ratios, in geometric means of both arms"
+    )
+    text = (
+        f"{means}, the causal mediation effect (ACME) was {quoted[0]}, the direct effect (ADE) "
+        f"{quoted[1]} and the total effect {quoted[2]}. "
+    )
+    if _is_unsure(table.loc["ACME (average)"], null):
+        text += (
+            f"The interval of the mediation effect includes {null:g}: the data are compatible with no "
+            "mediation and with effects of either sign. "
+        )
+    if "prop_mediated" in effects:
+        shown = said["Prop. mediated (average)"]
+        text += _share(table, shown, null)
+    text += "These are medians with 95% equal-tailed credible intervals. "
+    if rho_zero is not None:
+        text += tipping(about, effects, rho_zero) + " "
+    return text + _assumptions(about)
+
+
+def _assumptions(about: Mapping[str, Any]) -> str:
+    """What the figures rest on."""
+    ignorable = (
+        "that the treatment is ignorable given the covariates up to the correlations stated"
+        if "rho_tm" in about.get("assumed", "")
+        else "that the treatment is ignorable given the covariates"
+    )
+    return (
+        f"The figures assume {ignorable}, and the mediator "
+        f"given treatment and covariates up to the residual correlation rho {about['rho']}; they do "
+        f"not cover confounders that the treatment affects.{_held(about)}"
+    )
+
+
+def _held(about: Mapping[str, Any]) -> str:
+    """That covariates are held fixed, and what follows if the treatment changes one."""
+    mediator, outcome = (about.get("covariates", {}).get(e, []) for e in ("mediator", "outcome"))
+    only = [name for name in mediator if name not in outcome]
+    text = ""
+    if outcome:
+        text += (
+            f" They hold {in_words(outcome, 8)} fixed: should the treatment change "
+            f"{'it' if len(outcome) == 1 else 'any of these'}, that is a mediator as well, and no figure "
+            "here, the total effect included, has what passes through it."
+        )
+    if only:
+        text += (
+            f" The mediator's model alone holds {in_words(only, 8)} fixed: should the treatment change it, "
+            f"what passes through it to {about['mediator']} is not in the ACME."
+        )
+    known = about.get("associated", [])
+    seen = f" In these data the treatment is associated with {in_words(known)}." if known else ""
+    return text + seen
+
+
+def tipping(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset) -> str:
+    """Where along rho the mediation effect is none."""
+    null = null_value(about.get("scale", "difference"))
+    text = _tipping(about, rho_zero, null)
+    acme = summarise({"ACME": effects["acme"].sel(arm="average", drop=True)}, null=null)
+    if _is_unsure(acme.loc["ACME"], null) and "rho* = " in text:
+        text += (
+            f" rho* therefore says where the curve crosses {_none(null)} and not how robust a finding "
+            "is."
+        )
+    return text
+
+
+def _share(table: pd.DataFrame, shown: str, null: float) -> str:
+    row = table.loc["Prop. mediated (average)"]
+    positive = float(table[f"P(>{null:g})"]["Total effect"])
+    text = f"The proportion mediated had median {shown}"
+    if UNCERTAIN[0] < positive < UNCERTAIN[1]:
+        return f"{text}; a total effect of {null:g} is plausible, so the proportion is hard to interpret. "
+    if row["eti95_low"] < 0.0 or row["eti95_high"] > 1.0:
+        return f"{text}, beyond 0 to 1 where direct and mediated effects have opposite signs. "
+    return f"{text}. "
+
+
+def _is_unsure(row: Any, null: float) -> bool:
+    """Whether the interval includes no effect."""
+    return bool(row["eti95_low"] < null < row["eti95_high"])
+
+
+def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset, null: float) -> str:
+    values = readable_roots(rho_zero, "average").to_numpy()
+    found = values[np.isfinite(values)]
+    if not found.size:
+        low, high = rho_zero.attrs["searched"]
+        share = float(np.isfinite(rho_zero["rho_zero"].sel(arm="average")).mean())
+        if [low, high] == [-1.0, 1.0]:
+            return (
+                f"No residual correlation makes the mediation effect {_none(null)} in "
+                f"{percent(1.0 - share)} of the draws."
+            )
+        return (
+            f"Between rho = {low:g} and {high:g} a residual correlation that makes the mediation "
+            f"effect {_none(null)} was found in {percent(share)} of the draws; a wider range is needed to say more."
+        )
+    low, middle, high = (
+        number(end, 2, minus="-") for end in np.quantile(found, [0.025, 0.5, 0.975])
+    )
+    missing = 1.0 - found.size / values.size
+    note = f" (no such value in {percent(missing)} of draws)" if missing > 0 else ""
+    identified = (
+        " The data carry no information about rho in this model."
+        if about["closed"]
+        else f" In this model rho is identified by {about['identified_by']}, which is no evidence "
+        "about confounding."
+    )
+    return (
+        f"The mediation effect would be {_none(null)} at a residual correlation of rho* = {middle} "
+        f"[{low}, {high}]{note}.{identified}"
+    )
+
+
+def _none(null: float) -> str:
+    return "zero" if null == 0.0 else f"{null:g} (no effect)"
+
+
+def _quotes(effects: xr.Dataset, null: float) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The summary, and the median and interval of each row with the digits of the table."""
+    table = summarise(effect_rows(effects), null=null, direction=True)
+    digits = digits_in_common(table, [name.startswith("Prop.") for name in table.index])
+    said = {}
+    for (name, row), own in zip(table.iterrows(), digits, strict=True):
+        middle, low, high = (
+            number(row[c], own, minus="-") for c in ("median", "eti95_low", "eti95_high")
+        )
+        said[str(name)] = f"{middle} [{low}, {high}]"
+    return table, said
+
+
+def _direction(row: Any, null: float) -> str:
+    """The probability of the likelier side."""
+    likelier = float(row["P(direction)"])
+    side, shown = chance(likelier)
+    sign = ">" if likelier == float(row[f"P(>{null:g})"]) else "<"
+    return f"P({sign} {null:g}) {side or '='} {shown}"

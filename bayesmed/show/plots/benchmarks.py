@@ -1,0 +1,164 @@
+"""Figures of benchmarks, from their Dataset."""
+
+import json
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from bayesmed.families.names import names_nearest
+from bayesmed.show.plots.effects import _INNER, _OUTER, BLUE, GREY, ORANGE, _quantiles, new_axes, open_frame
+from bayesmed.effects.summary import readable_roots
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Below this share of draws with such a confounder a covariate is not drawn.
+_ENOUGH = 0.5
+_ROW = 0.052
+#: A legend above the axes, in two columns that fit 85 mm.
+ABOVE: dict[str, Any] = {
+    "frameon": False, "fontsize": "x-small", "loc": "lower left", "ncols": 2,
+    "bbox_to_anchor": (-0.03, 1.0), "borderaxespad": 0.2, "handlelength": 1.6,
+    "columnspacing": 1.0,
+}  # fmt: skip
+
+
+@names_nearest
+def plot_benchmarks(
+    draws: xr.Dataset,
+    rho_zero: xr.Dataset | None = None,
+    ax: "Axes | None" = None,
+    arm: Literal["control", "treated", "average"] = "average",
+    color: str = BLUE,
+) -> "Axes":
+    """Forest plot of the rho of each covariate: median, 50% and 95% equal-tailed intervals.
+
+    Parameters
+    ----------
+    draws : xarray.Dataset
+        Of :class:`bayesmed.sensitivity.benchmark.Benchmarks`.
+    rho_zero : xarray.Dataset, optional
+        The tipping points of a sweep; drawn as a row of their own and a band.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure of 120 mm otherwise.
+    arm : str
+        Whose ACME is zero at rho*.
+    color : str
+        Of the benchmarks.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    about, rows = json.loads(draws.attrs["bayesmed"]), _rows(draws)
+    star = _found(readable_roots(rho_zero, arm)) if rho_zero is not None else np.empty(0)
+    labels = [*rows, *(["ρ* (ACME = 0)"] if star.size else [])]
+    ax = new_axes(ax, 22.0 + 8.0 * len(labels))
+    ax.axvline(0.0, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+    for place, values in enumerate(rows.values()):
+        if values is None:
+            ax.annotate("not admissible", (0.02, place), xycoords=("axes fraction", "data"),
+                        va="center", color=GREY, fontsize="small")  # fmt: skip
+            continue
+        _interval(ax, values, place, color)
+    if star.size:
+        low, high = _ends(star, _OUTER)
+        ax.axvspan(low, high, color=ORANGE, alpha=0.14, linewidth=0, zorder=0)
+        _interval(ax, star, len(rows), ORANGE)
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set_ylim(len(labels) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.set_xlabel(f"{_what(about)}\n(median, 50% and 95% interval)")
+    open_frame(ax)
+    return ax
+
+
+@names_nearest
+def draw_benchmarks(draws: xr.Dataset, ax: "Axes", most: int = 5, color: str = "black") -> "Axes":
+    """Add benchmarks to a plot against rho, as named rows below the curve.
+
+    Parameters
+    ----------
+    draws : xarray.Dataset
+        Of :class:`bayesmed.sensitivity.benchmark.Benchmarks`.
+    ax : matplotlib.axes.Axes
+        With rho along the x axis, such as that of :func:`bayesmed.show.plots.effects.plot_sensitivity`. Room
+        is made below, and a legend moves above; intervals that pass the axis are cut off.
+    most : int
+        How many are drawn, those of the largest rho.
+    color : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    there = {name: values for name, values in _rows(draws).items() if values is not None}
+    rows = sorted(there.items(), key=lambda item: -abs(np.median(item[1])))[:most]
+    if not rows:
+        return ax
+    share = min(_ROW * (len(rows) + 1), 0.6)
+    low, high = ax.get_ylim()
+    ax.set_ylim(low - (high - low) * share / (1.0 - share), high)
+    left, right = ax.get_xlim()
+    both = ax.get_xaxis_transform()  # rho along x, shares of the axes' height along y
+    for i, (name, values) in enumerate(rows):
+        place = share * (1.0 - (i + 1) / (len(rows) + 1))
+        _interval(ax, values, place, color, both, scale=0.7)
+        ends = np.clip(_ends(values, _OUTER), left, right)
+        leftward = np.median(values) < 0.0 and ends[0] - left > 0.3 * (right - left)
+        leftward = leftward or right - ends[1] < 0.3 * (right - left)
+        at, side, gap = (ends[0], "right", -4) if leftward else (ends[1], "left", 4)
+        ax.annotate(name, (at, place), xycoords=both, xytext=(gap, 0), ha=side, va="center",
+                    textcoords="offset points", fontsize="x-small", color=color)  # fmt: skip
+    ax.set_xlim(left, right)
+    if ax.get_legend() is not None:
+        ax.legend(**ABOVE)
+    return ax
+
+
+def _rows(draws: xr.Dataset) -> dict[str, np.ndarray | None]:
+    """The draws of each covariate that exist; None where most do not."""
+    rows: dict[str, np.ndarray | None] = {}
+    for name in draws["covariate"].to_numpy():
+        values = draws["rho"].sel(covariate=name, drop=True)
+        kept = _found(values)
+        rows[str(name)] = kept if kept.size >= max(_ENOUGH * values.size, 1) else None
+    return rows
+
+
+def _found(values: xr.DataArray) -> np.ndarray:
+    flat = values.to_numpy().ravel()
+    return np.asarray(flat[np.isfinite(flat)])
+
+
+def _ends(values: np.ndarray, mass: float) -> np.ndarray:
+    pooled = xr.DataArray(values[None, :], dims=("chain", "draw"))
+    return np.array([float(end) for end in _quantiles(pooled, mass)])
+
+
+def _interval(
+    ax: "Axes",
+    values: np.ndarray,
+    place: float,
+    color: str,
+    transform: Any = None,
+    scale: float = 1.0,
+) -> None:
+    own: dict[str, Any] = {} if transform is None else {"transform": transform}
+    for mass, width in ((_OUTER, 1.2), (_INNER, 4.0)):
+        ax.plot(_ends(values, mass), [place, place], color=color, linewidth=scale * width,
+                solid_capstyle="butt" if width > 2 else "round", zorder=3, **own)  # fmt: skip
+    ax.plot(np.median(values), place, "o", color="white", markeredgecolor=color,
+            markersize=scale * 5.5, markeredgewidth=scale * 1.4, zorder=4, **own)  # fmt: skip
+
+
+def _what(about: dict[str, Any]) -> str:
+    """Label of the rho, in lines that fit below narrow axes."""
+    times = "" if about["times"] == 1 else f"{about['times']:g} times "
+    if about["kind"] == "besides":
+        return f"ρ from an omitted confounder\n{times}as strong as each covariate"
+    return f"ρ from leaving out a covariate\n{times}as strong as each"
