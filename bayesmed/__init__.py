@@ -1,50 +1,49 @@
 """Bayesian causal mediation analysis with posterior sensitivity to unmeasured confounding."""
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bayesmed.sensitivity.benchmark import Benchmarks
+    from bayesmed.api.benchmarks import Benchmarks
+    from bayesmed.api.compare import compare
+    from bayesmed.api.effects import Effects
+    from bayesmed.api.fit import MediationFit, load
+    from bayesmed.api.many import fit_many
+    from bayesmed.api.model import MediationModel, fit
+    from bayesmed.api.reliability import ReliabilityCurve
+    from bayesmed.api.rho_benchmark import RhoBenchmark
+    from bayesmed.api.rsquared import RSquared
+    from bayesmed.api.sensitivity import Sensitivity
+    from bayesmed.api.simulation import simulate
     from bayesmed.data.examples import load_data
-    from bayesmed.effects.effects import Effects
-    from bayesmed.effects.error_curve import ReliabilityCurve
     from bayesmed.families.catalogue import FAMILIES
     from bayesmed.families.family import Family
-    from bayesmed.api.fit import MediationFit, fit
-    from bayesmed.means.target import Functional, probability, quantile, restricted_mean, survival
-    from bayesmed.api.compare import compare
-    from bayesmed.api.many import fit_many
-    from bayesmed.system.system import IdentificationWarning, MediationModel
     from bayesmed.families.prior import Prior
+    from bayesmed.means.target import Functional, probability, quantile, restricted_mean, survival
     from bayesmed.show.tables import table
-    from bayesmed.api.rho_benchmark import RhoBenchmark
-    from bayesmed.sensitivity.shares import RSquared
-    from bayesmed.sensitivity.grid import Sensitivity
-    from bayesmed.api.simulation import simulate
-    from bayesmed.posterior.file import load
+    from bayesmed.system.system import IdentificationWarning
 
 __version__ = "0.1.0"
 
 #: Where each public name lives; a module is imported when a name of it is first used.
 _HOMES = {
-    "Benchmarks": "sensitivity.benchmark",
-    "Effects": "effects.effects",
+    "Benchmarks": "api.benchmarks",
+    "Effects": "api.effects",
     "FAMILIES": "families.catalogue",
     "Family": "families.family",
     "Functional": "means.target",
     "IdentificationWarning": "system.system",
     "MediationFit": "api.fit",
-    "MediationModel": "system.system",
+    "MediationModel": "api.model",
     "Prior": "families.prior",
-    "RSquared": "sensitivity.shares",
-    "ReliabilityCurve": "effects.error_curve",
+    "RSquared": "api.rsquared",
+    "ReliabilityCurve": "api.reliability",
     "RhoBenchmark": "api.rho_benchmark",
-    "Sensitivity": "sensitivity.grid",
+    "Sensitivity": "api.sensitivity",
     "compare": "api.compare",
-    "fit": "api.fit",
+    "fit": "api.model",
     "fit_many": "api.many",
-    "load": "posterior.file",
+    "load": "api.fit",
     "load_data": "data.examples",
     "probability": "means.target",
     "quantile": "means.target",
@@ -53,6 +52,9 @@ _HOMES = {
     "survival": "means.target",
     "table": "show.tables",
 }
+
+#: Modules that are called by their own names, such as ``bm.plots.plot_effects``.
+_DOORS = {"estimands": "effects.estimands", "plots": "show.plots", "special": "special"}
 
 __all__ = [
     "FAMILIES",
@@ -84,8 +86,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
-        if find_spec(f"{__name__}.{name}") is not None:  # a module, such as bm.plots
-            return import_module(f"{__name__}.{name}")
+        if name in _DOORS:
+            return import_module(f"{__name__}.{_DOORS[name]}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"bayesmed.{_HOMES[name]}"), name)
     globals()[name] = value

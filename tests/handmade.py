@@ -7,8 +7,8 @@ import xarray as xr
 from scipy import optimize, stats
 
 import bayesmed as bm
-from bayesmed.system.about import describe
 from bayesmed.posterior.arrays import constant_data
+from bayesmed.system.about import describe
 
 CHAINS = 2
 

@@ -9,8 +9,8 @@ import xarray as xr
 from scipy import optimize, special, stats
 
 import bayesmed as bm
-from bayesmed.system.about import describe
 from bayesmed.posterior.arrays import constant_data
+from bayesmed.system.about import describe
 from tests.conftest import quiet_model
 
 MEDIATOR, OUTCOME = "m ~ t + x + z", "y ~ m + t + x + z"

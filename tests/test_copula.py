@@ -8,9 +8,9 @@ import pytest
 from pytensor.compile.mode import Mode
 from scipy import integrate, stats
 
-from bayesmed.system.copula import log_conditional, log_marginal, margin
 from bayesmed.families.catalogue import FAMILIES
 from bayesmed.numerics.rectangle import bvn_cdf
+from bayesmed.system.copula import log_conditional, log_marginal, margin
 from tests.oracles import law, own_parameters
 from tests.test_special import evaluate
 

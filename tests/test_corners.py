@@ -6,15 +6,15 @@ import pytest
 from scipy import integrate, special, stats
 
 import bayesmed as bm
-from bayesmed.means.along_rho import Regression
-from bayesmed.system.default_priors import default_priors, default_scale_priors
-from bayesmed.data.design import Counterfactuals
-from bayesmed.posterior.draws import Draws
-from bayesmed.families.catalogue import FAMILIES
-from bayesmed.means.target import MEAN, target_of
-from bayesmed.means.means import cell_means
-from bayesmed.means.tipping import tipping_points
 from bayesmed.effects.view import View
+from bayesmed.families.catalogue import FAMILIES
+from bayesmed.means.along_rho import Regression
+from bayesmed.means.means import cell_means
+from bayesmed.means.target import MEAN, target_of
+from bayesmed.means.tipping import tipping_points
+from bayesmed.posterior.draws import Draws
+from bayesmed.system.default_priors import default_priors, default_scale_priors
+from bayesmed.system.rows import Counterfactuals
 from tests.conftest import quiet_model
 
 ARMS = (0, 1)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import bayesmed as bm
-from bayesmed.data.covariates import associated
+from bayesmed.system.covariates import associated
 
 LAPLACE = {"method": "laplace", "draws": 500, "chains": 2, "random_seed": 1, "progress": False}
 #: Slopes of two parallel mediators on the treatment, of the outcome on them, and the direct effect.

@@ -9,10 +9,10 @@ from scipy import special as sp
 from scipy import stats
 
 import bayesmed as bm
-from bayesmed.system import copula
 from bayesmed.families import check as family_checks
-from bayesmed.numerics import special
 from bayesmed.families.check import check_family
+from bayesmed.numerics import special
+from bayesmed.system import copula
 from tests.conftest import quiet_model
 from tests.test_inputs import bad, refused
 

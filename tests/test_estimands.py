@@ -12,12 +12,12 @@ from scipy import stats
 
 import bayesmed as bm
 from bayesmed.effects import estimands
-from bayesmed.means.along_rho import Regression
-from bayesmed.posterior.draws import Draws
+from bayesmed.effects.view import View
 from bayesmed.families.catalogue import FAMILIES
+from bayesmed.means.along_rho import Regression
 from bayesmed.means.target import resolve_functional, target_of
 from bayesmed.means.tipping import tipping_points
-from bayesmed.effects.view import View
+from bayesmed.posterior.draws import Draws
 from tests.conftest import BOTH, FRAMING, JOBS, SIGMA, quiet_model
 from tests.oracles import PARAMETERS, law
 
@@ -137,7 +137,7 @@ def hand_made(mediator, outcome, rho, seed=3):
         columns = {name: np.full(ROWS, value) for name, value in LIMITS.items()}
     if outcome == "binomial":
         columns = {"trials": np.full(ROWS, PARAMETERS["trials"])}
-    from bayesmed.data.design import Counterfactuals
+    from bayesmed.system.rows import Counterfactuals
 
     levels = None
     if FAMILIES[mediator].kind == "ordered":

@@ -13,8 +13,8 @@ import pytest
 import xarray as xr
 
 import bayesmed as bm
+from bayesmed.effects.estimands import contrasts
 from bayesmed.posterior import density as compiled
-from bayesmed.effects.effects import contrasts
 from bayesmed.posterior.nuts import keep_complete
 from tests.conftest import BOTH, FRAMING, SIGMA, quiet_model
 from tests.conftest import JOBS as PLAIN

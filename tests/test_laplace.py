@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 import bayesmed as bm
-from bayesmed.posterior import density as compiled
-from bayesmed.system import condensed as condense
 from bayesmed.means.along_rho import curve_cells
-from bayesmed.data.design import Counterfactuals
+from bayesmed.posterior import density as compiled
 from bayesmed.posterior.laplace import laplace_draws
+from bayesmed.system import condensed as condense
+from bayesmed.system.rows import Counterfactuals
 from tests.conftest import BOTH, FRAMING, JOBS, flat_priors, quiet_model, reference
 from tests.test_reference import assert_same_posterior, draws_of
 

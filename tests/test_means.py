@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from bayesmed.means import conditional as given
-from bayesmed.numerics import surface
-from bayesmed.data.design import Counterfactuals
 from bayesmed.families.catalogue import FAMILIES
 from bayesmed.families.family import Family
+from bayesmed.means import conditional as given
 from bayesmed.means.means import Draws, cell_means, mediator_effect
 from bayesmed.means.thinning import thinning
+from bayesmed.numerics import surface
+from bayesmed.system.rows import Counterfactuals
 
 ARMS = (0, 1)
 CUTS, SCORES = np.array([-0.8, 0.3, 1.1]), np.array([0.0, 1.0, 2.5, 3.0])

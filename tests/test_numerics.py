@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import bayesmed as bm
-from bayesmed.effects.effects import contrasts
+from bayesmed.effects.estimands import contrasts
 from tests.handmade import hand_fit
 
 LAPLACE = {

@@ -10,11 +10,11 @@ import pytest
 from scipy import integrate, interpolate, optimize, special, stats
 
 import bayesmed as bm
-from bayesmed.posterior import blocks
 from bayesmed.means.along_rho import Regression, curve_cells
 from bayesmed.means.means import Draws, cell_means
-from bayesmed.sensitivity.grid import DEFAULT_GRID
 from bayesmed.means.tipping import roots_on_grid, tipping_points
+from bayesmed.posterior import blocks
+from bayesmed.sensitivity.grid import DEFAULT_GRID
 from tests.conftest import quiet_model
 
 ARMS = (0, 1)

@@ -12,12 +12,12 @@ import pytest
 import xarray as xr
 
 import bayesmed as bm
-from bayesmed.effects.effects import Effects
-from bayesmed.system.system import IdentificationWarning
-from bayesmed.effects.paths import contrast_words, path_draws
-from bayesmed.show.plots.paths import path_labels
+from bayesmed.api.effects import Effects
 from bayesmed.effects.numbers import Printed, chance, percent
+from bayesmed.effects.paths import contrast_words, path_draws
 from bayesmed.sensitivity.grid import Sensitivity
+from bayesmed.show.plots.paths import path_labels
+from bayesmed.system.system import IdentificationWarning
 
 matplotlib.use("Agg")
 SHORT = {"method": "laplace", "draws": 250, "chains": 4, "random_seed": 1, "progress": False}

@@ -11,9 +11,14 @@ from scipy import integrate, stats
 from scipy.special import ndtr, ndtri
 
 import bayesmed as bm
-from bayesmed.system.about import describe
 from bayesmed.posterior.arrays import constant_data
-from bayesmed.sensitivity.prior_scaling import diagnosis, log_priors, power_scaling, total_log_likelihood
+from bayesmed.sensitivity.prior_scaling import (
+    diagnosis,
+    log_priors,
+    power_scaling,
+    total_log_likelihood,
+)
+from bayesmed.system.about import describe
 from tests.conftest import JOBS, SETTINGS, flat_priors, quiet_model
 
 COUNT, SHAPE = 8000, (4, 2000)

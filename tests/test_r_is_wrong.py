@@ -8,7 +8,8 @@ import pytest
 from scipy import integrate, stats
 
 import bayesmed as bm
-from bayesmed.effects.effects import contrasts, potential_outcomes
+from bayesmed.effects.estimands import contrasts
+from bayesmed.effects.means_of import potential_outcomes
 from bayesmed.means.means import Draws
 from tests.conftest import quiet_model
 

@@ -9,8 +9,8 @@ import pytest
 import bayesmed as bm
 from bayesmed.sensitivity.contour import along_products
 from bayesmed.sensitivity.latent_scales import explained_shares, latent_problem, latent_scales
-from bayesmed.show.plots.contour import plot_contour
 from bayesmed.sensitivity.shares import product_of_rho, rho_of_product
+from bayesmed.show.plots.contour import plot_contour
 from tests.omitted import (
     SLOPE,
     TRUTH,

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesmed.posterior import density as compiled
 from bayesmed.means import tipping
-from bayesmed.system.closed import ClosedMap
+from bayesmed.posterior import density as compiled
 from bayesmed.posterior.coefficients import SamplerCoordinates
+from bayesmed.system.closed import ClosedMap
 from tests.calibration.sbc import CLOSED, evidence, ranks_of
 
 PROBIT = ("gaussian", "probit")

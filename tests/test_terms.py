@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 import bayesmed as bm
-from bayesmed.numerics.breaks import TooMany, breaks
 from bayesmed.data.formula import parse
+from bayesmed.numerics.breaks import TooMany, breaks
 
 FIT = {"method": "laplace", "random_seed": 1, "draws": 400, "chains": 2, "progress": False}
 N = 300

@@ -15,8 +15,8 @@ import polars as pl
 import pytest
 
 import bayesmed as bm
-from bayesmed.families.catalogue import FAMILIES
 from bayesmed.data.texts import reading, text_notes
+from bayesmed.families.catalogue import FAMILIES
 
 N = 120
 ROLES = {"mediator": "m ~ t + x", "outcome": "y ~ m + t + x", "treatment": "t"}

@@ -9,9 +9,9 @@ import xarray as xr
 
 import bayesmed as bm
 from bayesmed.posterior import density as compiled
-from bayesmed.sensitivity import sweep
 from bayesmed.posterior import transport
 from bayesmed.posterior.density import LogDensity
+from bayesmed.sensitivity import sweep
 from tests.conftest import JOBS, quiet_model
 
 BINARY = {

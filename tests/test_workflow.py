@@ -11,9 +11,9 @@ import pytest
 import xarray as xr
 
 import bayesmed as bm
+from bayesmed.effects.numbers import digits_of, number, probability
 from bayesmed.effects.paths import path_draws
 from bayesmed.show.plots.paths import path_labels
-from bayesmed.effects.numbers import digits_of, number, probability
 from tests.conftest import FRAMING
 from tests.handmade import hand_fit
 

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from bayesmed.system.system import MediationModel
-from bayesmed.families.names import parameters_of, refuse_unknown
+from bayesmed.families.names import refuse_unknown
+from bayesmed.posterior.draw import DEFAULTS
 from bayesmed.posterior.nuts import SAMPLERS, check_sampler, sampler_options
+from bayesmed.system.system import System
 
 #: Arguments of :class:`MediationModel`, beside the data.
-MODEL_ARGUMENTS = [f.name for f in fields(MediationModel) if f.init and f.name != "data"]
+MODEL_ARGUMENTS = [f.name for f in fields(System) if f.init and f.name != "data"]
 
 
 def split_arguments(
@@ -32,7 +33,7 @@ def split_arguments(
     """
     model = {name: value for name, value in given.items() if name in MODEL_ARGUMENTS}
     settings = {name: value for name, value in given.items() if name not in MODEL_ARGUMENTS}
-    fit = parameters_of(MediationModel.fit)
+    fit = list(DEFAULTS)
     further = {name: value for name, value in settings.items() if name not in fit}
     if further:
         sampler = given.get("sampler", SAMPLERS[0])

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,21 +10,20 @@ import xarray as xr
 
 from bayesmed.families.family import EQUATIONS
 from bayesmed.families.names import names_nearest
-
-if TYPE_CHECKING:
-    from bayesmed.api.fit import MediationFit
+from bayesmed.posterior.likelihood import add_log_likelihood
+from bayesmed.posterior.state import Posterior
 
 Part = Literal["joint", "mediator", "outcome"]
 _PARTS = ("mediator", "outcome", "joint")
 _LIMITS = ("event", "lower", "upper")
 
 
-def _pointwise(fit: "MediationFit", part: str) -> Any:
+def _pointwise(fit: Posterior, part: str) -> Any:
     """ArviZ's LOO of an equation or of both; its own warnings become numbers."""
     import arviz_stats as az
 
     if "log_likelihood" not in fit.tree.children:
-        fit.add_log_likelihood()
+        add_log_likelihood(fit)
     likelihood = fit.tree["log_likelihood"].to_dataset()
     values = sum(likelihood[name] for name in EQUATIONS) if part == "joint" else likelihood[part]
     tree = xr.DataTree.from_dict({
@@ -42,7 +41,7 @@ def _pointwise(fit: "MediationFit", part: str) -> Any:
         )  # fmt: skip
 
 
-def loo_table(fit: "MediationFit") -> pd.DataFrame:
+def loo_table(fit: Posterior) -> pd.DataFrame:
     """See :meth:`bayesmed.MediationFit.loo`."""
     lines = []
     for part in _PARTS:
@@ -57,7 +56,7 @@ def loo_table(fit: "MediationFit") -> pd.DataFrame:
 
 
 @names_nearest
-def compare(models: Mapping[str, "MediationFit"], equation: Part = "joint") -> pd.DataFrame:
+def compare(models: Mapping[str, Posterior], equation: Part = "joint") -> pd.DataFrame:
     r"""Compare models by leave-one-out cross-validation.
 
     Parameters
@@ -114,7 +113,7 @@ def compare(models: Mapping[str, "MediationFit"], equation: Part = "joint") -> p
         return pd.DataFrame(az.compare(found))
 
 
-def _refuse_other_data(models: Mapping[str, "MediationFit"], equation: str) -> None:
+def _refuse_other_data(models: Mapping[str, Posterior], equation: str) -> None:
     names = list(EQUATIONS) if equation == "joint" else [equation]
     (first, base), *others = models.items()
     for other, fit in others:
@@ -148,7 +147,7 @@ def _refuse_other_data(models: Mapping[str, "MediationFit"], equation: str) -> N
                 raise ValueError(f"{first!r} and {other!r} have other values of the {name}{hint}.")
 
 
-def _hidden(fit: "MediationFit") -> np.ndarray:
+def _hidden(fit: Posterior) -> np.ndarray:
     """Which outcomes are known to lie beyond a value only."""
     y = fit.tree["observed_data"]["outcome"].to_numpy()
     data = fit.tree["constant_data"]
@@ -159,7 +158,7 @@ def _hidden(fit: "MediationFit") -> np.ndarray:
     return found | (y >= given["upper"]) if "upper" in given else found
 
 
-def _refuse_values_of_rho(models: Mapping[str, "MediationFit"]) -> None:
+def _refuse_values_of_rho(models: Mapping[str, Posterior]) -> None:
     seen: dict[str, tuple[str, Any]] = {}
     for name, fit in models.items():
         about = fit.about

@@ -1,58 +1,44 @@
-"""Sampling a model, and the fit: draws that every later step reads."""
+"""The fit: what a user does with posterior draws."""
 
 import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.api.arguments import split_arguments
-from bayesmed.effects.question import ask
-from bayesmed.system.closed import ClosedMap
-from bayesmed.posterior.convergence import Convergence, check_convergence
-from bayesmed.system.about import sampler_words
-from bayesmed.data.design import Counterfactuals
-from bayesmed.posterior.draw import draw_tree
-from bayesmed.effects.effects import (
-    Effects,
-    contrasts,
-    draws_of,
-    families_of,
-    means_of,
-)
-from bayesmed.effects.estimands import Scale
-from bayesmed.families.family import EQUATIONS, Family
-from bayesmed.effects.setting import effects_about
-from bayesmed.posterior.arrays import kept_counterfactuals, kept_map
-from bayesmed.posterior.likelihood import CHUNK, row_log_likelihood
-from bayesmed.system.system import MediationModel
-from bayesmed.families.names import names_nearest, parameters_of, refuse_unknown
-from bayesmed.data.chunks import is_dask
-from bayesmed.posterior.streamed import LostRows, Passes, kept_means
+from bayesmed.api.benchmarks import Benchmarks
+from bayesmed.api.effects import Effects
+from bayesmed.api.reliability import ReliabilityCurve
+from bayesmed.api.sensitivity import Sensitivity
+from bayesmed.effects.assumed import draws_under
+from bayesmed.effects.estimands import Scale, contrasts
+from bayesmed.effects.means_of import means_of
 from bayesmed.effects.paths import coefficient_table, path_draws
-from bayesmed.means.means import Draws
+from bayesmed.effects.question import ask
+from bayesmed.effects.setting import effects_about
+from bayesmed.families.names import names_nearest, parameters_of, refuse_unknown
 from bayesmed.families.prior import Prior
-from bayesmed.posterior.nuts import settle_seed, to_dataset
 from bayesmed.means.slices import numbers_within
-from bayesmed.data.warn import warn
+from bayesmed.posterior.file import read
+from bayesmed.posterior.likelihood import CHUNK, add_log_likelihood
+from bayesmed.posterior.nuts import settle_seed
+from bayesmed.posterior.state import Posterior
+from bayesmed.posterior.streamed import kept_means
+from bayesmed.sensitivity.strength import Kind
+from bayesmed.system.about import sampler_words
+from bayesmed.system.system import System
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bayesmed.sensitivity.benchmark import Benchmarks
-    from bayesmed.effects.error_curve import ReliabilityCurve
-    from bayesmed.sensitivity.grid import Sensitivity
-    from bayesmed.sensitivity.strength import Kind
-
 
 @names_nearest
 @dataclass(frozen=True, eq=False)
-class MediationFit:
+class MediationFit(Posterior):
     """Posterior draws of a mediation model.
 
     Attributes
@@ -70,101 +56,6 @@ class MediationFit:
     passes : Passes, LostRows or None
         Rows that are read part by part, where equations other than Gaussian were fitted to them.
     """
-
-    tree: xr.DataTree
-    model: MediationModel | None = None
-    passes: Passes | LostRows | None = None
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """The model in words and numbers, as plain data."""
-        return dict(json.loads(self.tree.attrs["bayesmed"]))
-
-    @property
-    def posterior(self) -> xr.Dataset:
-        """The posterior group as a Dataset."""
-        return self.tree["posterior"].to_dataset()
-
-    @cached_property
-    def convergence(self) -> Convergence:
-        """Convergence diagnostics of all parameters."""
-        return check_convergence(
-            self.posterior, self.tree["sample_stats"].to_dataset(), self.about["interrupted"]
-        )
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Numbers of chains and of draws in each."""
-        sizes = self.tree["posterior"].sizes
-        return int(sizes["chain"]), int(sizes["draw"])
-
-    @property
-    def draws(self) -> Draws:
-        """Both equations' structural draws, chains flattened."""
-        about = self.about
-        return draws_of(self.posterior, about["rho_fixed"], about["parameters"])
-
-    @property
-    def closed_map(self) -> ClosedMap | None:
-        """The exact map of a closed pair."""
-        about = self.about
-        if about["closed"] is None:
-            return None
-        return kept_map(self.tree["constant_data"].to_dataset(), about["closed"])
-
-    @cached_property
-    def families(self) -> tuple[Family, Family]:
-        """The family constants of mediator and outcome.
-
-        Raises
-        ------
-        ValueError
-            If one is a user's own and the fit was loaded without its model.
-        """
-        if self.model is not None:
-            return self.model.families
-        own = self.about["own_families"]
-        if own:
-            self.require_model(f"The family {own[0]!r}, which is not one of the package's own,")
-        return families_of(self.about)
-
-    def counterfactuals(self, at: Mapping[str, Any] | None = None) -> Counterfactuals:
-        """Rows of both equations under either arm.
-
-        Raises
-        ------
-        ValueError
-            If a formula is needed and the fit was loaded without its model.
-        """
-        if at:
-            return self.require_model("at=").counterfactuals_at(at)
-        if self.passes is not None:
-            self.require_model("This question")
-        if self.model is not None:
-            return self.model.counterfactuals
-        if not self.about["affine"]:
-            self.require_model("the mediator inside a function")
-        return self.kept_counterfactuals
-
-    @property
-    def kept_counterfactuals(self) -> Counterfactuals:
-        """Those that the tree holds; where rows are read in passes, a few with their moments."""
-        data = self.tree["constant_data"].to_dataset()
-        return kept_counterfactuals(data, self.about["log_mediator"])
-
-    def require_model(self, purpose: str) -> MediationModel:
-        """Return the model, or say how to give it to a loaded fit."""
-        if self.model is None and self.about.get("moments"):
-            raise ValueError(
-                f"{purpose} needs the rows, of which this fit holds the moments only; fit rows that "
-                "are in memory, all or a sample, for it."
-            )
-        if self.model is None:
-            raise ValueError(
-                f"{purpose} needs the formulas, which a saved file never evaluates; build the "
-                "model again and load the fit with bm.load(path, model=model)."
-            )
-        return self.model
 
     def effects(
         self,
@@ -267,8 +158,6 @@ class MediationFit:
         )  # fmt: skip
         draws = self.draws
         if rho is not None:
-            from bayesmed.effects.assumed import draws_under
-
             draws, about["rho"] = draws_under(self, rho, random_seed)
         asked_for = (at, by, weights, contrast, m, rho, bootstrap)
         po = kept_means(self.tree) if on == "all" and all(v is None for v in asked_for) else None
@@ -349,7 +238,7 @@ class MediationFit:
         m: Any = None,
         scale: Scale = "difference",
         memory: float | None = None,
-    ) -> "Sensitivity":
+    ) -> Sensitivity:
         """Posterior of every effect as a function of the residual correlation.
 
         Parameters
@@ -395,7 +284,7 @@ class MediationFit:
             self, at=at, by=by, on=on, weights=weights, contrast=contrast, of=of, m=m, scale=scale,
             memory=memory,
         )  # fmt: skip
-        return sweep(self, rho, progress, at, asked)
+        return Sensitivity(*sweep(self, rho, progress, at, asked))
 
     def effects_with_error(
         self,
@@ -450,7 +339,7 @@ class MediationFit:
         """
         from bayesmed.effects.measurement_error import effects_with_error
 
-        return effects_with_error(self, reliability, rho, at, random_seed)
+        return Effects(effects_with_error(self, reliability, rho, at, random_seed))
 
     def reliability_curve(
         self,
@@ -459,7 +348,7 @@ class MediationFit:
         *,
         at: Mapping[str, Any] | None = None,
         random_seed: int | None = None,
-    ) -> "ReliabilityCurve":
+    ) -> ReliabilityCurve:
         """Effects along the reliability of the observed mediator.
 
         Parameters
@@ -478,8 +367,7 @@ class MediationFit:
         ValueError
             As :meth:`effects_with_error`, where no value of the grid is possible.
         """
-        from bayesmed.effects.error_curve import ReliabilityCurve, check_reliabilities
-        from bayesmed.effects.measurement_error import curve_draws
+        from bayesmed.effects.measurement_error import check_reliabilities, curve_draws
 
         grid = check_reliabilities(reliability)
         return ReliabilityCurve(curve_draws(self, grid, rho, at, random_seed))
@@ -525,14 +413,15 @@ class MediationFit:
         """
         from bayesmed.effects.treatment_confounding import effects_with_treatment_confounding
 
-        return effects_with_treatment_confounding(self, (rho_tm, rho_ty, rho_my), at, random_seed)
+        correlations = (rho_tm, rho_ty, rho_my)
+        return Effects(effects_with_treatment_confounding(self, correlations, at, random_seed))
 
     def benchmarks(
         self,
         times: float = 1.0,
         kind: "Kind" = "besides",
         covariates: str | Sequence[str] | None = None,
-    ) -> "Benchmarks":
+    ) -> Benchmarks:
         r"""The rho that omitted confounders as strong as observed covariates would produce.
 
         Parameters
@@ -583,7 +472,7 @@ class MediationFit:
         """
         from bayesmed.sensitivity.benchmark import make_benchmarks
 
-        return make_benchmarks(self, times, kind, covariates)
+        return Benchmarks(make_benchmarks(self, times, kind, covariates))
 
     def coefficients(
         self,
@@ -663,7 +552,8 @@ class MediationFit:
         """
         from bayesmed.sensitivity.prior_scaling import prior_sensitivity
 
-        return prior_sensitivity(self, effects, by, arm, where, threshold)
+        own = self.effects() if effects is None else effects
+        return prior_sensitivity(self, own.draws, by, arm, where, threshold)
 
     def rho_draws(self) -> xr.Dataset:
         """``rho(chain, draw)`` of the posterior and ``rho_prior(prior_draw)`` of its prior.
@@ -703,20 +593,7 @@ class MediationFit:
         In a closed pair the likelihood does not depend on rho: LOO cannot compare values of
         rho there.
         """
-        about, data = self.about, self.tree["constant_data"].to_dataset()
-        if about.get("moments"):
-            self.require_model("A log-likelihood by row")
-        observed = [self.tree["observed_data"][name].to_numpy() for name in EQUATIONS]
-        regression = self.closed_map if about["independent"] else None
-        out = row_log_likelihood(
-            self.families, self.draws, data, observed, about["independent"], regression,
-            CHUNK if memory is None else numbers_within(memory),
-        )  # fmt: skip
-        arrays = {str(name): out[i].reshape(*self.shape, -1) for i, name in enumerate(EQUATIONS)}
-        group = to_dataset(
-            arrays, {"obs": np.arange(len(observed[0]))}, {name: ("obs",) for name in EQUATIONS}
-        )
-        self.tree["log_likelihood"] = xr.DataTree(group)
+        add_log_likelihood(self, CHUNK if memory is None else numbers_within(memory))
         return self
 
     def loo(self) -> pd.DataFrame:
@@ -768,7 +645,7 @@ class MediationFit:
         >>> dict(tree["posterior_predictive"].sizes)
         {'chain': 1, 'draw': 50, 'obs': 200}
         """
-        from bayesmed.posterior.checking import posterior_predictive
+        from bayesmed.posterior.simulate import posterior_predictive
 
         return posterior_predictive(self, draws, random_seed)
 
@@ -800,7 +677,7 @@ class MediationFit:
         >>> fit.check(draws=50).index.names
         FrozenList(['response', 'arm', 'statistic'])
         """
-        from bayesmed.posterior.checking import check_table
+        from bayesmed.show.checking import check_table
 
         return check_table(self.posterior_predictive(draws, random_seed), ci_prob, ci_kind)
 
@@ -825,9 +702,10 @@ class MediationFit:
         dict of str to arviz_plots.PlotCollection
             By the name of the response.
         """
-        from bayesmed.posterior.checking import plot_checks
+        from bayesmed.show.checking import plot_checks
 
-        return plot_checks(self, self.posterior_predictive(draws, random_seed), options)
+        tree = self.posterior_predictive(draws, random_seed)
+        return plot_checks(tree, self.families, self.about, options)
 
     def diagnose(self) -> pd.DataFrame:
         """R-hat and effective sample sizes of every parameter, worst first, by ArviZ.
@@ -858,9 +736,7 @@ class MediationFit:
         paths = path_draws(rows, self.draws, self.shape)
         return plot_paths(paths, self.about, self.posterior.get("rho"), ax)
 
-    def report(
-        self, sensitivity: "Sensitivity | None" = None, effects: Effects | None = None
-    ) -> str:
+    def report(self, sensitivity: Sensitivity | None = None, effects: Effects | None = None) -> str:
         """A methods and results paragraph with this fit's figures.
 
         Parameters
@@ -886,7 +762,7 @@ class MediationFit:
         return paragraph(*self._told(sensitivity, effects))
 
     def checklist(
-        self, sensitivity: "Sensitivity | None" = None, effects: Effects | None = None
+        self, sensitivity: Sensitivity | None = None, effects: Effects | None = None
     ) -> pd.DataFrame:
         """The AGReMA checklist of a paper, filled in as far as the fit knows.
 
@@ -896,7 +772,7 @@ class MediationFit:
 
         return checklist(*self._told(sensitivity, effects))
 
-    def _told(self, sensitivity: "Sensitivity | None", effects: Effects | None) -> tuple[Any, ...]:
+    def _told(self, sensitivity: Sensitivity | None, effects: Effects | None) -> tuple[Any, ...]:
         """What a report is made of."""
         own = self.effects() if effects is None else effects
         zero = None if sensitivity is None else sensitivity.rho_zero
@@ -931,27 +807,21 @@ class MediationFit:
         ]
 
 
-def sample(model: MediationModel, **settings: Any) -> "MediationFit":
-    """Draw from the posterior, and warn where chains did not converge."""
-    fit = MediationFit(draw_tree(model, **settings), model)
-    if fit.convergence.problems:
-        warn(str(fit.convergence))
-    return fit
+def fit_of(found: Posterior) -> MediationFit:
+    """The face of a posterior."""
+    return MediationFit(found.tree, found.model, found.passes)
 
 
-def fit(data: Any, *, moments: bool | None = None, **arguments: Any) -> MediationFit:
-    """Build a :class:`MediationModel` and fit it in one call.
+@names_nearest
+def load(path: "str | os.PathLike[str]", model: System | None = None) -> MediationFit:
+    """Read a fit that :meth:`bayesmed.MediationFit.save` wrote.
 
     Parameters
     ----------
-    data : pandas.DataFrame, polars.DataFrame, dask DataFrame, or path
-        A path is of a Parquet file or directory.
-    moments : bool, optional
-        Read the rows part by part and keep their moments only, which two Gaussian equations
-        need; so for Dask frames and paths. The fit then has effects and sensitivity, averaged
-        over all rows, but nothing that needs single rows, such as ``by=`` and ``at=``.
-    **arguments
-        Those of :class:`MediationModel` and of :meth:`MediationModel.fit`.
+    path : path-like
+    model : MediationModel, optional
+        The model, built by the user from the same data, in the same order, and formulas: needed
+        for ``at=`` and for refits. Formulas in the file are text for the report and never evaluated.
 
     Returns
     -------
@@ -959,24 +829,10 @@ def fit(data: Any, *, moments: bool | None = None, **arguments: Any) -> Mediatio
 
     Raises
     ------
-    ValueError, TypeError
-        As MediationModel.
-
-    Examples
-    --------
-    >>> import bayesmed as bm
-    >>> fit = bm.fit(
-    ...     bm.load_data("jobs"),
-    ...     mediator="job_seek ~ treat + econ_hard + sex + age",
-    ...     outcome="depress2 ~ treat + job_seek + econ_hard + sex + age",
-    ...     treatment="treat",
-    ...     random_seed=1,
-    ...     progress=False,
-    ... )
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not a fit of bayesmed, is damaged, or the model is not the one it was fitted
+        with.
     """
-    own, settings = split_arguments(arguments, "fit()", ("moments",))
-    if moments or isinstance(data, (str, os.PathLike)) or is_dask(data):
-        from bayesmed.posterior.moments import fit_moments
-
-        return fit_moments(data, own, settings)
-    return MediationModel(data, **own).fit(**settings)
+    return fit_of(read(path, model))

@@ -19,11 +19,11 @@ import xarray as xr
 from bayesmed.api.arguments import split_arguments
 from bayesmed.api.fit import MediationFit
 from bayesmed.data.frame import to_pandas
+from bayesmed.data.warn import warn
+from bayesmed.effects.summary import check_interval
 from bayesmed.families.listing import few
 from bayesmed.families.names import names_nearest, parameters_of, refuse_unknown
 from bayesmed.posterior.nuts import check_settings, settle_seed
-from bayesmed.effects.summary import check_interval
-from bayesmed.data.warn import warn
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -289,7 +289,7 @@ class Journal:
 
 def fit_one(plan: Plan, data: pd.DataFrame, task: Task) -> dict[str, Any]:
     """One fit as plain data; where it fails, the reason."""
-    from bayesmed.system.system import MediationModel
+    from bayesmed.api.model import MediationModel
 
     began = time.perf_counter()
     found: dict[str, Any] = {"place": task.place, "reason": "", "problems": ""}

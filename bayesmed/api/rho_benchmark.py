@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from bayesmed.effects.numbers import percent
+from bayesmed.families.names import names_nearest
 from bayesmed.sensitivity.benchmark import check_covariates
 from bayesmed.sensitivity.latent_scales import latent_scales
-from bayesmed.families.names import names_nearest
-from bayesmed.effects.numbers import percent
 from bayesmed.sensitivity.strength import Strength, covariate_strength
 
 if TYPE_CHECKING:

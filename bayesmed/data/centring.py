@@ -12,22 +12,20 @@ so that adding a constant to a column, or changing its unit, changes no posterio
 import itertools
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import linalg
 
+from bayesmed.data.design import Design
 from bayesmed.data.formula import INTERCEPT, NoRows
-
-if TYPE_CHECKING:
-    from bayesmed.data.design import Design
 
 _EXACT = 1e-9
 
 
 def centred_basis(
-    design: "Design",
+    design: Design,
     frame: pd.DataFrame,
     means: Mapping[str, float],
     columns: np.ndarray,
@@ -69,7 +67,7 @@ def numeric_means(frame: pd.DataFrame) -> dict[str, float]:
     return {str(name): float(value) for name, value in numbers.mean().items()}
 
 
-def constant_in(design: "Design") -> np.ndarray | None:
+def constant_in(design: Design) -> np.ndarray | None:
     """Weights of the columns that give one in every row, where there are such."""
     terms = design.terms
     if INTERCEPT in terms:
@@ -83,7 +81,7 @@ def constant_in(design: "Design") -> np.ndarray | None:
 
 
 def _in_deviations(
-    design: "Design", frame: pd.DataFrame, means: Mapping[str, float]
+    design: Design, frame: pd.DataFrame, means: Mapping[str, float]
 ) -> tuple[dict[str, float], np.ndarray]:
     """Variables inside functions, such as I(x**2), taken as deviations where the formula allows it.
 
@@ -115,7 +113,7 @@ def _in_deviations(
 
 
 def _products(
-    design: "Design",
+    design: Design,
     columns: np.ndarray,
     variables: Mapping[str, float],
     constant: np.ndarray | None,
@@ -151,7 +149,7 @@ def _subsets(parts: Any) -> list[tuple[str, ...]]:
     return [some for size in sizes for some in itertools.combinations(parts, size)]
 
 
-def column_parts(design: "Design") -> list[tuple[str, ...]]:
+def column_parts(design: Design) -> list[tuple[str, ...]]:
     """The columns that each column of the design is the product of; none for the constant."""
     found: dict[str, tuple[str, ...]] = {}
     for term, _, names in design.spec.structure:

@@ -9,10 +9,10 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from bayesmed.families.listing import few
-from bayesmed.families.names import nearest
 from bayesmed.data.texts import text_notes
 from bayesmed.data.warn import warn
+from bayesmed.families.listing import few
+from bayesmed.families.names import nearest
 
 #: Variables whose missing values a message counts.
 _VARIABLES = 8

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from bayesmed.data.frame import Frame, counts, is_declared, normalise
+from bayesmed.data.texts import number_as_text
 from bayesmed.families.listing import few
 from bayesmed.families.names import nearest
-from bayesmed.data.texts import number_as_text
 
 Level = float | int | bool | str
 #: Share of the spread of a column by which a stated value may differ from one that it holds.

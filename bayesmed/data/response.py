@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesmed.families.family import Family
 from bayesmed.data.frame import Frame
+from bayesmed.data.texts import number_as_text
+from bayesmed.families.family import Family
 from bayesmed.families.listing import few
 from bayesmed.families.names import nearest
-from bayesmed.data.texts import number_as_text
 
 #: Data columns any equation may have; the others depend on the family.
 ALWAYS = ("offset",)

@@ -1,25 +1,29 @@
 """What the data cannot tell: numbers that a user fixes or gives a prior, and draws to act on."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from bayesmed.means.along_rho import Regression
-from bayesmed.posterior.draws import Draws
 from bayesmed.families.prior import Prior, check_rho
-from bayesmed.api.rho_benchmark import RhoBenchmark
-from bayesmed.sensitivity.sweep import regression_draws
-
-if TYPE_CHECKING:
-    from bayesmed.api.fit import MediationFit
+from bayesmed.means.along_rho import Regression, regression_draws
+from bayesmed.posterior.draws import Draws
+from bayesmed.posterior.state import Posterior
 
 
-def closed_regression(fit: "MediationFit", purpose: str) -> Regression:
+@runtime_checkable
+class DrawsRho(Protocol):
+    """A prior of rho that follows the posterior, such as :class:`bayesmed.RhoBenchmark`."""
+
+    def draw(self, fit: Posterior, random_seed: int | None = None) -> np.ndarray:
+        """One rho for each posterior draw, shape (chain, draw)."""
+
+
+def closed_regression(fit: Posterior, purpose: str) -> Regression:
     """Draws of the regression at rho = 0, where the data say nothing about what is assumed.
 
     Parameters
     ----------
-    fit : MediationFit
+    fit : Posterior
     purpose : str
         What it is for, as the subject of the messages.
 
@@ -43,8 +47,10 @@ def closed_regression(fit: "MediationFit", purpose: str) -> Regression:
     return found
 
 
-def draws_under(fit: "MediationFit", rho: Any, random_seed: int | None) -> tuple[Draws, str]:
+def draws_under(fit: Posterior, rho: Any, random_seed: int | None) -> tuple[Draws, str]:
     """Draws of a closed pair at another rho, or under a prior on it, and what to say of it.
+
+    A prior is a number, a :class:`bayesmed.Prior`, or what draws rho for a posterior.
 
     Raises
     ------
@@ -55,7 +61,7 @@ def draws_under(fit: "MediationFit", rho: Any, random_seed: int | None) -> tuple
     regression = closed_regression(
         fit, "effects(rho=...) (elsewhere use fit.sensitivity(), or fit model.with_rho(...))"
     )
-    if isinstance(rho, RhoBenchmark):
+    if isinstance(rho, DrawsRho):
         return regression.at(rho.draw(fit, random_seed).ravel()), f"~ {rho!r}"
     check_rho(rho)
     if not isinstance(rho, Prior):

@@ -20,27 +20,26 @@ have the same law of (M*, Y) given treatment and covariates. The other coefficie
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from bayesmed.effects.assumed import closed_regression, fixed_or_drawn, keep_systematically, stated
-from bayesmed.means.along_rho import Regression
-from bayesmed.data.design import Counterfactuals
-from bayesmed.posterior.draws import Draws
-from bayesmed.effects.effects import Effects, contrasts, label_cells
-from bayesmed.effects.error_curve import assumption
-from bayesmed.effects.setting import effects_about
-from bayesmed.means.means import ARMS, cell_means, equal_rows
+from bayesmed.effects.estimands import contrasts
+from bayesmed.effects.means_of import label_cells
 from bayesmed.effects.numbers import percent
+from bayesmed.effects.setting import effects_about
 from bayesmed.families.prior import Prior, check_rho
+from bayesmed.means.along_rho import Regression
+from bayesmed.means.means import ARMS, cell_means, equal_rows
+from bayesmed.posterior.draws import Draws
 from bayesmed.posterior.nuts import settle_seed
-
-if TYPE_CHECKING:
-    from bayesmed.api.fit import MediationFit
+from bayesmed.posterior.state import Posterior
+from bayesmed.system.rows import Counterfactuals
 
 #: Above this share of draws without a solution there is no posterior to show.
+DEFAULT_RELIABILITIES = np.round(np.linspace(0.5, 1.0, 21), 10)
 MOST_IMPOSSIBLE = 0.05
 
 
@@ -158,7 +157,7 @@ class _Observed:
         )  # fmt: skip
 
 
-def _observed(fit: "MediationFit") -> _Observed:
+def _observed(fit: Posterior) -> _Observed:
     """Check that a fit is of the kind that can be corrected, and collect its regression."""
     if fit.about["families"][0] != "gaussian":
         raise ValueError(
@@ -174,7 +173,7 @@ def _observed(fit: "MediationFit") -> _Observed:
     return _Observed(regression, slope, (sigma_m, sigma_y), float(values.var(ddof=1)))
 
 
-def _slopes(fit: "MediationFit", regression: Regression) -> np.ndarray:
+def _slopes(fit: Posterior, regression: Regression) -> np.ndarray:
     """Slope in the mediator at rho = 0 in each arm, shape (2, S)."""
     rows = fit.counterfactuals()
     if rows.slope is None or rows.log_mediator or not all(equal_rows(rows.slope[t]) for t in ARMS):
@@ -218,12 +217,12 @@ def check_reliability(reliability: float | Prior) -> None:
 
 
 def effects_with_error(
-    fit: "MediationFit",
+    fit: Posterior,
     reliability: float | Prior,
     rho: float | Prior | None,
     at: Mapping[str, Any] | None,
     random_seed: int | None,
-) -> Effects:
+) -> xr.Dataset:
     """Effects at a reliability; see :meth:`bayesmed.MediationFit.effects_with_error`."""
     check_reliability(reliability)
     observed = _observed(fit)
@@ -243,17 +242,17 @@ def effects_with_error(
     if impossible:  # these draws pair with no others
         about["fit"] += f", {name}, rho {about['rho']}"
     result.attrs["bayesmed"] = json.dumps(about)
-    return Effects(result)
+    return result
 
 
-def _seed(fit: "MediationFit", random_seed: int | None) -> int:
+def _seed(fit: Posterior, random_seed: int | None) -> int:
     if random_seed is None:
         return int(fit.about["settings"]["random_seed"])
     return settle_seed(random_seed)
 
 
 def rho_draws(
-    fit: "MediationFit", regression: Regression, rho: float | Prior | None, rng: np.random.Generator
+    fit: Posterior, regression: Regression, rho: float | Prior | None, rng: np.random.Generator
 ) -> np.ndarray:
     """One rho for each draw: the fit's own where None is given."""
     if rho is None:
@@ -263,7 +262,7 @@ def rho_draws(
 
 
 def error_about(
-    fit: "MediationFit", rho: float | Prior | None, at: Mapping[str, Any] | None
+    fit: Posterior, rho: float | Prior | None, at: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """What a table of corrected effects says."""
     about = effects_about(fit.about, at, "sample")
@@ -271,7 +270,7 @@ def error_about(
 
 
 def _cells(
-    fit: "MediationFit",
+    fit: Posterior,
     observed: _Observed,
     found: ErrorMap,
     rho: np.ndarray,
@@ -298,7 +297,7 @@ def _impossible(observed: _Observed, given: str, share: float) -> str:
 
 
 def curve_draws(
-    fit: "MediationFit",
+    fit: Posterior,
     grid: np.ndarray,
     rho: float | Prior | None,
     at: Mapping[str, Any] | None,
@@ -334,3 +333,30 @@ def curve_draws(
     draws = draws.assign(impossible=("reliability", impossible))
     draws.attrs["bayesmed"] = json.dumps(error_about(fit, rho, at))
     return draws
+
+
+def assumption(name: str, impossible: float) -> str:
+    """What is assumed, and how many draws contradict it."""
+    left_out = f" ({impossible:.2%} of the draws have no solution and are left out)"
+    return name + (left_out if impossible else "")
+
+
+def check_reliabilities(reliability: Any) -> np.ndarray:
+    """Sorted distinct reliabilities of a grid.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or one is not a number in (0, 1].
+    """
+    if reliability is None:
+        return DEFAULT_RELIABILITIES
+    try:
+        grid = np.unique(np.round(np.atleast_1d(np.asarray(reliability, dtype=float)), 12))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"reliability must be numbers in (0, 1]; {reliability!r} was given."
+        ) from None
+    if not grid.size or not np.all(np.isfinite(grid)) or grid[0] <= 0.0 or grid[-1] > 1.0:
+        raise ValueError(f"Every reliability must lie in (0, 1]; {reliability!r} was given.")
+    return grid

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.data.design import Counterfactuals
-from bayesmed.posterior.draws import Draws
+from bayesmed.effects.summary import shown_as, summarise
 from bayesmed.families.family import EQUATIONS
 from bayesmed.means.means import equal_rows
-from bayesmed.effects.summary import shown_as, summarise
+from bayesmed.posterior.draws import Draws
+from bayesmed.system.rows import Counterfactuals
 
 
 def coefficient_table(

@@ -4,18 +4,24 @@ import itertools
 import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.system.about import contrast_in_sd
-from bayesmed.data.design import Counterfactuals
+from bayesmed.data.texts import number_as_text
+from bayesmed.data.warn import warn
 from bayesmed.effects.estimands import SCALES, Scale
+from bayesmed.effects.view import Asked, View
 from bayesmed.families.family import EQUATIONS, Family
+from bayesmed.families.listing import few
+from bayesmed.means.means import equal_rows
+from bayesmed.means.slices import slices
 from bayesmed.means.target import Functional, Target, probability, resolve_functional, target_of
-from bayesmed.data.groups import (
+from bayesmed.posterior.state import Posterior
+from bayesmed.system.about import contrast_in_sd
+from bayesmed.system.groups import (
     by_group,
     group_columns,
     levels_of,
@@ -23,23 +29,15 @@ from bayesmed.data.groups import (
     warn_of_one_arm,
     warn_of_ranges,
 )
-from bayesmed.families.listing import few
-from bayesmed.means.means import equal_rows
-from bayesmed.means.slices import slices
-from bayesmed.data.texts import number_as_text
-from bayesmed.effects.view import Asked, View
-from bayesmed.data.warn import warn
-
-if TYPE_CHECKING:
-    from bayesmed.api.fit import MediationFit
-    from bayesmed.system.system import MediationModel
+from bayesmed.system.rows import Counterfactuals
+from bayesmed.system.system import System
 
 #: Most pairs of treatment values that contrast="pairwise" compares.
 _MOST_PAIRS = 45
 
 
 def ask(
-    fit: "MediationFit",
+    fit: Posterior,
     *,
     at: Mapping[str, Any] | None = None,
     by: str | Sequence[str] | None = None,
@@ -128,7 +126,7 @@ def _same_for_all(mediator: Family, rows: Counterfactuals, target: Target) -> bo
     return np.array_equal(*rows.slope) and all(map(equal_rows, changes))
 
 
-def _contrast(fit: "MediationFit") -> str:
+def _contrast(fit: Posterior) -> str:
     return str(fit.model.contrast) if fit.model is not None else str(fit.about["contrast"])
 
 
@@ -182,7 +180,7 @@ def check_scale(target: Target, scale: str) -> None:
         )
 
 
-def _warn_of_horizon(fit: "MediationFit", functional: Functional) -> None:
+def _warn_of_horizon(fit: Posterior, functional: Functional) -> None:
     time = functional.value
     if functional.kind not in ("restricted_mean", "probability") or not isinstance(time, float):
         return
@@ -194,7 +192,7 @@ def _warn_of_horizon(fit: "MediationFit", functional: Functional) -> None:
         )
 
 
-def _sources(fit: "MediationFit", contrast: Any) -> list["MediationFit"]:
+def _sources(fit: Posterior, contrast: Any) -> list[Posterior]:
     """The fit under each contrast that is asked for."""
     if contrast is None:
         return [fit]
@@ -214,7 +212,7 @@ def _sources(fit: "MediationFit", contrast: Any) -> list["MediationFit"]:
     return [_under(fit, model, *pair) for pair in pairs]
 
 
-def _all_pairs(model: "MediationModel", word: str) -> list[tuple[Any, Any]]:
+def _all_pairs(model: System, word: str) -> list[tuple[Any, Any]]:
     if word != "pairwise":
         raise ValueError(
             f"contrast={word!r}; give (control, treated), a list of them or 'pairwise'."
@@ -230,9 +228,7 @@ def _all_pairs(model: "MediationModel", word: str) -> list[tuple[Any, Any]]:
     return pairs
 
 
-def _under(
-    fit: "MediationFit", model: "MediationModel", control: Any, treated: Any
-) -> "MediationFit":
+def _under(fit: Posterior, model: System, control: Any, treated: Any) -> Posterior:
     """The same draws under another contrast."""
     own = model.with_contrast(control, treated)
     if (own.identification.map is None) != (model.identification.map is None):
@@ -243,7 +239,7 @@ def _under(
     return replace(fit, model=own)
 
 
-def _mediator_values(fit: "MediationFit", m: Any) -> list[float | None]:
+def _mediator_values(fit: Posterior, m: Any) -> list[float | None]:
     """Positions or numbers at which the mediator is set."""
     if m is None:
         return [None]
@@ -279,7 +275,7 @@ def _mediator_values(fit: "MediationFit", m: Any) -> list[float | None]:
 
 
 def _groups(
-    fit: "MediationFit",
+    fit: Posterior,
     rows: Counterfactuals,
     by: list[str] | None,
     on: str,
@@ -310,7 +306,7 @@ def _groups(
     return list(by_group(model, rows, by, wanted))
 
 
-def _checked_weights(model: "MediationModel", name: Any) -> np.ndarray:
+def _checked_weights(model: System, name: Any) -> np.ndarray:
     if not isinstance(name, str):
         raise TypeError(
             f"weights= takes the name of a column; {reprlib.repr(name)} was given. Put the weights "
@@ -332,7 +328,7 @@ def _checked_weights(model: "MediationModel", name: Any) -> np.ndarray:
     return values / values.sum()
 
 
-def _refuse_weighing_by_role(model: "MediationModel", name: str) -> None:
+def _refuse_weighing_by_role(model: System, name: str) -> None:
     if name == model.treatment:
         raise ValueError(
             f"weights={name!r} is the treatment; on='treated' or on='untreated' averages over those "
@@ -346,7 +342,7 @@ def _refuse_weighing_by_role(model: "MediationModel", name: str) -> None:
             )
 
 
-def _limited(fit: "MediationFit", rows: Counterfactuals, target: Target) -> Counterfactuals:
+def _limited(fit: Posterior, rows: Counterfactuals, target: Target) -> Counterfactuals:
     """Rows with the limits within which a tobit outcome is observed."""
     if target.functional.kind != "observed":
         return rows
@@ -365,9 +361,7 @@ def _limited(fit: "MediationFit", rows: Counterfactuals, target: Target) -> Coun
     return replace(rows, outcome_columns={**rows.outcome_columns, **columns})
 
 
-def _unit(
-    fit: "MediationFit", sources: list["MediationFit"], dims: Mapping[str, Any], scale: str
-) -> Any:
+def _unit(fit: Posterior, sources: list[Posterior], dims: Mapping[str, Any], scale: str) -> Any:
     """sd of the outcome; for a numeric treatment, times the contrast in sds of the treatment."""
     if scale != "standardised":
         return 1.0
@@ -378,7 +372,7 @@ def _unit(
     return xr.DataArray(units, dims=("contrast",), coords={"contrast": dims["contrast"]})
 
 
-def _contrast_in_sd(fit: "MediationFit") -> float | None:
+def _contrast_in_sd(fit: Posterior) -> float | None:
     """As the model has it, or the file of a fit."""
     about = fit.about
     if about.get("moments") or (fit.model is None and "contrast_in_sd" not in about):

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmed.effects.numbers import Printed
 from bayesmed.effects.setting import ALIKE
 from bayesmed.families.listing import few
 from bayesmed.families.names import nearest
-from bayesmed.effects.numbers import Printed
 
 CiKind = Literal["eti", "hdi"]
 
@@ -224,3 +224,33 @@ def readable_roots(rho_zero: xr.Dataset, arm: str) -> xr.DataArray:
     if cut and float(np.isnan(values).mean()) > 0.025:
         return xr.full_like(values, np.nan)
     return values
+
+
+def summarise_with_gaps(
+    rows: Mapping[str, xr.DataArray], ci_prob: float, ci_kind: Literal["eti", "hdi"]
+) -> pd.DataFrame:
+    """Summaries of the draws that exist."""
+    tables = []
+    for name, values in rows.items():
+        by_chain = values.transpose("chain", "draw").to_numpy()
+        kept = [own[np.isfinite(own)] for own in by_chain]
+        pooled = np.concatenate(kept)
+        if len(pooled) < 8:
+            blank = summarise({name: xr.zeros_like(values)}, ci_prob, ci_kind)
+            blank.loc[:, :] = np.nan
+            tables.append(blank)
+            continue
+        table = summarise({name: _chains(pooled[None, :])}, ci_prob, ci_kind)
+        common = min(map(len, kept))
+        if common < 0.5 * by_chain.shape[1]:  # too unequal to be compared
+            table["r_hat"] = np.nan
+        else:  # diagnostics are of chains of one length
+            alike = summarise({name: _chains(np.stack([own[:common] for own in kept]))})
+            diagnostics = ["mcse", "ess_bulk", "ess_tail", "r_hat"]
+            table[diagnostics] = alike[diagnostics]
+        tables.append(table)
+    return pd.concat(tables)
+
+
+def _chains(values: np.ndarray) -> xr.DataArray:
+    return xr.DataArray(values, dims=("chain", "draw"))

@@ -30,27 +30,27 @@ second: one solution for every positive definite R, whatever else is in the equa
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from scipy.special import ndtr
 
 from bayesmed.effects.assumed import closed_regression, draw_prior, stated
-from bayesmed.means.along_rho import Regression
-from bayesmed.data.design import Counterfactuals
-from bayesmed.effects.effects import Effects, contrasts, label_cells
-from bayesmed.effects.setting import effects_about
-from bayesmed.means.normal import row_blocks
-from bayesmed.means.means import ARMS
+from bayesmed.effects.estimands import contrasts
+from bayesmed.effects.means_of import label_cells
 from bayesmed.effects.numbers import percent
-from bayesmed.families.prior import Prior, check_rho
-from bayesmed.posterior.nuts import settle_seed
+from bayesmed.effects.setting import effects_about
 from bayesmed.effects.treatment_equation import treatment_covariates, treatment_equation
-
-if TYPE_CHECKING:
-    from bayesmed.api.fit import MediationFit
-    from bayesmed.system.system import MediationModel
+from bayesmed.families.prior import Prior, check_rho
+from bayesmed.means.along_rho import Regression
+from bayesmed.means.means import ARMS
+from bayesmed.means.normal import row_blocks
+from bayesmed.posterior.nuts import settle_seed
+from bayesmed.posterior.state import Posterior
+from bayesmed.system.rows import Counterfactuals
+from bayesmed.system.system import System
 
 Correlations = tuple[float | Prior, float | Prior, float | Prior]
 
@@ -110,11 +110,11 @@ def determinant(tm: Any, ty: Any, my: Any) -> Any:
 
 
 def effects_with_treatment_confounding(
-    fit: "MediationFit",
+    fit: Posterior,
     correlations: Correlations,
     at: Mapping[str, Any] | None,
     random_seed: int | None,
-) -> Effects:
+) -> xr.Dataset:
     """See :meth:`bayesmed.MediationFit.effects_with_treatment_confounding`."""
     _check_correlations(correlations)
     model = fit.require_model("The equation of the treatment")
@@ -137,11 +137,11 @@ def effects_with_treatment_confounding(
     cells = _cells(regression, found, residual, drawn[2], rows)
     result = contrasts(label_cells(cells.reshape(2, 2, *fit.shape)))
     result.attrs["bayesmed"] = json.dumps(_about(fit, correlations, at, impossible))
-    return Effects(result)
+    return result
 
 
 def _about(
-    fit: "MediationFit",
+    fit: Posterior,
     correlations: Correlations,
     at: Mapping[str, Any] | None,
     impossible: float,
@@ -197,7 +197,7 @@ def _draw_correlations(
     return (tm, ty, my), 1.0 - count / tried
 
 
-def _check_fit(fit: "MediationFit", model: "MediationModel") -> Regression:
+def _check_fit(fit: Posterior, model: System) -> Regression:
     """Refuse what the map does not cover, with the reason."""
     families = fit.about["families"]
     if families[0] != "gaussian" or families[1] not in ("gaussian", "probit"):

@@ -1,15 +1,12 @@
 """The regression of a numeric treatment on the covariates of both equations."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import linalg
 
-from bayesmed.data.design import Counterfactuals
-
-if TYPE_CHECKING:
-    from bayesmed.system.system import MediationModel
+from bayesmed.system.rows import Counterfactuals
+from bayesmed.system.system import System
 
 #: Relative size below which a column, or what is left of the treatment, is rounding.
 _RANK = 1e-9
@@ -86,7 +83,7 @@ class Covariates:
     outcome: np.ndarray
     kept: np.ndarray
 
-    def observed(self, model: "MediationModel") -> np.ndarray:
+    def observed(self, model: System) -> np.ndarray:
         return self._bind(*(design.matrix for design in model.designs))
 
     def counterfactual(self, rows: Counterfactuals) -> np.ndarray:
@@ -98,7 +95,7 @@ class Covariates:
         return np.column_stack(parts)[:, self.kept]
 
 
-def treatment_covariates(model: "MediationModel") -> Covariates:
+def treatment_covariates(model: System) -> Covariates:
     name = model.designs[0].parsed.response
     mediator, outcome = (
         ~(design.holding(model.treatment) | design.holding(name)) for design in model.designs

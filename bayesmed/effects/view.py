@@ -7,19 +7,23 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesmed.system.condensed import merge_equal
-from bayesmed.means.along_rho import Regression, curve_cells, curve_fixed
-from bayesmed.data.design import Counterfactuals
-from bayesmed.posterior.draws import Draws
 from bayesmed.effects.estimands import ARMS, FIXED, Scale
 from bayesmed.families.family import Family
-from bayesmed.means.target import Target
-from bayesmed.means.normal import has_latent_cells, latent_means
-from bayesmed.posterior.streamed import LostRows, Passes
+from bayesmed.means.along_rho import Regression, curve_cells, curve_fixed
 from bayesmed.means.means import cell_means, common_slope, fixed_means, mediator_effect
-from bayesmed.means.quantiles import quantile_cells, quantile_curve, quantile_curve_fixed, quantile_fixed
+from bayesmed.means.normal import has_latent_cells, latent_means
+from bayesmed.means.quantiles import (
+    quantile_cells,
+    quantile_curve,
+    quantile_curve_fixed,
+    quantile_fixed,
+)
 from bayesmed.means.slices import Slices
+from bayesmed.means.target import Target
 from bayesmed.means.thinning import thinning
+from bayesmed.posterior.draws import Draws
+from bayesmed.system.condensed import merge_equal
+from bayesmed.system.rows import Counterfactuals, RowSource
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class View:
     m : float or None
         The value at which the mediator is set for a controlled direct effect; of an ordered
         one the position of its category.
-    passes : Passes, LostRows, Slices or None
+    passes : RowSource or None
         Takes the rows part by part. Of :class:`bayesmed.posterior.streamed.Passes` ``rows`` has the moments
         only.
     """
@@ -44,7 +48,7 @@ class View:
     rows: Counterfactuals
     target: Target
     m: float | None = None
-    passes: Passes | LostRows | Slices | None = None
+    passes: RowSource | None = None
 
     @property
     def in_memory(self) -> bool:

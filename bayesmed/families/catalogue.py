@@ -7,10 +7,10 @@ import numpy as np
 from scipy import special as sp
 
 from bayesmed.families import scores as of
-from bayesmed.numerics import special
 from bayesmed.families.family import Family
 from bayesmed.families.names import nearest
 from bayesmed.families.prior import Prior
+from bayesmed.numerics import special
 
 GAUSSIAN = Family(
     name="gaussian",

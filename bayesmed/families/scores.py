@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from scipy import special as sp
 
-from bayesmed.numerics import special
 from bayesmed.families.family import FAR, Parameters
 from bayesmed.families.prior import Prior
+from bayesmed.numerics import special
 
 #: Where exp(w) of a Weibull hazard is cut off, and where it is too small for log1mexp.
 _LARGEST, _SMALLEST = 500.0, -25.0

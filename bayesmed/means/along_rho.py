@@ -21,10 +21,15 @@ from functools import partial
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from bayesmed.system.closed import ClosedMap
-from bayesmed.data.design import Counterfactuals
 from bayesmed.families.family import Family
-from bayesmed.means.target import MEAN, Target, target_of
+from bayesmed.means.means import (
+    ARMS,
+    Draws,
+    cell_means,
+    design_at,
+    expected_rows,
+    fixed_means,
+)
 from bayesmed.means.normal import (
     Cells,
     LatentCell,
@@ -35,15 +40,11 @@ from bayesmed.means.normal import (
     latent_mean_at,
     row_blocks,
 )
-from bayesmed.means.means import (
-    ARMS,
-    Draws,
-    cell_means,
-    design_at,
-    expected_rows,
-    fixed_means,
-)
+from bayesmed.means.target import MEAN, Target, target_of
 from bayesmed.numerics.threads import threads
+from bayesmed.posterior.state import Posterior
+from bayesmed.system.closed import ClosedMap
+from bayesmed.system.rows import Counterfactuals
 
 _SMALL, _SMALL_FIXED = 1e-9, 1e-8
 _SPAN = 1e-6
@@ -306,3 +307,21 @@ def interpolate(
             return np.tensordot(chebyshev.chebvander(scaled, size), coefficients, axes=1), size
         degree = size
     return np.stack([function(float(value)) for value in s]), _DEGREES[-1] + 1
+
+
+def regression_draws(fit: Posterior) -> Regression | None:
+    """Draws at rho = 0 of a closed pair; None for other pairs."""
+    closed, draws = fit.closed_map, fit.draws
+    if closed is None:
+        return None
+    coef0, parameters0 = closed.regression(
+        draws.outcome_coef,
+        draws.outcome_parameters,
+        draws.mediator_coef,
+        draws.mediator_parameters["sigma"],
+        draws.rho,
+    )
+    if "outcome_coef_rho0" in fit.posterior:  # the very draws, without rounding by the map
+        values = fit.posterior["outcome_coef_rho0"].transpose("chain", "draw", ...).to_numpy()
+        coef0 = values.reshape(len(draws), -1)
+    return Regression(draws, coef0, parameters0, closed)

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from bayesmed.families.whole_numbers import count_mean
 from bayesmed.families.family import Family, Parameters
-from bayesmed.means.mediator_functions import MediatorFunctions
+from bayesmed.families.whole_numbers import count_mean
 from bayesmed.means.conditional import given_interval, spread
-from bayesmed.numerics.quadrature import Integrand, Rule, broken_rule, score_mean, score_rule
 from bayesmed.means.conditional_table import given_score
+from bayesmed.means.mediator_functions import MediatorFunctions
+from bayesmed.numerics.quadrature import Integrand, Rule, broken_rule, score_mean, score_rule
 
 Coordinates = dict[str, np.ndarray]
 

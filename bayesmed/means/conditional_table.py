@@ -15,7 +15,15 @@ from numpy.polynomial import chebyshev
 from scipy.special import log_ndtr
 
 from bayesmed.families.family import Family, Parameters
-from bayesmed.means.conditional import Given, Span, bounded, conditional_mean, outcome_rule, spread, step_ladder
+from bayesmed.means.conditional import (
+    Given,
+    Span,
+    bounded,
+    conditional_mean,
+    outcome_rule,
+    spread,
+    step_ladder,
+)
 from bayesmed.numerics.chebyshev import nodes, transform
 
 _STRETCH = 4.0

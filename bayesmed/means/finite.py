@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from bayesmed.means.layout import ARMS, EQUATIONS, Equation, Layout, times
 from bayesmed.posterior.blocks import over_blocks
 from bayesmed.posterior.draws import Draws
-from bayesmed.means.layout import ARMS, EQUATIONS, Equation, Layout, times
 
 
 def require_finite(draws: Draws, layout: Layout) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from bayesmed.posterior.blocks import over_blocks
-from bayesmed.data.design import Counterfactuals
-from bayesmed.posterior.draws import Draws
 from bayesmed.families.catalogue import GAUSSIAN
 from bayesmed.families.family import EQUATIONS as EQUATIONS
 from bayesmed.families.family import Equation as Equation
 from bayesmed.families.family import Family
 from bayesmed.means.mediator_functions import MediatorFunctions, mediator_functions
+from bayesmed.posterior.blocks import over_blocks
+from bayesmed.posterior.draws import Draws
+from bayesmed.system.rows import Counterfactuals
 
 ARMS = (0, 1)
 Arrays = dict[str, np.ndarray]

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from bayesmed.posterior.blocks import over_blocks
-from bayesmed.families.whole_numbers import count_mean
-from bayesmed.data.design import Counterfactuals
-from bayesmed.posterior.draws import Draws
 from bayesmed.families.family import Family, Parameters
-from bayesmed.means.mediator_functions import MediatorFunctions
+from bayesmed.families.whole_numbers import count_mean
 from bayesmed.means.cell import level_chance
 from bayesmed.means.layout import ARMS, Layout, lay_out, with_functions
-from bayesmed.numerics.quadrature import broken_rule, score_mean, score_rule
+from bayesmed.means.mediator_functions import MediatorFunctions
 from bayesmed.numerics.chebyshev import nodes, transform
+from bayesmed.numerics.quadrature import broken_rule, score_mean, score_rule
+from bayesmed.posterior.blocks import over_blocks
+from bayesmed.posterior.draws import Draws
+from bayesmed.system.rows import Counterfactuals
 
 _HELD = 4_000_000
 _TABLE = 10_000

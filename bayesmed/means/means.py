@@ -17,16 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from bayesmed.posterior.blocks import over_blocks
-from bayesmed.data.design import Counterfactuals
-from bayesmed.posterior.draws import Draws as Draws
-from bayesmed.means.linear import expected_rows as expected_rows
 from bayesmed.families.family import Family
-from bayesmed.means.finite import require_finite
 from bayesmed.means.cell import Pair, at_level, closed, has_closed, over_counts, over_scores
+from bayesmed.means.finite import require_finite
 from bayesmed.means.layout import ARMS as ARMS
 from bayesmed.means.layout import EQUATIONS, Layout, lay_out, times, with_functions
+from bayesmed.means.linear import expected_rows as expected_rows
 from bayesmed.numerics.surface import Coordinates, Need, Work, row_by_row, weighted_mean
+from bayesmed.posterior.blocks import over_blocks
+from bayesmed.posterior.draws import Draws as Draws
+from bayesmed.system.rows import Counterfactuals
 
 # Numbers held for each draw: nodes of a plane, times terms of a table where there is one.
 _PLANE, _TABLE = 1_000, 30_000

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from bayesmed.data.design import Counterfactuals
-from bayesmed.posterior.draws import Draws
 from bayesmed.families.family import Family
 from bayesmed.means.means import ARMS, common_slope, design_at, representable
 from bayesmed.numerics.grid import spread, spread_parts
 from bayesmed.numerics.threads import threads
+from bayesmed.posterior.draws import Draws
+from bayesmed.system.rows import Counterfactuals
 
 #: Rows that are made at once where they are many.
 _PART = 2000

@@ -7,16 +7,15 @@ from functools import partial
 import numpy as np
 from scipy.special import ndtri
 
+from bayesmed.families.family import Family
 from bayesmed.means.along_rho import (
     Regression,
     interpolate,
     is_latent_curve,
     latent_cells,
 )
-from bayesmed.data.design import Counterfactuals
-from bayesmed.posterior.draws import Draws
-from bayesmed.families.family import Family
-from bayesmed.means.target import Target
+from bayesmed.means.layout import ARMS
+from bayesmed.means.means import cell_means, fixed_means
 from bayesmed.means.normal import (
     LatentCell,
     cell_blocks,
@@ -25,8 +24,9 @@ from bayesmed.means.normal import (
     has_latent_cells,
     row_blocks,
 )
-from bayesmed.means.layout import ARMS
-from bayesmed.means.means import cell_means, fixed_means
+from bayesmed.means.target import Target
+from bayesmed.posterior.draws import Draws
+from bayesmed.system.rows import Counterfactuals
 
 _TOLERANCE = {"xatol": 0.0, "xrtol": 1e-9, "fatol": 0.0, "frtol": 0.0}
 _TIGHT = {"xatol": 0.0, "xrtol": 1e-11, "fatol": 0.0, "frtol": 0.0}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bayesmed.posterior.blocks import at_most
-from bayesmed.data.design import Counterfactuals
+from bayesmed.system.rows import Counterfactuals
 
 #: Arrays of rows that a mean holds at once, in all threads together.
 _ARRAYS = 64

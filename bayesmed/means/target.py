@@ -13,11 +13,11 @@ import numpy as np
 from numpy.polynomial import legendre
 from scipy.special import ndtr
 
-from bayesmed.data.design import Counterfactuals
-from bayesmed.posterior.draws import Draws
 from bayesmed.families.family import FAR, Family, Parameters
 from bayesmed.families.listing import few
 from bayesmed.families.names import names_nearest
+from bayesmed.posterior.draws import Draws
+from bayesmed.system.rows import Counterfactuals
 
 #: Nodes of an integral of survival over time, and the power that puts them near its start.
 _NODES, _POWER = 48, 3

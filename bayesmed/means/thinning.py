@@ -10,13 +10,13 @@ import os
 
 import numpy as np
 
-from bayesmed.data.design import Counterfactuals
-from bayesmed.posterior.draws import Draws
 from bayesmed.families.family import Family
 from bayesmed.means.cell import Pair, has_closed
 from bayesmed.means.layout import lay_out, with_functions
 from bayesmed.means.means import coordinates, ease
 from bayesmed.numerics.surface import Coordinates, grouped, is_column
+from bayesmed.posterior.draws import Draws
+from bayesmed.system.rows import Counterfactuals
 
 _MINUTES = 4.0
 # Processors that an estimate counts on, whatever the machine has more.

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesmed.families.family import Family
 from bayesmed.means.along_rho import (
     Regression,
     curve_cells,
@@ -11,11 +12,10 @@ from bayesmed.means.along_rho import (
     latent_cells,
     with_cutpoints,
 )
-from bayesmed.data.design import Counterfactuals
-from bayesmed.families.family import Family
-from bayesmed.means.target import MEAN, Target, target_of
-from bayesmed.means.normal import Cells, cell_blocks, latent_mean_at, row_blocks
 from bayesmed.means.means import ARMS, equal_rows, expected_rows
+from bayesmed.means.normal import Cells, cell_blocks, latent_mean_at, row_blocks
+from bayesmed.means.target import MEAN, Target, target_of
+from bayesmed.system.rows import Counterfactuals
 
 #: Brackets for roots that have no closed form, dense near |rho| = 1.
 _BRACKETS = np.tanh(np.linspace(-3.8, 3.8, 61))

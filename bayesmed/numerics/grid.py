@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from bayesmed.numerics.lagrange import POINTS
+
 _STEP = 0.1
-#: Grid points that share one point, as many as Lagrange's polynomials of degree 7 have nodes.
-POINTS = 8
 _MARGIN = POINTS // 2
 
 
@@ -52,7 +52,7 @@ def spread_parts(
     weights: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The same for rows that are made part by part, between known ends low and high, (S,)."""
-    from bayesmed.numerics import grid_kernels as spread_kernel  # late, since its compiler takes time to import
+    from bayesmed.numerics import grid_kernels  # late, since its compiler takes time to import
 
     step = _STEP * sigma
     length = (high - low) / step
@@ -62,7 +62,7 @@ def spread_parts(
     count = int(length.max()) + 2 * _MARGIN + 2
     out = np.zeros((count, len(step)))
     for part in parts:
-        spread_kernel.spread(points(part), weights[part], start, step, out)
+        grid_kernels.spread(points(part), weights[part], start, step, out)
     used = np.flatnonzero(out.any(axis=1))
     span = slice(used[0], used[-1] + 1)
     return start + np.arange(count)[span, None] * step, out[span]

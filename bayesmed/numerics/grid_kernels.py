@@ -6,7 +6,7 @@ from typing import Any
 import numba  # type: ignore[import-untyped]
 import numpy as np
 
-from bayesmed.numerics.grid import POINTS
+from bayesmed.numerics.lagrange import POINTS
 
 #: 1 / prod_{l != k} (k - l), the denominators of Lagrange's polynomials.
 _SCALE = np.array([-1.0, 7.0, -21.0, 35.0, -35.0, 21.0, -7.0, 1.0]) / 5040.0

@@ -49,12 +49,12 @@ def log_rectangle(a1: Any, b1: Any, a2: Any, b2: Any, rho: Any) -> Any:
     and t probabilities. Statistics and Computing, 14, 251-260.
     """
     if special.is_tensor(a1, b1, a2, b2, rho):
-        from bayesmed.numerics import rectangle_tensors as rectangle_op
+        from bayesmed.numerics import rectangle_tensors
 
-        return rectangle_op.log_rectangle(a1, b1, a2, b2, rho)
-    from bayesmed.numerics import rectangle_kernels as rectangle_kernel
+        return rectangle_tensors.log_rectangle(a1, b1, a2, b2, rho)
+    from bayesmed.numerics import rectangle_kernels
 
-    return _rows(rectangle_kernel.log_rectangles, a1, b1, a2, b2, rho)
+    return _rows(rectangle_kernels.log_rectangles, a1, b1, a2, b2, rho)
 
 
 def log_ndtr_difference(a: Any, b: Any) -> Any:
@@ -73,12 +73,12 @@ def log_ndtr_difference(a: Any, b: Any) -> Any:
         Accurate in both tails and for narrow intervals.
     """
     if special.is_tensor(a, b):
-        from bayesmed.numerics import rectangle_tensors as rectangle_op
+        from bayesmed.numerics import rectangle_tensors
 
-        return rectangle_op.log_ndtr_difference(a, b)
-    from bayesmed.numerics import rectangle_kernels as rectangle_kernel
+        return rectangle_tensors.log_ndtr_difference(a, b)
+    from bayesmed.numerics import rectangle_kernels
 
-    return _rows(rectangle_kernel.log_ndtr_differences, a, b)
+    return _rows(rectangle_kernels.log_ndtr_differences, a, b)
 
 
 def ndtri_exp(x: Any) -> Any:

@@ -11,10 +11,9 @@ from pytensor import tensor as pt
 from pytensor.link.numba.dispatch.basic import register_funcify_and_cache_key
 from pytensor.tensor.elemwise import Elemwise
 
-from bayesmed.numerics import rectangle_kernels as rectangle_kernel
-from bayesmed.numerics import special
+from bayesmed.numerics import rectangle_kernels, special
 
-_SOURCE = sha256(inspect.getsource(rectangle_kernel).encode()).hexdigest()
+_SOURCE = sha256(inspect.getsource(rectangle_kernels).encode()).hexdigest()
 _BOUND = 1e8
 
 
@@ -56,7 +55,7 @@ def _bounded(*limits: Any) -> list[Any]:
 
 
 class _LogDensity(_Kernel):
-    kernel = staticmethod(rectangle_kernel.log_density)
+    kernel = staticmethod(rectangle_kernels.log_density)
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         (x, y), rho, (out,) = _bounded(*inputs[:2]), inputs[2], cotangents
@@ -66,7 +65,7 @@ class _LogDensity(_Kernel):
 
 
 class _LogEdge(_Kernel):
-    kernel = staticmethod(rectangle_kernel.log_edge)
+    kernel = staticmethod(rectangle_kernels.log_edge)
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         (x, low, high), rho, (out,) = _bounded(*inputs[:3]), inputs[3], cotangents
@@ -78,7 +77,7 @@ class _LogEdge(_Kernel):
 
 
 class _LogRectangle(_Kernel):
-    kernel = staticmethod(rectangle_kernel.log_rectangle)
+    kernel = staticmethod(rectangle_kernels.log_rectangle)
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         (a1, b1, a2, b2, rho), (size,), (out,) = inputs, outputs, cotangents
@@ -95,7 +94,7 @@ class _LogRectangle(_Kernel):
 
 
 class _LogNdtrDifference(_Kernel):
-    kernel = staticmethod(rectangle_kernel.log_ndtr_difference)
+    kernel = staticmethod(rectangle_kernels.log_ndtr_difference)
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         (a, b), (out,) = _bounded(*inputs), cotangents

@@ -5,27 +5,17 @@ other value a NumPy array. PyTensor is not imported here unless it already is.
 """
 
 import sys
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from scipy import special as sp
 
+from bayesmed.numerics.tails import ARRAYS, beta_tail, gamma_tail
+from bayesmed.numerics.tails import is_tensor as is_tensor
+
 SQRT2 = float(np.sqrt(2.0))
 LOG_SQRT_2PI = float(0.5 * np.log(2.0 * np.pi))
 LOG_HALF = float(np.log(0.5))
-#: Below the first probability a continued fraction takes over; above the second it is one.
-_UNDERFLOW, _MOST = 1e-280, 1.0 - 1e-15
-_ARRAYS = SimpleNamespace(
-    log=np.log, where=np.where, gammaln=sp.gammaln,
-    gammainc=sp.gammainc, gammaincc=sp.gammaincc, betainc=sp.betainc,
-)  # fmt: skip
-
-
-def is_tensor(*values: Any) -> bool:
-    """Whether any of the values is a PyTensor variable."""
-    basic = sys.modules.get("pytensor.graph.basic")
-    return basic is not None and any(isinstance(value, basic.Variable) for value in values)
 
 
 def _pt() -> Any:
@@ -33,9 +23,9 @@ def _pt() -> Any:
 
 
 def _op() -> Any:
-    from bayesmed.numerics import special_tensors as special_op
+    from bayesmed.numerics import special_tensors  # late: it imports PyTensor
 
-    return special_op
+    return special_tensors
 
 
 def exp(x: Any) -> Any:
@@ -51,16 +41,6 @@ def log(x: Any) -> Any:
 def sqrt(x: Any) -> Any:
     """Square root."""
     return _pt().sqrt(x) if is_tensor(x) else np.sqrt(x)
-
-
-def sin(x: Any) -> Any:
-    """Sine."""
-    return _pt().sin(x) if is_tensor(x) else np.sin(x)
-
-
-def arcsin(x: Any) -> Any:
-    """Inverse sine."""
-    return _pt().arcsin(x) if is_tensor(x) else np.arcsin(x)
 
 
 def maximum(a: Any, b: Any) -> Any:
@@ -149,7 +129,7 @@ def log_gamma_tail(lower: Any, a: Any, x: Any) -> Any:
     if is_tensor(lower, a, x):
         return _op().log_gamma_tail(lower, a, x)
     with np.errstate(all="ignore"):
-        return gamma_tail(_ARRAYS, lower, a, x)
+        return gamma_tail(ARRAYS, lower, a, x)
 
 
 def log_beta_tail(lower: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
@@ -157,48 +137,7 @@ def log_beta_tail(lower: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
     if is_tensor(lower, a, b, x, y):
         return _op().log_beta_tail(lower, a, b, x, y)
     with np.errstate(all="ignore"):
-        return beta_tail(_ARRAYS, lower, a, b, x, y)
-
-
-def gamma_tail(of: Any, lower: Any, a: Any, x: Any) -> Any:
-    """The formula of :func:`log_gamma_tail`, in the functions of a namespace."""
-    value = of.where(lower, of.gammainc(a, x), of.gammaincc(a, x))
-    if _none_underflows(of, value):
-        return _log_of(of, value, 0.0)
-    # Continued fractions (NIST 8.9); four steps suffice where the function underflows.
-    below, above = a + 8.0, x - a + 9.0
-    for j in range(4, 0, -1):
-        below = a + (2.0 * j - 1.0) + j * x / below
-        below = a + (2.0 * j - 2.0) - (a + (j - 1.0)) * x / below
-        above = x - a + (2.0 * j - 1.0) - j * (j - a) / above
-    log_fraction = of.log(of.where(lower, below, above))
-    return _log_of(of, value, a * of.log(x) - x - of.gammaln(a) - log_fraction)
-
-
-def beta_tail(of: Any, lower: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
-    """The formula of :func:`log_beta_tail`, in the functions of a namespace."""
-    a, b = of.where(lower, a, b), of.where(lower, b, a)
-    x, y = of.where(lower, x, y), of.where(lower, y, x)
-    value, fraction = of.betainc(a, b, x), 1.0
-    if _none_underflows(of, value):
-        return _log_of(of, value, 0.0)
-    for m in range(4, 0, -1):  # NIST 8.17
-        even = m * (b - m) * x / ((a + (2.0 * m - 1.0)) * (a + 2.0 * m))
-        odd = (a + (m - 1.0)) * (a + b + (m - 1.0)) * x
-        odd = odd / ((a + (2.0 * m - 2.0)) * (a + (2.0 * m - 1.0)))
-        fraction = 1.0 - odd / (1.0 + even / fraction)
-    constant = of.gammaln(a + b) - of.gammaln(a + 1.0) - of.gammaln(b)
-    return _log_of(of, value, a * of.log(x) + b * of.log(y) + constant - of.log(fraction))
-
-
-def _none_underflows(of: Any, value: Any) -> bool:
-    """Whether the other formula is not needed; tensors do not know."""
-    return of is _ARRAYS and not np.any(value < _UNDERFLOW)
-
-
-def _log_of(of: Any, value: Any, tail: Any) -> Any:
-    """Logarithm of a probability, which where it underflows is given by another formula."""
-    return of.where(value < _UNDERFLOW, tail, of.log(of.where(value < _MOST, value, _MOST)))
+        return beta_tail(ARRAYS, lower, a, b, x, y)
 
 
 def log1mexp(x: Any) -> Any:

@@ -15,7 +15,7 @@ from pytensor import tensor as pt
 from pytensor.scalar import math as ps_math
 from pytensor.tensor.elemwise import Elemwise
 
-from bayesmed.numerics import special
+from bayesmed.numerics.tails import beta_tail, gamma_tail, is_tensor
 
 _OF = SimpleNamespace(
     log=ps.log, where=ps.switch, gammaln=ps_math.gammaln,
@@ -69,8 +69,8 @@ def _elemwise(op: type[ps.Composite], formula: Callable[..., Any], count: int) -
     return Elemwise(op(inputs, [formula(_OF, *inputs)], name=formula.__name__))
 
 
-_gamma_tail = _elemwise(_GammaTail, special.gamma_tail, 3)
-_beta_tail = _elemwise(_BetaTail, special.beta_tail, 5)
+_gamma_tail = _elemwise(_GammaTail, gamma_tail, 3)
+_beta_tail = _elemwise(_BetaTail, beta_tail, 5)
 _ndtri_exp = Elemwise(_NdtriExp(ps.upgrade_to_float_no_complex, name="ndtri_exp"))
 
 
@@ -90,5 +90,5 @@ def log_beta_tail(*arguments: Any) -> Any:
 
 
 def _doubles(arguments: tuple[Any, ...]) -> list[Any]:
-    tensors = (one if special.is_tensor(one) else np.asarray(one) for one in arguments)
+    tensors = (one if is_tensor(one) else np.asarray(one) for one in arguments)
     return [pt.cast(pt.as_tensor(one), "float64") for one in tensors]

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesmed.system.closed import ClosedMap
-from bayesmed.data.design import Counterfactuals
-from bayesmed.families.family import EQUATIONS
 from bayesmed.data.formula import INTERCEPT
-from bayesmed.system.system import MediationModel
+from bayesmed.families.family import EQUATIONS
+from bayesmed.system.closed import ClosedMap
+from bayesmed.system.rows import Counterfactuals
+from bayesmed.system.system import System
 
 
-def constant_data(model: MediationModel) -> xr.Dataset:
+def constant_data(model: System) -> xr.Dataset:
     """Designs, counterfactual rows, data columns and the exact map of a model."""
     rows, closed = model.counterfactuals, model.identification.map
     coords: dict[str, Any] = {"arm": ["control", "treated"]}

@@ -7,8 +7,8 @@ from contextvars import ContextVar
 
 import numpy as np
 
-from bayesmed.posterior.draws import Draws
 from bayesmed.numerics.threads import threads
+from bayesmed.posterior.draws import Draws
 
 _BLOCK = 2_000_000
 _THREADS = 4

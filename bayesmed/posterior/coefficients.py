@@ -15,10 +15,10 @@ import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
 from scipy import linalg
 
-from bayesmed.system.closed import ClosedMap
 from bayesmed.data.design import Design
 from bayesmed.data.formula import INTERCEPT
 from bayesmed.families.prior import Prior
+from bayesmed.system.closed import ClosedMap
 
 
 @dataclass(frozen=True)

@@ -13,24 +13,23 @@ Data Analysis (3rd ed.), section 14.2. CRC Press.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy import linalg
 
-from bayesmed.posterior import density as compiled
-from bayesmed.system.condensed import Rows
 from bayesmed.families.catalogue import FAMILIES
 from bayesmed.families.family import EQUATIONS
+from bayesmed.posterior import density as compiled
+from bayesmed.posterior.graph import condensed_rows_of
+from bayesmed.system.condensed import Rows
+from bayesmed.system.system import System
 
-if TYPE_CHECKING:
-    from bayesmed.system.system import MediationModel
 
-
-def is_exact(model: "MediationModel") -> bool:
+def is_exact(model: System) -> bool:
     """Whether the posterior is that of two Gaussian regressions with flat priors."""
     plain = all(family is FAMILIES["gaussian"] for family in model.families)
-    if not (plain and model.independent and all(model.condensed_rows)):
+    if not (plain and model.independent and all(condensed_rows_of(model))):
         return False
     flat = {"Flat", "HalfFlat"}
     return all(
@@ -40,13 +39,13 @@ def is_exact(model: "MediationModel") -> bool:
     )
 
 
-def exact_draws(model: "MediationModel", settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def exact_draws(model: System, settings: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Independent draws of every parameter, each of shape (chain, draw, ...)."""
     rng = np.random.default_rng(settings["random_seed"])
     shape = (settings["chains"], settings["draws"])
     suffix = "_rho0" if model.prior_scale == "regression" else ""
     found: dict[str, np.ndarray] = {}
-    for place, (equation, rows) in enumerate(zip(EQUATIONS, model.condensed_rows, strict=True)):
+    for place, (equation, rows) in enumerate(zip(EQUATIONS, condensed_rows_of(model), strict=True)):
         assert rows is not None
         coef, sigma = _regression(rows, rng, shape)
         own = suffix if place == 1 else ""

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import ndtri
 
-from bayesmed.system.default_priors import scale_of
+from bayesmed.data.design import Design
 from bayesmed.families.family import EQUATIONS
 from bayesmed.families.prior import Prior
 from bayesmed.numerics.threads import threads
+from bayesmed.posterior.graph import condensed_graph_of
+from bayesmed.system.default_priors import scale_of
+from bayesmed.system.system import System
 
 if TYPE_CHECKING:
     import pymc as pm
-
-    from bayesmed.data.design import Design
-    from bayesmed.system.system import MediationModel
 
 #: Points that a thread takes at once.
 _PART = 250
@@ -102,7 +102,7 @@ class LogDensity:
         return replace(self, data=(*self.data[:place], value, *self.data[place + 1 :]))
 
 
-def structure(model: "MediationModel") -> tuple[Any, ...]:
+def structure(model: System) -> tuple[Any, ...]:
     """What two models must share to share compiled code."""
     parts: list[Any] = [model.families, model.prior_scale, model.identification.map is not None]
     parts.append(_kind(model.rho) if isinstance(model.rho, Prior) else "fixed")
@@ -120,7 +120,7 @@ def structure(model: "MediationModel") -> tuple[Any, ...]:
     return tuple(parts)
 
 
-def _equation_structure(design: "Design", priors: dict[str, Prior]) -> tuple[Any, ...]:
+def _equation_structure(design: Design, priors: dict[str, Prior]) -> tuple[Any, ...]:
     from bayesmed.posterior.coefficients import group_priors
 
     groups = group_priors(design.terms, priors)
@@ -156,9 +156,9 @@ def told_if_slow(progress: bool, after: float = 5.0) -> Iterator[None]:
         timer.cancel()
 
 
-def log_density(model: "MediationModel", progress: bool = False) -> LogDensity:
+def log_density(model: System, progress: bool = False) -> LogDensity:
     """Return the log-density of a model, compiled at the first call for its structure."""
-    graph = model.condensed_graph
+    graph = condensed_graph_of(model)
     shared = _shared_inputs(graph)
     key = (structure(model), tuple((variable.name, variable.ndim) for variable in shared))
     data = (*(variable.get_value(borrow=True) for variable in shared), _sizes(graph))
@@ -198,9 +198,9 @@ def _sizes(graph: "pm.Model") -> np.ndarray:
     return np.cumsum([0, *sizes])
 
 
-def start_point(model: "MediationModel") -> np.ndarray:
+def start_point(model: System) -> np.ndarray:
     """Zero in the orthogonal coordinates; a log scale at its spread, cutpoints at their shares."""
-    graph = model.condensed_graph
+    graph = condensed_graph_of(model)
     sizes = _sizes(graph)
     start = np.zeros(sizes[-1])
     for i, variable in enumerate(graph.free_RVs):
@@ -220,7 +220,7 @@ def start_point(model: "MediationModel") -> np.ndarray:
     return start
 
 
-def constrain(model: "MediationModel", points: np.ndarray) -> dict[str, np.ndarray]:
+def constrain(model: System, points: np.ndarray) -> dict[str, np.ndarray]:
     """Random variables and deterministics of the model at many sampler points.
 
     Parameters
@@ -238,7 +238,7 @@ def constrain(model: "MediationModel", points: np.ndarray) -> dict[str, np.ndarr
     from pytensor.compile.mode import Mode
     from pytensor.graph.replace import clone_replace, vectorize_graph
 
-    graph = model.condensed_graph
+    graph = condensed_graph_of(model)
     sizes = pt.constant(_sizes(graph))
     values = set(graph.value_vars)
     wanted = [v for v in graph.unobserved_value_vars if v not in values]
@@ -255,7 +255,7 @@ def constrain(model: "MediationModel", points: np.ndarray) -> dict[str, np.ndarr
     }
 
 
-def unconstrain(model: "MediationModel", values: Mapping[str, np.ndarray]) -> np.ndarray:
+def unconstrain(model: System, values: Mapping[str, np.ndarray]) -> np.ndarray:
     """Sampler points of given random variables: the inverse of :func:`constrain`.
 
     Parameters
@@ -273,7 +273,7 @@ def unconstrain(model: "MediationModel", values: Mapping[str, np.ndarray]) -> np
     from pytensor.compile.mode import Mode
     from pytensor.graph.replace import clone_replace, vectorize_graph
 
-    graph = model.condensed_graph
+    graph = condensed_graph_of(model)
     single, batch, flat = {}, {}, []
     for variable in graph.free_RVs:
         given, ndim = np.asarray(values[variable.name], dtype=float), variable.ndim

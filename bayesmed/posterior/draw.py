@@ -8,13 +8,13 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from bayesmed.system.about import describe, versions
-from bayesmed.posterior.conjugate import exact_draws, is_exact
+from bayesmed.data.warn import warn
 from bayesmed.families.family import EQUATIONS
-from bayesmed.posterior.arrays import constant_data
-from bayesmed.system.system import IdentificationWarning, MediationModel
-from bayesmed.families.names import parameters_of, refuse_unknown
+from bayesmed.families.names import refuse_unknown
 from bayesmed.families.prior import Prior
+from bayesmed.posterior.arrays import constant_data
+from bayesmed.posterior.conjugate import exact_draws, is_exact
+from bayesmed.posterior.graph import condensed_graph_of
 from bayesmed.posterior.nuts import (
     check_settings,
     run_sampler,
@@ -22,11 +22,36 @@ from bayesmed.posterior.nuts import (
     settle_seed,
     to_dataset,
 )
-from bayesmed.data.warn import warn
+from bayesmed.posterior.state import Posterior
+from bayesmed.system.about import describe, versions
+from bayesmed.system.system import IdentificationWarning, System
+
+#: Settings of :meth:`bayesmed.MediationModel.fit`, and what they are where nothing is said.
+DEFAULTS: dict[str, Any] = {
+    "draws": 1000, "tune": 1000, "chains": 4, "cores": None, "random_seed": None,
+    "sampler": "nutpie", "method": "nuts", "progress": True,
+}  # fmt: skip
+
+
+def draw_posterior(model: System, **settings: Any) -> Posterior:
+    """Draw from the posterior, and warn where chains did not converge.
+
+    Parameters
+    ----------
+    model : System
+    **settings
+        Those of :data:`DEFAULTS`; further ones are options of the sampler.
+    """
+    options = {name: value for name, value in settings.items() if name not in DEFAULTS}
+    own = {name: settings.get(name, value) for name, value in DEFAULTS.items()}
+    found = Posterior(draw_tree(model, **own, options=options), model)
+    if found.convergence.problems:
+        warn(str(found.convergence))
+    return found
 
 
 def draw_tree(
-    model: MediationModel,
+    model: System,
     *,
     draws: int,
     tune: int,
@@ -53,9 +78,7 @@ def draw_tree(
     check_settings(draws, tune, chains, cores, sampler, method)
     if options:
         known = sampler_options(sampler, options)
-        refuse_unknown(
-            options, [*parameters_of(MediationModel.fit), *known], "MediationModel.fit()"
-        )
+        refuse_unknown(options, [*DEFAULTS, *known], "MediationModel.fit()")
     seed = settle_seed(random_seed)
     settings = {
         "draws": int(draws), "tune": int(tune), "chains": int(chains), "cores": cores,
@@ -88,7 +111,7 @@ def draw_tree(
 
 
 def _by_laplace(
-    model: MediationModel, settings: Mapping[str, Any], progress: bool
+    model: System, settings: Mapping[str, Any], progress: bool
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], float] | None:
     """Draws around the mode, or None where the posterior is too far from normal."""
     from bayesmed.posterior.density import constrain
@@ -115,7 +138,7 @@ def _by_laplace(
 
 
 def _tree(
-    model: MediationModel, posterior: dict[str, np.ndarray], stats: dict[str, np.ndarray]
+    model: System, posterior: dict[str, np.ndarray], stats: dict[str, np.ndarray]
 ) -> xr.DataTree:
     arrays = {k: v for k, v in posterior.items() if not k.endswith("__")}
     order = ["rho", "mediator_coef", "outcome_coef"]
@@ -123,7 +146,7 @@ def _tree(
         k: arrays[k]
         for k in [*(n for n in order if n in arrays), *sorted(set(arrays) - set(order))]
     }
-    graph = model.condensed_graph
+    graph = condensed_graph_of(model)
     coords = {name: list(values) for name, values in graph.coords.items() if name != "obs"}
     observed = xr.Dataset({name: ("obs", model.values(name)) for name in EQUATIONS})
     return xr.DataTree.from_dict({

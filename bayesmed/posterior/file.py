@@ -7,20 +7,17 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from bayesmed.system.about import describe, model_hash
 from bayesmed.families.family import EQUATIONS
-from bayesmed.api.fit import MediationFit
 from bayesmed.posterior.arrays import constant_data
-from bayesmed.families.names import names_nearest
+from bayesmed.posterior.state import Posterior
 from bayesmed.posterior.streamed import LostRows
-
-if TYPE_CHECKING:
-    from bayesmed.system.system import MediationModel
+from bayesmed.system.about import describe, model_hash
+from bayesmed.system.system import System
 
 _FORMAT = 2
 #: What the description of every fit holds.
@@ -47,7 +44,7 @@ def digest(tree: xr.DataTree) -> str:
     return found.hexdigest()
 
 
-def save(fit: MediationFit, path: "str | os.PathLike[str]") -> None:
+def save(fit: Posterior, path: "str | os.PathLike[str]") -> None:
     """Write a fit to a NetCDF file, all or nothing.
 
     The file is written beside its target and moved there when it is complete, so an older
@@ -56,7 +53,7 @@ def save(fit: MediationFit, path: "str | os.PathLike[str]") -> None:
 
     Parameters
     ----------
-    fit : MediationFit
+    fit : Posterior
     path : path-like
         By custom it ends in ``.nc``.
 
@@ -92,29 +89,8 @@ def save(fit: MediationFit, path: "str | os.PathLike[str]") -> None:
         raise
 
 
-@names_nearest
-def load(path: "str | os.PathLike[str]", model: "MediationModel | None" = None) -> MediationFit:
-    """Read a fit that :meth:`bayesmed.MediationFit.save` wrote.
-
-    Parameters
-    ----------
-    path : path-like
-    model : MediationModel, optional
-        The model, built by the user from the same data, in the same order, and formulas: needed
-        for ``at=`` and for refits. Formulas in the file are text for the report and never evaluated.
-
-    Returns
-    -------
-    MediationFit
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it is not a fit of bayesmed, is damaged, or the model is not the one it was fitted
-        with.
-    """
+def read(path: "str | os.PathLike[str]", model: System | None = None) -> Posterior:
+    """Read a fit; see :func:`bayesmed.load`."""
     source = Path(path)
     if not source.is_file():
         raise FileNotFoundError(f"There is no file {source}.")
@@ -149,10 +125,10 @@ def load(path: "str | os.PathLike[str]", model: "MediationModel | None" = None) 
             "load the fit without a model."
         )
     passed = (about.get("moments") or {}).get("passes", False)
-    return MediationFit(tree, model, LostRows(about["n"]) if passed else None)
+    return Posterior(tree, model, LostRows(about["n"]) if passed else None)
 
 
-def _differences(model: "MediationModel", tree: xr.DataTree, saved: Mapping[str, Any]) -> str:
+def _differences(model: System, tree: xr.DataTree, saved: Mapping[str, Any]) -> str:
     """Which parts of two models are not the same, each with what was saved and given."""
     own = json.loads(json.dumps(describe(model)))
     told = [
@@ -166,7 +142,7 @@ def _differences(model: "MediationModel", tree: xr.DataTree, saved: Mapping[str,
     return "; ".join(told) or "numbers in their last digits, or the code of a family"
 
 
-def _groups(model: "MediationModel") -> xr.DataTree:
+def _groups(model: System) -> xr.DataTree:
     """What a fit of the model would keep of its data."""
     observed = xr.Dataset({name: ("obs", model.values(name)) for name in EQUATIONS})
     return xr.DataTree.from_dict({"observed_data": observed, "constant_data": constant_data(model)})

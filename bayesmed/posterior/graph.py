@@ -1,8 +1,10 @@
 """The PyMC graph of a mediation model. Data are shared variables, so a refit compiles nothing."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pymc as pm
@@ -10,16 +12,14 @@ import pytensor
 import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
 
-from bayesmed.system import copula
-from bayesmed.system.closed import ClosedMap
-from bayesmed.posterior.coefficients import ClosedInputs, coefficient_variable, column_centre
-from bayesmed.system.condensed import Rows
-from bayesmed.system.default_priors import scale_of
 from bayesmed.families.family import EQUATIONS, Family
 from bayesmed.families.prior import Prior
-
-if TYPE_CHECKING:
-    from bayesmed.system.system import MediationModel
+from bayesmed.posterior.coefficients import ClosedInputs, coefficient_variable, column_centre
+from bayesmed.system import copula
+from bayesmed.system.closed import ClosedMap
+from bayesmed.system.condensed import Rows, condense
+from bayesmed.system.default_priors import scale_of
+from bayesmed.system.system import System
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,37 @@ class Side:
         return copula.margin(self.family, y, *self.parameters(values))
 
 
+#: Made once for each system; not in its fields, since graphs do not travel to workers.
+_GRAPHS: WeakKeyDictionary[System, dict[str, Any]] = WeakKeyDictionary()
+
+
+def _once(system: System, name: str, make: Callable[[], Any]) -> Any:
+    kept = _GRAPHS.setdefault(system, {})
+    if name not in kept:
+        kept[name] = make()
+    return kept[name]
+
+
+def graph_of(system: System) -> pm.Model:
+    """The PyMC model; see :meth:`bayesmed.MediationModel.build`."""
+    return _once(system, "plain", lambda: build_graph(system))  # type: ignore[no-any-return]
+
+
+def condensed_rows_of(system: System) -> tuple[Rows | None, Rows | None]:
+    """Rows that serve for all in the likelihood of either equation; None for all."""
+    return _once(system, "rows", lambda: condense(system))  # type: ignore[no-any-return]
+
+
+def condensed_graph_of(system: System) -> pm.Model:
+    """The same log-density over fewer rows, where those suffice; see ``condense``."""
+    rows = condensed_rows_of(system)
+    if system.independent and rows == (None, None) and system.counted is None:
+        return graph_of(system)
+    return _once(system, "condensed", lambda: build_graph(system, rows))  # type: ignore[no-any-return]
+
+
 def build_graph(
-    model: "MediationModel", condensed: tuple[Rows | None, Rows | None] | None = None
+    model: System, condensed: tuple[Rows | None, Rows | None] | None = None
 ) -> pm.Model:
     """Build the PyMC model; see :meth:`bayesmed.MediationModel.build`.
 
@@ -79,7 +108,7 @@ def build_graph(
     return graph
 
 
-def _coords(model: "MediationModel") -> dict[str, Any]:
+def _coords(model: System) -> dict[str, Any]:
     coords: dict[str, Any] = {"obs": np.arange(len(model.designs[0].matrix))}
     for name, design, scale, response in zip(
         EQUATIONS, model.designs, model.scale_designs, model.responses, strict=True
@@ -124,7 +153,7 @@ def _shared_map(closed: ClosedMap | None) -> ClosedMap | None:
 
 
 def _coefficients(
-    model: "MediationModel", equation: str, name: str, closed: ClosedInputs | None = None
+    model: System, equation: str, name: str, closed: ClosedInputs | None = None
 ) -> Any:
     place = EQUATIONS.index(equation)
     response, priors = model.responses[place], model.priors_in_use[equation]
@@ -135,7 +164,7 @@ def _coefficients(
     )  # fmt: skip
 
 
-def _parameters(model: "MediationModel", equation: str, coef: Any, suffix: str) -> dict[str, Any]:
+def _parameters(model: System, equation: str, coef: Any, suffix: str) -> dict[str, Any]:
     """A family's parameters: numbers, cutpoints, or a sigma for each row."""
     place = EQUATIONS.index(equation)
     family, priors = model.families[place], model.priors_in_use[equation]
@@ -150,7 +179,7 @@ def _parameters(model: "MediationModel", equation: str, coef: Any, suffix: str) 
     return found
 
 
-def _row_sigma(model: "MediationModel", equation: str) -> Any:
+def _row_sigma(model: System, equation: str) -> Any:
     place, key = EQUATIONS.index(equation), f"{equation}_sigma"
     design, response = model.scale_designs[place], model.responses[place]
     assert design is not None
@@ -163,7 +192,7 @@ def _row_sigma(model: "MediationModel", equation: str) -> Any:
     return pt.exp(columns @ coef)
 
 
-def _cutpoints(model: "MediationModel", equation: str, prior: Prior, coef: Any, suffix: str) -> Any:
+def _cutpoints(model: System, equation: str, prior: Prior, coef: Any, suffix: str) -> Any:
     """Increasing cutpoints, with their prior at the means of the columns."""
     place = EQUATIONS.index(equation)
     names = list(prior.parameters)
@@ -192,7 +221,7 @@ def _cutpoints(model: "MediationModel", equation: str, prior: Prior, coef: Any, 
 
 
 def _regression_outcome(
-    model: "MediationModel", closed: ClosedMap, beta: Any, mediator_parameters: Any, rho: Any
+    model: System, closed: ClosedMap, beta: Any, mediator_parameters: Any, rho: Any
 ) -> tuple[Any, dict[str, Any]]:
     """Priors on the regression at rho = 0; the structural parameters follow by the map."""
     coef0 = _coefficients(model, "outcome", "outcome_coef_rho0")
@@ -208,7 +237,7 @@ def _regression_outcome(
 
 
 def _structural_outcome(
-    model: "MediationModel",
+    model: System,
     closed: ClosedMap | None,
     beta: Any,
     mediator_parameters: Any,
@@ -272,7 +301,7 @@ def _scale_at_rho(prior: Prior, rho: Any) -> Any:
 
 
 def _side(
-    model: "MediationModel",
+    model: System,
     equation: str,
     coef: Any,
     parameters: dict[str, Any],
@@ -297,7 +326,7 @@ def _side(
     return Side(model.families[place], eta, {**parameters, **columns})
 
 
-def _likelihood(model: "MediationModel", mediator: Side, outcome: Side, rho: Any) -> None:
+def _likelihood(model: System, mediator: Side, outcome: Side, rho: Any) -> None:
     """The observed variables: log p(m) and log p(y | m); rho None for independent residuals."""
     data = [pm.Data(f"{name}_data", model.values(name), dims="obs") for name in EQUATIONS]
     count = len(mediator.arguments)
@@ -341,7 +370,7 @@ def _likelihood(model: "MediationModel", mediator: Side, outcome: Side, rho: Any
 
 
 def _condensed_likelihood(
-    model: "MediationModel",
+    model: System,
     mediator: Side,
     outcome: Side,
     rho: Any,

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from scipy import linalg
 
 from bayesmed.posterior import density as compiled
 from bayesmed.posterior.weights import smooth_and_resample
-
-if TYPE_CHECKING:
-    from bayesmed.system.system import MediationModel
+from bayesmed.system.system import System
 
 #: Steps of finite differences, in posterior standard deviations.
 _DIFFERENCE = 0.01
@@ -69,7 +67,7 @@ class LaplaceDraws:
 
 
 def laplace_draws(
-    model: "MediationModel", settings: Mapping[str, Any], progress: bool = False
+    model: System, settings: Mapping[str, Any], progress: bool = False
 ) -> LaplaceDraws:
     r"""Draw from a multivariate t around the mode, and accept by the exact density.
 

@@ -5,11 +5,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesmed.system import copula
-from bayesmed.system.closed import ClosedMap
-from bayesmed.posterior.draws import Draws
 from bayesmed.families.family import EQUATIONS, Family
 from bayesmed.posterior.arrays import kept_columns
+from bayesmed.posterior.draws import Draws
+from bayesmed.posterior.nuts import to_dataset
+from bayesmed.posterior.state import Posterior
+from bayesmed.system import copula
+from bayesmed.system.closed import ClosedMap
 
 #: Numbers in an array of rows and draws.
 CHUNK = 4_000_000
@@ -80,3 +82,20 @@ def _rows(
     if scale is not None:
         parameters["sigma"] = np.exp(data[f"{equation}_sigma_design"].to_numpy() @ scale.T)
     return eta, parameters
+
+
+def add_log_likelihood(posterior: Posterior, chunk: int = CHUNK) -> None:
+    """Write the ``log_likelihood`` group; see :meth:`bayesmed.MediationFit.add_log_likelihood`."""
+    about, data = posterior.about, posterior.tree["constant_data"].to_dataset()
+    if about.get("moments"):
+        posterior.require_model("A log-likelihood by row")
+    observed = [posterior.tree["observed_data"][name].to_numpy() for name in EQUATIONS]
+    regression = posterior.closed_map if about["independent"] else None
+    out = row_log_likelihood(
+        posterior.families, posterior.draws, data, observed, about["independent"], regression, chunk
+    )
+    arrays = {str(name): out[i].reshape(*posterior.shape, -1) for i, name in enumerate(EQUATIONS)}
+    group = to_dataset(
+        arrays, {"obs": np.arange(len(observed[0]))}, {name: ("obs",) for name in EQUATIONS}
+    )
+    posterior.tree["log_likelihood"] = xr.DataTree(group)

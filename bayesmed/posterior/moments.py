@@ -19,22 +19,24 @@ import pandas as pd
 from scipy import linalg
 
 from bayesmed.data.centring import centred_basis
-from bayesmed.system.condensed import triangle
-from bayesmed.system.default_priors import count_scale, settle_basis, settle_priors
-from bayesmed.data.design import Counterfactuals, Design
-from bayesmed.families.family import EQUATIONS, Family
-from bayesmed.api.fit import MediationFit
+from bayesmed.data.chunks import Parts, columns_of_part, parts_of, rows_of_part, with_levels
+from bayesmed.data.design import Design
 from bayesmed.data.formula import INTERCEPT, as_factors, parse
 from bayesmed.data.frame import counts
-from bayesmed.families.listing import few, short
-from bayesmed.system.system import MediationModel
-from bayesmed.data.chunks import Parts, columns_of_part, parts_of, rows_of_part, with_levels
-from bayesmed.posterior.streamed import Passes, response_of, with_effects
 from bayesmed.data.response import Response
-from bayesmed.system.separation import UnboundedWarning
-from bayesmed.system.separation_parts import notes_of_parts
 from bayesmed.data.texts import number_as_text, text_notes
 from bayesmed.data.warn import warn
+from bayesmed.families.family import EQUATIONS, Family
+from bayesmed.families.listing import few, short
+from bayesmed.posterior.draw import draw_posterior
+from bayesmed.posterior.state import Posterior
+from bayesmed.posterior.streamed import Passes, response_of
+from bayesmed.system.condensed import triangle
+from bayesmed.system.default_priors import count_scale, settle_basis, settle_priors
+from bayesmed.system.rows import Counterfactuals
+from bayesmed.system.separation import UnboundedWarning
+from bayesmed.system.separation_parts import notes_of_parts
+from bayesmed.system.system import System
 
 #: Rows from which formulas are checked and the structure of the designs is learnt.
 _HEAD = 4000
@@ -70,9 +72,9 @@ class Scan:
     head: list[pd.DataFrame] = field(default_factory=list)
 
 
-def fit_moments(
+def posterior_of_parts(
     data: Any, arguments: Mapping[str, Any], settings: Mapping[str, Any]
-) -> MediationFit:
+) -> Posterior:
     """Fit a Gaussian pair to data that are read part by part.
 
     Parameters
@@ -101,12 +103,12 @@ def fit_moments(
         rows = Passes(parts, tuple(variables), found.levels, found.complete, model)
         object.__setattr__(model, "passes", rows)
         settings = {"method": "laplace", **settings}
-    fit = model.fit(**settings)
+    fit = draw_posterior(model, **settings)
     mediator = model.frame.data[model.designs[0].parsed.response]  # its ends are in the head
     ends = [float(mediator.min()), float(mediator.max())]
     kept = {"mediator": ends, "passes": model.passes is not None}
     fit.tree.attrs["bayesmed"] = json.dumps({**fit.about, "moments": kept})
-    return with_effects(MediationFit(fit.tree, passes=model.passes))
+    return Posterior(fit.tree, passes=model.passes)
 
 
 def _refuse(arguments: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
@@ -207,11 +209,11 @@ class _Look:
         return len(frame), len(complete), missing, levels, present, text, head
 
 
-def _head_model(found: Scan, arguments: Mapping[str, Any]) -> MediationModel:
+def _head_model(found: Scan, arguments: Mapping[str, Any]) -> System:
     head = pd.concat([with_levels(part, found.levels) for part in found.head], ignore_index=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnboundedWarning)  # of the head; all rows are asked later
-        model = MediationModel(head, **arguments)
+        model = System(head, **arguments)
     for design in model.designs:
         stateful = [str(name) for name, state in design.spec.transform_state.items() if state]
         if stateful:
@@ -269,7 +271,7 @@ class Moments:
         return np.asarray(self.mean + np.sqrt((p + 1) / self.n) * (basis @ spread))
 
 
-def _accumulate(parts: Parts, variables: list[str], found: Scan, model: MediationModel) -> Moments:
+def _accumulate(parts: Parts, variables: list[str], found: Scan, model: System) -> Moments:
     head = columns_of(model.designs, model.families, model.frame.data)
     shift = head.mean(axis=0)
     read = _Columns(model.designs, model.families, tuple(variables), found.levels, shift)
@@ -281,7 +283,7 @@ def _accumulate(parts: Parts, variables: list[str], found: Scan, model: Mediatio
     return Moments(found.complete, mean, kept[1:, 1:], means)
 
 
-def _take_moments(model: MediationModel, found: Scan, moments: Moments) -> None:
+def _take_moments(model: System, found: Scan, moments: Moments) -> None:
     """Put the twin's rows in place of those of the head."""
     first, second = model.designs
     twin, width = moments.twin(), first.matrix.shape[1]
@@ -317,7 +319,7 @@ def _take_moments(model: MediationModel, found: Scan, moments: Moments) -> None:
     object.__setattr__(model, "prior_basis", settle_basis(model))
 
 
-def _text_notes(model: MediationModel, found: Scan) -> list[str]:
+def _text_notes(model: System, found: Scan) -> list[str]:
     """What the head, whose columns of text are categories, did not tell of them."""
     factors = {name for design in model.designs for name in as_factors(design.parsed)}
     return [
@@ -330,7 +332,7 @@ def _text_notes(model: MediationModel, found: Scan) -> list[str]:
     ]
 
 
-def _response(model: MediationModel, place: int, working: np.ndarray, mean: float) -> Response:
+def _response(model: System, place: int, working: np.ndarray, mean: float) -> Response:
     """The twin's response; of another family some of the head's values, and the scale of all."""
     family, response = model.families[place], model.responses[place]
     if family.name == "gaussian":
@@ -348,7 +350,7 @@ def _response(model: MediationModel, place: int, working: np.ndarray, mean: floa
     )
 
 
-def _counterfactuals(model: MediationModel, twin: np.ndarray) -> Counterfactuals:
+def _counterfactuals(model: System, twin: np.ndarray) -> Counterfactuals:
     """The twin's rows under either arm, by the linear relation that the head's rows show."""
     seen = columns_of(model.designs, model.families, model.frame.data)
     rows = model.counterfactuals

@@ -5,17 +5,16 @@ import time
 import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from bayesmed.posterior import density as compiled
 from bayesmed.families.names import parameters_of
 from bayesmed.numerics.threads import single_blas
-
-if TYPE_CHECKING:
-    from bayesmed.system.system import MediationModel
+from bayesmed.posterior import density as compiled
+from bayesmed.posterior.graph import condensed_graph_of
+from bayesmed.system.system import System
 
 SAMPLERS = ("nutpie", "pymc", "numpyro")
 #: An evaluation slower than this is worth a thread of its own; faster ones only wait for
@@ -132,7 +131,7 @@ def _takes(settings: Any, name: str, value: Any) -> bool:
 
 
 def run_sampler(
-    model: "MediationModel",
+    model: System,
     sampler: str,
     settings: Mapping[str, Any],
     progress: bool,
@@ -164,7 +163,7 @@ def run_sampler(
 
 
 def _nutpie(
-    model: "MediationModel", settings: Mapping[str, Any], progress: bool, options: Mapping[str, Any]
+    model: System, settings: Mapping[str, Any], progress: bool, options: Mapping[str, Any]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], bool]:
     from nutpie.compiled_pyfunc import from_pyfunc
 
@@ -265,7 +264,7 @@ def keep_complete(
 
 
 def _pymc(
-    model: "MediationModel",
+    model: System,
     sampler: str,
     settings: Mapping[str, Any],
     progress: bool,
@@ -273,7 +272,7 @@ def _pymc(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], bool]:
     import pymc as pm
 
-    graph = model.condensed_graph
+    graph = condensed_graph_of(model)
     asked = settings["draws"]
     with graph, warnings.catch_warnings():
         # Convergence is told once, by this package.

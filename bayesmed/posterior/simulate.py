@@ -1,93 +1,24 @@
-"""Data and effects that the priors imply."""
+"""Mediators and outcomes simulated from draws of the parameters."""
 
-import json
-import warnings
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
-from bayesmed.system.about import describe
-from bayesmed.effects.effects import (
-    Effects,
-    contrasts,
-    draws_of,
-    potential_outcomes,
-)
-from bayesmed.families.family import EQUATIONS
 from bayesmed.data.frame import assign
-from bayesmed.effects.setting import effects_about
-from bayesmed.system.system import MediationModel
-from bayesmed.means.means import Draws
-from bayesmed.posterior.nuts import check_count, settle_seed, to_dataset
+from bayesmed.families.family import EQUATIONS
+from bayesmed.posterior.draws import Draws
+from bayesmed.posterior.nuts import check_count, settle_seed
+from bayesmed.posterior.state import Posterior
+from bayesmed.system.groups import levels_of
+from bayesmed.system.system import System
 
-#: From this share on, large effects under the priors are worth a thought.
-_LARGE_SHARE = 0.2
-
-
-def prior_predictive(model: MediationModel, draws: int, random_seed: int | None) -> Effects:
-    """Draw data and effects from the prior; see :meth:`MediationModel.prior_predictive`."""
-    import pymc as pm
-    from pytensor.compile.mode import Mode
-
-    check_count("draws", draws)
-    seed = settle_seed(random_seed)
-    graph = model.build()
-    names = [v.name for v in graph.free_RVs + graph.deterministics]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        drawn = pm.draw(
-            [graph[name] for name in names], draws=draws, random_seed=seed,
-            mode=Mode(linker="py", optimizer=None),
-        )  # fmt: skip
-    arrays = {name: np.asarray(value)[None] for name, value in zip(names, drawn, strict=True)}
-    own = {name: list(values) for name, values in graph.coords.items() if name != "obs"}
-    prior = to_dataset(arrays, own, dict(graph.named_vars_to_dims))
-    about = {**describe(model), "settings": {"random_seed": seed}, "fit": f"prior {seed}"}
-    parameters = draws_of(prior, about["rho_fixed"], about["parameters"])
-    po = potential_outcomes(parameters, model.families, model.counterfactuals, (1, draws))
-    result = contrasts(po)
-    result.attrs["bayesmed"] = json.dumps({
-        **effects_about(about, None, "sample"), "rho": f"{about['rho']} (prior, no data)",
-        "prior_note": prior_note(model, result),
-    })  # fmt: skip
-    data = simulate_rows(model, parameters, np.random.default_rng(seed))
-    simulated = to_dataset(
-        {name: values[None] for name, values in data.items()},
-        {"obs": np.arange(len(model.frame.data))},
-        {name: ("obs",) for name in EQUATIONS},
-    )
-    tree = xr.DataTree.from_dict({"prior": prior, "prior_predictive": simulated})
-    return Effects(result, tree)
+#: As many levels of a treatment are arms.
+_FEW = 6
 
 
-def prior_note(model: MediationModel, effects: xr.Dataset) -> str:
-    """What the priors say about large effects, in a sentence; a warning where that is much.
-
-    Large is a difference of more than a half in a probability, or of more than two standard
-    deviations of the observed outcome.
-    """
-    family = model.families[1]
-    bounded = family.kind == "binary" or family.name == "beta"
-    limit = 0.5 if bounded else 2.0 * float(np.std(model.values("outcome")))
-    words = "0.5 on the probability scale" if family.kind == "binary" else f"{limit:.3g}"
-    words += "" if bounded else ", two standard deviations of the outcome"
-    shares = {
-        "ACME": float((abs(effects["acme"].sel(arm="average")) > limit).mean()),
-        "total effect": float((abs(effects["total"]) > limit).mean()),
-    }
-    said = " and ".join(f"{share:.0%} on |{name}| > {words}" for name, share in shares.items())
-    if max(shares.values()) < _LARGE_SHARE:
-        return f"The priors put {said}."
-    return (
-        f"The priors put {said}: effects that large are rare. If they are absurd here, state narrower "
-        "priors of the coefficients with priors=."
-    )
-
-
-def simulate_rows(
-    model: MediationModel, draws: Draws, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
+def simulate_rows(model: System, draws: Draws, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Mediator and outcome of every row for each draw, shape (S, obs), by the structural model.
 
     Ordered responses are the codes 0, 1, ...; a tobit outcome is cut at its limits, and times
@@ -107,7 +38,7 @@ def simulate_rows(
     return {"mediator": m, "outcome": y}
 
 
-def _row_parameters(model: MediationModel, draws: Draws, equation: str) -> dict[str, np.ndarray]:
+def _row_parameters(model: System, draws: Draws, equation: str) -> dict[str, np.ndarray]:
     place = EQUATIONS.index(equation)
     own = getattr(draws, f"{equation}_parameters")
     found = {name: value[..., None] for name, value in own.items()}
@@ -117,12 +48,12 @@ def _row_parameters(model: MediationModel, draws: Draws, equation: str) -> dict[
     return {**found, **model.responses[place].columns}
 
 
-def _offset(model: MediationModel, equation: str) -> Any:
+def _offset(model: System, equation: str) -> Any:
     offset = model.responses[EQUATIONS.index(equation)].offset
     return 0.0 if offset is None else offset
 
 
-def _outcome_eta(model: MediationModel, draws: Draws, m: np.ndarray) -> np.ndarray:
+def _outcome_eta(model: System, draws: Draws, m: np.ndarray) -> np.ndarray:
     """Linear predictor of the outcome at the observed treatment and simulated mediators."""
     mediator, outcome = model.designs
     name, frame = mediator.parsed.response, model.frame.data
@@ -138,3 +69,53 @@ def _outcome_eta(model: MediationModel, draws: Draws, m: np.ndarray) -> np.ndarr
         return draws.outcome_coef @ base.T + m * (draws.outcome_coef @ (one - base).T)
     rows = (outcome.rows(frame.assign(**{name: values})) for values in m)
     return np.stack([row @ coef for row, coef in zip(rows, draws.outcome_coef, strict=True)])
+
+
+def posterior_predictive(fit: Posterior, draws: int, random_seed: int | None) -> xr.DataTree:
+    """Simulate both responses; see :meth:`bayesmed.MediationFit.posterior_predictive`."""
+    model = fit.require_model("Simulating data")
+    check_count("draws", draws)
+    total = len(fit.draws)
+    if not 1 <= draws <= total:
+        raise ValueError(f"draws must lie between 1 and the fit's {total}; {draws!r} was given.")
+    seed = settle_seed(fit.about["settings"]["random_seed"] if random_seed is None else random_seed)
+    chosen = np.linspace(0, total - 1, draws).round().astype(int)
+    drawn: Draws = fit.draws.block(chosen)
+    data = simulate_rows(model, drawn, np.random.default_rng(seed))
+    coords = {"chain": [0], "draw": np.arange(draws), "obs": np.arange(model.size)}
+    dims = ("chain", "draw", "obs")
+    simulated = xr.Dataset(
+        {name: (dims, np.asarray(data[name], float)[None]) for name in EQUATIONS}, coords
+    )
+    observed = {name: ("obs", model.values(name)) for name in EQUATIONS}
+    arm, order = _arms(fit)
+    tree = {
+        "posterior_predictive": simulated.assign_coords(arm=("obs", arm)),
+        "observed_data": xr.Dataset(observed, {"obs": coords["obs"], "arm": ("obs", arm)}),
+    }
+    tree["observed_data"].attrs["arms"] = order
+    if "event" in model.responses[1].columns:
+        tree["observed_data"].attrs["event"] = model.responses[1].columns["event"].tolist()
+    fit.tree["posterior_predictive"] = xr.DataTree(simulated)
+    return xr.DataTree.from_dict(tree)
+
+
+def _arms(fit: Posterior) -> tuple[np.ndarray, list[str]]:
+    """The arm of each row by its observed treatment, and the arms in their order.
+
+    An arm is control, treated, another level, or other where levels are many.
+    """
+    model = fit.require_model("Telling the arms apart")
+    column = model.frame.data[model.treatment]
+    few = isinstance(column.dtype, pd.CategoricalDtype) or column.nunique() <= _FEW
+    known = {model.contrast.control: "control", model.contrast.treated: "treated"}
+
+    def arm(level: Any) -> str:
+        if level in known:
+            return known[level]
+        taken = str(level) in (*known.values(), "other")
+        return "other" if not few else f"level {level}" if taken else str(level)
+
+    others = [arm(level) for level in levels_of(column) if level not in known]
+    order = [*known.values(), *(name for name in others if name != "other")]
+    return np.array([arm(level) for level in column.tolist()]), order

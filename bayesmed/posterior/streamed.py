@@ -19,14 +19,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.data.design import Counterfactuals, counterfactuals
-from bayesmed.families.family import EQUATIONS, Family
 from bayesmed.data.chunks import Parts, rows_of_part
+from bayesmed.families.family import EQUATIONS, Family
+from bayesmed.posterior.graph import condensed_rows_of
+from bayesmed.system.rows import Counterfactuals, counterfactuals
+from bayesmed.system.system import System
 
 if TYPE_CHECKING:
     from bayesmed.posterior.density import LogDensity
-    from bayesmed.api.fit import MediationFit
-    from bayesmed.system.system import MediationModel
 
 #: Log-densities that this process opened, by the token of their model.
 _OPENED: dict[str, "LogDensity"] = {}
@@ -44,7 +44,7 @@ class Passes:
         Of each column that is no number.
     n : int
         Number of complete rows.
-    model : MediationModel
+    model : System
         On a few rows with the moments of all.
     token : str
         Names the model, so that a worker compiles it once.
@@ -54,21 +54,19 @@ class Passes:
     variables: tuple[str, ...]
     levels: dict[str, list[Any]]
     n: int
-    model: "MediationModel"
+    model: System
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @cached_property
-    def bare(self) -> "MediationModel":
-        """The model without its PyMC graphs, which do not travel to workers."""
+    def bare(self) -> System:
+        """The model without its rows, which travel by themselves."""
         model = copy.copy(self.model)
-        for name in ("_graph", "condensed_graph"):
-            model.__dict__.pop(name, None)
         object.__setattr__(model, "passes", None)
         return model
 
     def density(self, base: "LogDensity") -> "PassedDensity":
         """The log-density of all rows, given that of the model on a few."""
-        places = [i for i, rows in enumerate(self.model.condensed_rows) if rows is None]
+        places = [i for i, rows in enumerate(condensed_rows_of(self.model)) if rows is None]
         names = [EQUATIONS[i] for i in places]
         without = tuple(
             _without_rows(name, value, names)
@@ -152,7 +150,7 @@ def evaluate(density: "LogDensity", points: np.ndarray, gradients: bool) -> np.n
 class _Evaluate:
     """What one part adds to the log-density at some points; a class, so that it travels."""
 
-    model: "MediationModel"
+    model: System
     token: str
     places: tuple[int, ...]
     variables: tuple[str, ...]
@@ -204,7 +202,7 @@ def response_of(frame: pd.DataFrame, name: str, family: Family) -> np.ndarray:
 class _Arms:
     """The counterfactual rows of one part."""
 
-    model: "MediationModel"
+    model: System
     variables: tuple[str, ...]
     levels: dict[str, list[Any]]
 
@@ -243,17 +241,13 @@ class LostRows:
         )
 
 
-def with_effects(fit: "MediationFit") -> "MediationFit":
+def keep_means(tree: xr.DataTree, means: xr.DataArray) -> None:
     """Keep the counterfactual means of a fit whose rows are read in passes, for its file."""
-    if fit.passes is not None:
-        means = fit.effects().po
-        assert means is not None
-        fit.tree["potential_outcomes"] = xr.DataTree(means.to_dataset(name="po"))
-    return fit
+    tree["potential_outcomes"] = xr.DataTree(means.to_dataset(name="po"))
 
 
 def kept_means(tree: xr.DataTree) -> xr.DataArray | None:
-    """What :func:`with_effects` kept, or None."""
+    """What :func:`keep_means` kept, or None."""
     if "potential_outcomes" not in tree.children:
         return None
     means: xr.DataArray = tree["potential_outcomes"].to_dataset()["po"]

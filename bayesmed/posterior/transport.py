@@ -13,7 +13,6 @@ rho changes among the data of the compiled log-density.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
@@ -22,11 +21,9 @@ from scipy import linalg
 from bayesmed.posterior import density as compiled
 from bayesmed.posterior.density import LogDensity
 from bayesmed.posterior.laplace import Laplace, laplace
+from bayesmed.posterior.state import Posterior
 from bayesmed.posterior.weights import smooth_and_resample
-
-if TYPE_CHECKING:
-    from bayesmed.api.fit import MediationFit
-    from bayesmed.system.system import MediationModel
+from bayesmed.system.system import System
 
 #: Longest step of the walk along atanh(rho), so that Newton's method starts near the mode.
 _STRIDE = 0.25
@@ -42,9 +39,9 @@ class Transport:
 
     Attributes
     ----------
-    fit : MediationFit
+    fit : Posterior
         At a fixed rho, with its model.
-    model : MediationModel
+    model : System
         The same at some rho that is not zero, where the log-density takes rho as data.
     density : LogDensity
         Of that model.
@@ -58,8 +55,8 @@ class Transport:
         At the fit's rho; None where no mode was found.
     """
 
-    fit: "MediationFit"
-    model: "MediationModel"
+    fit: Posterior
+    model: System
     density: LogDensity
     rho: float
     points: np.ndarray
@@ -120,12 +117,12 @@ class Carried:
     pareto_k: float
 
 
-def prepare(fit: "MediationFit", grid: np.ndarray) -> Transport:
+def prepare(fit: Posterior, grid: np.ndarray) -> Transport:
     """Make the draws of a fit ready to be carried along a grid.
 
     Parameters
     ----------
-    fit : MediationFit
+    fit : Posterior
         At a fixed rho.
     grid : numpy.ndarray
         Values of rho, one of which or the fit's own is not zero.

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmed.effects.numbers import Printed, chance_in_words
+from bayesmed.families.names import names_nearest
 from bayesmed.sensitivity.claims import Claim, effect_label, every_effect, margins, null_value
 from bayesmed.sensitivity.ranked import Ladder, around_zero, build_ladder, from_odds, odds
-from bayesmed.families.names import names_nearest
-from bayesmed.effects.numbers import Printed, chance_in_words
 
 
 def probability_curve(draws: xr.Dataset, claim: Claim) -> xr.Dataset:

@@ -8,8 +8,9 @@ import json
 import numpy as np
 import xarray as xr
 
+from bayesmed.effects.rows import select_effect
+from bayesmed.sensitivity.grid import EXACT, FITTED
 from bayesmed.sensitivity.shares import rho_of_product
-from bayesmed.sensitivity.grid import EXACT, FITTED, select_effect
 
 
 def along_products(draws: xr.Dataset, products: np.ndarray, sign: int, arm: str) -> np.ndarray:

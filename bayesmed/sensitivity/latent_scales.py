@@ -18,19 +18,16 @@ exactly for a continuous mediator. For categories it is an approximation, which 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 from scipy.special import ndtr
 
-from bayesmed.posterior.blocks import over_blocks
-from bayesmed.posterior.draws import Draws
 from bayesmed.families.family import EQUATIONS, Family
 from bayesmed.means.layout import times
-
-if TYPE_CHECKING:
-    from bayesmed.api.fit import MediationFit
+from bayesmed.posterior.blocks import over_blocks
+from bayesmed.posterior.draws import Draws
+from bayesmed.posterior.state import Posterior
 
 #: Standard deviation of the standard logistic distribution.
 LOGISTIC_SD = float(np.pi / np.sqrt(3.0))
@@ -68,7 +65,7 @@ class LatentScales:
         return np.asarray(self.rho * self.outcome_sd / self.mediator_sd)
 
 
-def latent_problem(fit: "MediationFit") -> str:
+def latent_problem(fit: Posterior) -> str:
     """Why the two equations have no latent linear scales of one residual variance, or nothing."""
     for family, equation in zip(fit.families, EQUATIONS, strict=True):
         if family.latent is None and not _is_logistic(family):
@@ -89,7 +86,7 @@ def _is_logistic(family: Family) -> bool:
     return family.link == "logit" and family.kind in ("binary", "ordered")
 
 
-def latent_scales(fit: "MediationFit") -> LatentScales:
+def latent_scales(fit: Posterior) -> LatentScales:
     """Residuals of both equations on their latent scales.
 
     Raises
@@ -118,7 +115,7 @@ def _residual_sd(family: Family, parameters: Mapping[str, np.ndarray], count: in
     return np.full(count, 1.0 if family.latent == "unit" else LOGISTIC_SD)
 
 
-def explained_shares(fit: "MediationFit", scales: LatentScales) -> tuple[np.ndarray, np.ndarray]:
+def explained_shares(fit: Posterior, scales: LatentScales) -> tuple[np.ndarray, np.ndarray]:
     r"""R-squared of the mediator's equation and of the outcome's regression at rho = 0.
 
     .. math::
@@ -144,7 +141,7 @@ def explained_shares(fit: "MediationFit", scales: LatentScales) -> tuple[np.ndar
     )
 
 
-def _outcome_variance(fit: "MediationFit", draws: Draws, scales: LatentScales) -> np.ndarray:
+def _outcome_variance(fit: Posterior, draws: Draws, scales: LatentScales) -> np.ndarray:
     """Variance of eta_0 over the rows, shape (S,)."""
     data, family = fit.tree["constant_data"].to_dataset(), fit.families[0]
     columns = [data["outcome_design"].to_numpy(), _offset(data, "outcome")]
@@ -179,7 +176,7 @@ def _variance(columns: np.ndarray, coef: np.ndarray) -> np.ndarray:
 
 
 def _by_rows(
-    fit: "MediationFit", draws: Draws, function: Callable[["MediationFit", Draws], np.ndarray]
+    fit: Posterior, draws: Draws, function: Callable[[Posterior, Draws], np.ndarray]
 ) -> np.ndarray:
     """A function of rows against draws, for blocks of draws; shape (S,)."""
     rows = fit.tree["constant_data"].sizes["obs"]
@@ -187,7 +184,7 @@ def _by_rows(
     return np.concatenate(found)
 
 
-def _variance_with_intervals(fit: "MediationFit", draws: Draws) -> np.ndarray:
+def _variance_with_intervals(fit: Posterior, draws: Draws) -> np.ndarray:
     """Variance of eta_0 where the mediator shows an interval of scores."""
     data, (mediator, outcome) = fit.tree["constant_data"].to_dataset(), fit.families
     observed = fit.tree["observed_data"]["mediator"].to_numpy()[:, None]
@@ -200,11 +197,11 @@ def _variance_with_intervals(fit: "MediationFit", draws: Draws) -> np.ndarray:
     return np.asarray((fitted + _offset(data, "outcome") + pull * known).var(axis=0))
 
 
-def _shown(fit: "MediationFit", draws: Draws) -> np.ndarray:
+def _shown(fit: Posterior, draws: Draws) -> np.ndarray:
     """Variance of E[e_m | M] under the mediator's equation, a mean over the rows."""
     family = fit.families[0]
 
-    def shown(fit: "MediationFit", draws: Draws) -> np.ndarray:
+    def shown(fit: Posterior, draws: Draws) -> np.ndarray:
         eta, own = _mediator_eta(fit, draws), draws.mediator_parameters
         levels = len(own["cutpoints"]) + 1 if "cutpoints" in own else 2
         total = np.zeros_like(eta)
@@ -217,7 +214,7 @@ def _shown(fit: "MediationFit", draws: Draws) -> np.ndarray:
     return _by_rows(fit, draws, shown)
 
 
-def _mediator_eta(fit: "MediationFit", draws: Draws) -> np.ndarray:
+def _mediator_eta(fit: Posterior, draws: Draws) -> np.ndarray:
     data = fit.tree["constant_data"].to_dataset()
     return times(data["mediator_design"].to_numpy(), draws.mediator_coef) + _offset(
         data, "mediator"

@@ -7,24 +7,22 @@ for a shift of a tenth of a standard deviation, which a reader would want to kno
 stands beside it.
 """
 
+import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.sensitivity.claims import choose_effect, effect_label, every_effect, is_share
-from bayesmed.effects.effects import Effects
 from bayesmed.families.family import EQUATIONS
-from bayesmed.posterior.arrays import prior_basis
-from bayesmed.posterior.likelihood import row_log_likelihood
 from bayesmed.families.names import names_nearest
 from bayesmed.families.prior import Prior
+from bayesmed.posterior.arrays import prior_basis
+from bayesmed.posterior.likelihood import row_log_likelihood
+from bayesmed.posterior.state import Posterior
+from bayesmed.sensitivity.claims import choose_effect, effect_label, every_effect, is_share
 from bayesmed.sensitivity.rho_prior import prior_of_rho
-
-if TYPE_CHECKING:
-    from bayesmed.api.fit import MediationFit
 
 #: From this on a sensitivity counts (Kallioinen et al. 2024).
 THRESHOLD = 0.05
@@ -36,8 +34,8 @@ Components = Mapping[str, list[str]]
 
 @names_nearest
 def prior_sensitivity(
-    fit: "MediationFit",
-    effects: Effects | None = None,
+    fit: Posterior,
+    effects: xr.Dataset,
     by: Literal["equation", "coefficient"] = "equation",
     arm: str = "average",
     where: Mapping[str, Any] | None = None,
@@ -47,9 +45,9 @@ def prior_sensitivity(
 
     Parameters
     ----------
-    fit : MediationFit
-    effects : Effects, optional
-        Of this fit, for example at given covariates; ``fit.effects()`` by default.
+    fit : Posterior
+    effects : xarray.Dataset
+        Draws of effects of this fit.
     by : {"equation", "coefficient"}
         Scale together all priors of an equation, or each prior alone. The prior of rho
         always stands alone.
@@ -80,16 +78,15 @@ def prior_sensitivity(
     """
     if by not in ("equation", "coefficient"):
         raise ValueError(f"by={by!r}; choose 'equation' or 'coefficient'.")
-    effects = fit.effects() if effects is None else effects
-    if effects.about["fit"] != fit.about["fit"]:
+    if json.loads(effects.attrs["bayesmed"])["fit"] != fit.about["fit"]:
         raise ValueError(
             "effects= come from another fit, whose draws do not pair with these priors; pass "
             "fit.effects(...) of this fit."
         )
-    arms = effects.draws["arm"].to_numpy().tolist()
+    arms = effects["arm"].to_numpy().tolist()
     if arm not in arms:
         raise ValueError(f"arm={arm!r}; choose one of {arms}.")
-    kept = {"draw": effects.draws["draw"].to_numpy()}
+    kept = {"draw": effects["draw"].to_numpy()}
     log_prior = log_priors(fit.posterior, fit.about, fit.tree["constant_data"].to_dataset())
     components: Components = {str(name): [str(name)] for name in log_prior}
     if by == "equation":
@@ -99,8 +96,8 @@ def prior_sensitivity(
         }
     log_likelihood = total_log_likelihood(fit).sel(kept)
     rows = {
-        effect_label(effects.draws, *row): choose_effect(effects.draws, *row)
-        for row in every_effect(effects.draws, where)
+        effect_label(effects, *row): choose_effect(effects, *row)
+        for row in every_effect(effects, where)
         if row[1] in ("", arm) and not is_share(row[0])
     }
     return power_scaling(
@@ -276,7 +273,7 @@ def _evaluate(stated: Mapping[str, tuple[Prior, xr.DataArray]]) -> xr.Dataset:
     )
 
 
-def total_log_likelihood(fit: "MediationFit") -> xr.Dataset:
+def total_log_likelihood(fit: Posterior) -> xr.Dataset:
     """Log-likelihood of all rows at each draw, without keeping that of each row.
 
     Returns

@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from bayesmed.families.prior import Prior
-
-if TYPE_CHECKING:
-    from bayesmed.api.fit import MediationFit
+from bayesmed.posterior.state import Posterior
 
 
 def prior_of_rho(about: Mapping[str, Any]) -> Prior:
@@ -35,7 +33,7 @@ def prior_of_rho(about: Mapping[str, Any]) -> Prior:
     return Prior(distribution, **parameters)
 
 
-def rho_draws(fit: "MediationFit", draws: int = 20_000) -> xr.Dataset:
+def rho_draws(fit: Posterior, draws: int = 20_000) -> xr.Dataset:
     """Draws of rho from its posterior and its prior; see :meth:`bayesmed.MediationFit.rho_draws`."""
     import pymc as pm
     from pytensor.compile.mode import Mode

@@ -35,31 +35,19 @@ would give :math:`\rho = k b / \sqrt{(1 + k a)(1 + k c)}`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy import linalg
 
-from bayesmed.data.design import Design
 from bayesmed.data.frame import assign
+from bayesmed.posterior.state import Posterior
 from bayesmed.sensitivity.latent_scales import LatentScales
-
-if TYPE_CHECKING:
-    from bayesmed.api.fit import MediationFit
 
 Kind = Literal["besides", "leave-out"]
 #: Relative singular values below this are those of repeated columns.
 _SAME = 1e-10
 KINDS: tuple[Kind, Kind] = ("besides", "leave-out")
-
-
-def column_variables(design: Design) -> list[list[str]]:
-    """The data columns behind each column of a design."""
-    found = []
-    for part in design.spec.structure:
-        used = [name for name in design.parsed.variables if design.uses(part.term, name)]
-        found += [used] * len(part.columns)
-    return [found[j] for j in design.kept]
 
 
 def shared_covariates(about: Mapping[str, Any]) -> list[str]:
@@ -174,12 +162,12 @@ class Confounder:
     outcome: np.ndarray
 
 
-def covariate_strength(fit: "MediationFit", covariate: str, scales: LatentScales) -> Strength:
+def covariate_strength(fit: Posterior, covariate: str, scales: LatentScales) -> Strength:
     """A covariate's contributions to both equations, per draw.
 
     Parameters
     ----------
-    fit : MediationFit
+    fit : Posterior
     covariate : str
         One of :func:`shared_covariates`.
     scales : LatentScales
@@ -232,7 +220,7 @@ class _Columns:
         return v[:p, :p], v[:p, p:], v[p:, p:]
 
 
-def _columns(fit: "MediationFit", covariate: str) -> _Columns:
+def _columns(fit: Posterior, covariate: str) -> _Columns:
     about, data = fit.about, fit.tree["constant_data"].to_dataset()
     used_m, used_y = (about["variables"][e] for e in ("mediator", "outcome"))
     mediator, outcome = data["mediator_design"].to_numpy(), data["outcome_design"].to_numpy()
@@ -250,7 +238,7 @@ def _columns(fit: "MediationFit", covariate: str) -> _Columns:
     )  # fmt: skip
 
 
-def _at_mean_mediator(fit: "MediationFit") -> np.ndarray:
+def _at_mean_mediator(fit: Posterior) -> np.ndarray:
     """The outcome's design with the mediator at its mean in every row, shape (obs, term).
 
     That of its logarithm where that enters; of a mediator with categories, the mean of the

@@ -5,38 +5,35 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from bayesmed.means.along_rho import Regression
-from bayesmed.effects.effects import draws_of
+from bayesmed.data.warn import warn
 from bayesmed.effects.estimands import ARMS_AND_AVERAGE, contrasts
 from bayesmed.effects.setting import effects_about
-from bayesmed.posterior.arrays import prior_basis
-from bayesmed.posterior.laplace import Laplace
-from bayesmed.system.system import IdentificationWarning
+from bayesmed.effects.view import Asked, View
 from bayesmed.families.prior import Prior
+from bayesmed.means.along_rho import Regression, regression_draws
+from bayesmed.means.tipping import roots_on_grid, tipping_points
+from bayesmed.posterior.arrays import prior_basis
+from bayesmed.posterior.draw import draw_posterior
+from bayesmed.posterior.laplace import Laplace
+from bayesmed.posterior.state import Posterior, draws_of
+from bayesmed.posterior.transport import Transport, prepare
 from bayesmed.posterior.weights import LARGEST_PARETO_K, outcome_log_prior, smooth_and_resample
-from bayesmed.sensitivity.shares import with_explained_shares
 from bayesmed.sensitivity.grid import (
     EXACT,
     FITTED,
     REFIT,
     TRANSPORT,
     WEIGHTED,
-    Sensitivity,
     check_grid,
     identification_note,
 )
-from bayesmed.means.tipping import roots_on_grid, tipping_points
-from bayesmed.posterior.transport import Transport, prepare
-from bayesmed.effects.view import Asked, View
-from bayesmed.data.warn import warn
-
-if TYPE_CHECKING:
-    from bayesmed.api.fit import MediationFit
+from bayesmed.sensitivity.shares import with_explained_shares
+from bayesmed.system.system import IdentificationWarning
 
 
 @dataclass(frozen=True)
@@ -94,13 +91,13 @@ class Run:
 
 
 def sweep(
-    fit: "MediationFit",
+    fit: Posterior,
     rho: Any,
     progress: bool,
     at: Mapping[str, Any] | None,
     asked: Asked,
-) -> Sensitivity:
-    """Effects at each rho; see :meth:`bayesmed.MediationFit.sensitivity`."""
+) -> tuple[xr.Dataset, xr.Dataset, xr.DataArray]:
+    """Effects at each rho, where the ACME is zero, and the means; see :meth:`bayesmed.MediationFit.sensitivity`."""
     grid, about = check_grid(rho), fit.about
     regression = regression_draws(fit)
     if regression is None:
@@ -128,11 +125,11 @@ def sweep(
         {**effects_about(about, at, "sample", asked.said), "every": asked.every}
     )
     draws = with_explained_shares(fit, draws)
-    return Sensitivity(draws, _rho_zero(fit, regression, asked, draws, cells, shift), po)
+    return draws, _rho_zero(fit, regression, asked, draws, cells, shift), po
 
 
 def _by_points(
-    fit: "MediationFit",
+    fit: Posterior,
     asked: Asked,
     regression: Regression | None,
     grid: np.ndarray,
@@ -147,7 +144,7 @@ def _by_points(
 
 
 def _by_refits(
-    fit: "MediationFit", asked: Asked, grid: np.ndarray, progress: bool
+    fit: Posterior, asked: Asked, grid: np.ndarray, progress: bool
 ) -> dict[float, RhoPoint]:
     """Refit at each rho."""
     fit.require_model("refitting at each rho")
@@ -158,13 +155,13 @@ def _by_refits(
 
 
 def _refits(
-    fit: "MediationFit", asked: Asked, grid: Iterable[float], run: Run
+    fit: Posterior, asked: Asked, grid: Iterable[float], run: Run
 ) -> list[tuple[float, Callable[[], RhoPoint]]]:
     return [(float(rho), partial(refit_point, fit, asked, float(rho), run.failed)) for rho in grid]
 
 
 def _by_transport(
-    fit: "MediationFit", asked: Asked, grid: np.ndarray, progress: bool
+    fit: Posterior, asked: Asked, grid: np.ndarray, progress: bool
 ) -> dict[float, RhoPoint]:
     """Carry the draws to each rho, nearest first; refit where the weights are unreliable."""
     fit.require_model("carrying draws along rho")
@@ -187,7 +184,7 @@ def _by_transport(
 
 
 def _carry(
-    base: "MediationFit", asked: Asked, todo: list[float], run: Run, progress: bool
+    base: Posterior, asked: Asked, todo: list[float], run: Run, progress: bool
 ) -> dict[float, float]:
     """Points by transport; return k-hat, or NaN, of the values that need a refit."""
     transport = prepare(base, np.array(todo))
@@ -220,19 +217,19 @@ def carried_point(
     return RhoPoint(cells, asked.shift(used, cells), TRANSPORT, carried.pareto_k)
 
 
-def fitted_point(fit: "MediationFit", asked: Asked, how: str = FITTED) -> RhoPoint:
+def fitted_point(fit: Posterior, asked: Asked, how: str = FITTED) -> RhoPoint:
     """Counterfactual means of a fit at its own rho."""
     used = fit.draws.block(asked.kept(fit.shape).ravel())
     cells = asked.cells(used)
     return RhoPoint(cells, asked.shift(used, cells), how)
 
 
-def refit_point(fit: "MediationFit", asked: Asked, rho: float, failed: list[str]) -> RhoPoint:
+def refit_point(fit: Posterior, asked: Asked, rho: float, failed: list[str]) -> RhoPoint:
     """Counterfactual means of a refit at a fixed rho."""
     return fitted_point(refit(fit, rho, failed), asked, REFIT)
 
 
-def refit(fit: "MediationFit", rho: float, failed: list[str]) -> "MediationFit":
+def refit(fit: Posterior, rho: float, failed: list[str]) -> Posterior:
     """Fit again at a fixed rho; compiles nothing after the first."""
     model = fit.require_model("a refit")
     about = fit.about
@@ -245,7 +242,7 @@ def refit(fit: "MediationFit", rho: float, failed: list[str]) -> "MediationFit":
             if about["sampler"] in ("laplace", "exact")
             else {"sampler": about["sampler"]}
         )
-        again = model.with_rho(rho).fit(**settings, **own, progress=False)
+        again = draw_posterior(model.with_rho(rho), **settings, **own, progress=False)
     if again.about["interrupted"]:
         raise KeyboardInterrupt
     if again.convergence.problems:
@@ -254,7 +251,7 @@ def refit(fit: "MediationFit", rho: float, failed: list[str]) -> "MediationFit":
 
 
 def _by_weights(
-    fit: "MediationFit", asked: Asked, regression: Regression, grid: np.ndarray
+    fit: Posterior, asked: Asked, regression: Regression, grid: np.ndarray
 ) -> dict[float, RhoPoint]:
     """Structural priors in a closed pair: the map, weighted by prior(mapped) / prior(drawn)."""
     about = fit.about
@@ -291,26 +288,8 @@ def _by_weights(
     return run.points
 
 
-def regression_draws(fit: "MediationFit") -> Regression | None:
-    """Draws at rho = 0 of a closed pair; None for other pairs."""
-    closed, draws = fit.closed_map, fit.draws
-    if closed is None:
-        return None
-    coef0, parameters0 = closed.regression(
-        draws.outcome_coef,
-        draws.outcome_parameters,
-        draws.mediator_coef,
-        draws.mediator_parameters["sigma"],
-        draws.rho,
-    )
-    if "outcome_coef_rho0" in fit.posterior:  # the very draws, without rounding by the map
-        values = fit.posterior["outcome_coef_rho0"].transpose("chain", "draw", ...).to_numpy()
-        coef0 = values.reshape(len(draws), -1)
-    return Regression(draws, coef0, parameters0, closed)
-
-
 def _rho_zero(
-    fit: "MediationFit",
+    fit: Posterior,
     regression: Regression | None,
     asked: Asked,
     draws: xr.Dataset,
@@ -346,7 +325,7 @@ def _rho_zero(
 
 
 def _roots_of(
-    fit: "MediationFit",
+    fit: Posterior,
     regression: Regression | None,
     view: View,
     grid: np.ndarray,

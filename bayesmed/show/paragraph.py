@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.system.about import sampler_words
-from bayesmed.effects.effects import UNCERTAIN, effect_rows
 from bayesmed.effects.estimands import null_value
-from bayesmed.effects.setting import arms_words
-from bayesmed.families.listing import in_words
 from bayesmed.effects.numbers import chance, digits_in_common, number, percent
+from bayesmed.effects.rows import UNCERTAIN, effect_rows
+from bayesmed.effects.setting import arms_words
 from bayesmed.effects.summary import readable_roots, require_one, summarise
+from bayesmed.families.listing import in_words
+from bayesmed.system.about import sampler_words
 
 
 def paragraph(

@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.effects.effects import effect_rows
 from bayesmed.effects.estimands import null_value
-from bayesmed.effects.setting import arms_words, headline
-from bayesmed.families.names import names_nearest
 from bayesmed.effects.numbers import MINUS, digits_in_common, number, probability
-from bayesmed.sensitivity.grid import select_effect
+from bayesmed.effects.rows import effect_rows, select_effect
+from bayesmed.effects.setting import arms_words, headline
 from bayesmed.effects.summary import CiKind, summarise
+from bayesmed.families.names import names_nearest
 
 Style = Literal["html", "latex", "markdown", "frame"]
 _STYLES = ("html", "latex", "markdown", "frame")

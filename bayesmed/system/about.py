@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from bayesmed.data.covariates import associated, covariates_of
-from bayesmed.system.default_priors import centred_terms
+from bayesmed.data.design import column_variables
 from bayesmed.families.catalogue import FAMILIES
 from bayesmed.families.family import EQUATIONS, Family
-from bayesmed.data.groups import is_graded, levels_of
-from bayesmed.system.system import MediationModel
 from bayesmed.families.prior import Prior
-from bayesmed.sensitivity.strength import column_variables
+from bayesmed.system.covariates import associated, covariates_of
+from bayesmed.system.default_priors import centred_terms
+from bayesmed.system.groups import is_graded, levels_of
+from bayesmed.system.system import System
 
 _MOST_ARMS = 12
 
@@ -47,7 +47,7 @@ def versions(sampler: str) -> dict[str, str]:
     return found
 
 
-def describe(model: MediationModel) -> dict[str, Any]:
+def describe(model: System) -> dict[str, Any]:
     """What tables, reports and a loaded file need to know about a model, as plain data."""
     closed = model.identification
     return {
@@ -115,12 +115,12 @@ def describe(model: MediationModel) -> dict[str, Any]:
     }
 
 
-def _has_rows(model: MediationModel) -> bool:
+def _has_rows(model: System) -> bool:
     """Whether all rows are at hand."""
     return len(model.frame.data) == model.size
 
 
-def _arms(model: MediationModel) -> dict[str, int]:
+def _arms(model: System) -> dict[str, int]:
     """Rows of each treatment level, the control first; none where they are many or not at hand."""
     column = model.frame.data[model.treatment]
     counts = column.value_counts(sort=False)
@@ -136,7 +136,7 @@ def _plain(level: Any) -> str:
     return str(int(level) if isinstance(level, float) and level.is_integer() else level)
 
 
-def contrast_in_sd(model: MediationModel) -> float | None:
+def contrast_in_sd(model: System) -> float | None:
     """The contrast in standard deviations of a numeric treatment of more than two values."""
     if not is_graded(model):
         return None
@@ -145,7 +145,7 @@ def contrast_in_sd(model: MediationModel) -> float | None:
     return gap / float(column.std())
 
 
-def model_hash(model: MediationModel) -> str:
+def model_hash(model: System) -> str:
     """Fingerprint of data, formulas, families, contrast, priors and rho: a saved fit is matched by it."""
     digest = hashlib.sha256()
     for design in model.designs:

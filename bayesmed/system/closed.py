@@ -19,17 +19,16 @@ d on the constant that the cutpoints supply.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy import linalg
 
-from bayesmed.numerics import special
-from bayesmed.data.design import Design, arm_frames
+from bayesmed.data.design import Design
 from bayesmed.families.listing import few
-
-if TYPE_CHECKING:
-    from bayesmed.system.system import MediationModel
+from bayesmed.numerics import special
+from bayesmed.system.equations import Equations
+from bayesmed.system.rows import arm_frames
 
 _SPAN_TOLERANCE = 1e-8
 #: Weights of least squares below this share of the target are rounding.
@@ -160,7 +159,7 @@ class Closedness:
     __repr__ = __str__
 
 
-def closedness(model: "MediationModel") -> Closedness:
+def closedness(model: Equations) -> Closedness:
     """Decide by the span of the stacked rows whether the pair is closed."""
     mediator, outcome = model.designs
     name = mediator.parsed.response
@@ -204,7 +203,7 @@ def closedness(model: "MediationModel") -> Closedness:
     return Closedness(closed, "", False, outcome_only)
 
 
-def _stacked(model: "MediationModel") -> tuple[Any, Any, Any, Any]:
+def _stacked(model: Equations) -> tuple[Any, Any, Any, Any]:
     """Observed, control and treated rows of both designs, the Gaussian mediator, its offset."""
     mediator, outcome = model.designs
     frames = [model.frame.data, *arm_frames(model.frame.data, model.contrast)]
@@ -220,7 +219,7 @@ def _stacked(model: "MediationModel") -> tuple[Any, Any, Any, Any]:
     )
 
 
-def _open_reason(model: "MediationModel") -> str:
+def _open_reason(model: Equations) -> str:
     """Why the families, scales or offsets leave the pair open, or nothing."""
     families = model.families
     if families[0].latent != "free" or families[1].latent is None:

@@ -7,17 +7,14 @@ likelihood remains that of the families; only the rows that it sums over are oth
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy import linalg
 
-from bayesmed.data.design import Counterfactuals
 from bayesmed.families.catalogue import FAMILIES
-
-if TYPE_CHECKING:
-    from bayesmed.system.system import MediationModel
+from bayesmed.system.rows import Counterfactuals
+from bayesmed.system.system import System
 
 #: Equal rows are put together where at most this share of the rows is left.
 _WORTHWHILE = 0.5
@@ -49,7 +46,7 @@ class Rows:
     weights: np.ndarray
 
 
-def condense(model: "MediationModel") -> tuple[Rows | None, Rows | None]:
+def condense(model: System) -> tuple[Rows | None, Rows | None]:
     """Rows for the likelihood of the mediator and the outcome; None where all are needed."""
     if model.counted is not None:
         return _of_many(model)
@@ -59,7 +56,7 @@ def condense(model: "MediationModel") -> tuple[Rows | None, Rows | None]:
     return first, second
 
 
-def _of_many(model: "MediationModel") -> tuple[Rows | None, Rows | None]:
+def _of_many(model: System) -> tuple[Rows | None, Rows | None]:
     """Gaussian equations by their moments; rows of the others are read in passes."""
     gaussian = [family is FAMILIES["gaussian"] for family in model.families]
     if not (model.independent or all(gaussian)):
@@ -68,14 +65,14 @@ def _of_many(model: "MediationModel") -> tuple[Rows | None, Rows | None]:
     return first, second
 
 
-def _moments(model: "MediationModel", place: int) -> Rows:
+def _moments(model: System, place: int) -> Rows:
     """Rows that have the moments of many: each counts as its share of them."""
     assert model.counted is not None
     design, values = model.designs[place].matrix, model.responses[place].values
     return Rows(design, values, {}, np.full(len(values), model.counted / len(values)))
 
 
-def _jointly(model: "MediationModel") -> tuple[Rows | None, Rows | None]:
+def _jointly(model: System) -> tuple[Rows | None, Rows | None]:
     """Both Gaussian: one rotation for both, since residuals of a row belong together."""
     if not (_is_gaussian(model, 0) and _is_gaussian(model, 1)):
         return None, None
@@ -88,7 +85,7 @@ def _jointly(model: "MediationModel") -> tuple[Rows | None, Rows | None]:
     )
 
 
-def _one(model: "MediationModel", place: int) -> Rows | None:
+def _one(model: System, place: int) -> Rows | None:
     if _is_gaussian(model, place):
         design, values = _columns(model, place)
         rotated = triangle(np.column_stack([design, values]))
@@ -98,13 +95,13 @@ def _one(model: "MediationModel", place: int) -> Rows | None:
     return None
 
 
-def _is_gaussian(model: "MediationModel", place: int) -> bool:
+def _is_gaussian(model: System, place: int) -> bool:
     plain = model.families[place] is FAMILIES["gaussian"] and model.scale_designs[place] is None
     design = model.designs[place].matrix
     return plain and not model.responses[place].rowwise and len(design) > design.shape[1] + 2
 
 
-def _columns(model: "MediationModel", place: int) -> tuple[np.ndarray, np.ndarray]:
+def _columns(model: System, place: int) -> tuple[np.ndarray, np.ndarray]:
     response = model.responses[place]
     values = response.values if response.offset is None else response.values - response.offset
     return model.designs[place].matrix, values
@@ -128,7 +125,7 @@ def _with_constant(design: np.ndarray, values: np.ndarray, n: int) -> Rows:
     )  # fmt: skip
 
 
-def _counted(model: "MediationModel", place: int) -> Rows | None:
+def _counted(model: System, place: int) -> Rows | None:
     """Equal rows put together, in the order in which they first occur."""
     response, design = model.responses[place], model.designs[place].matrix
     columns = dict(response.rowwise)

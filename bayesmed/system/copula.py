@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from bayesmed.numerics import special
 from bayesmed.families.family import FAR, Family, Parameters
+from bayesmed.numerics import special
 from bayesmed.numerics.rectangle import log_ndtr_difference, log_rectangle
 
 

@@ -1,21 +1,19 @@
 """Default priors, taken from the scale of the data, and what a user states in their place."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from bayesmed.data.centring import constant_in
 from bayesmed.data.design import Design
-from bayesmed.families.family import EQUATIONS, SCALES, Family
 from bayesmed.data.formula import INTERCEPT
+from bayesmed.data.response import Response
+from bayesmed.families.family import EQUATIONS, SCALES, Family
 from bayesmed.families.listing import few
 from bayesmed.families.names import nearest
 from bayesmed.families.prior import Prior
-
-if TYPE_CHECKING:
-    from bayesmed.system.system import MediationModel
-    from bayesmed.data.response import Response
+from bayesmed.system.equations import Equations
 
 
 def working_scale(
@@ -232,7 +230,7 @@ def _example(lowest: float) -> str:
     return f'Prior("TruncatedNormal", mu={lowest:g}, sigma=30, lower={lowest:g})'
 
 
-def settle_priors(model: "MediationModel") -> dict[str, dict[str, Prior]]:
+def settle_priors(model: Equations) -> dict[str, dict[str, Prior]]:
     """Every prior of a model: what its user stated, and defaults elsewhere.
 
     Returns
@@ -267,7 +265,7 @@ def settle_priors(model: "MediationModel") -> dict[str, dict[str, Prior]]:
     return merged
 
 
-def settle_basis(model: "MediationModel") -> dict[str, np.ndarray]:
+def settle_basis(model: Equations) -> dict[str, np.ndarray]:
     """What the priors of a model speak of, by equation and by sigma's; see ``prior_basis``."""
     designs = zip((*EQUATIONS, *SCALES), (*model.designs, *model.scale_designs), strict=True)
     found = {}
@@ -280,7 +278,7 @@ def settle_basis(model: "MediationModel") -> dict[str, np.ndarray]:
     return found
 
 
-def centred_terms(model: "MediationModel") -> dict[str, tuple[str, ...]]:
+def centred_terms(model: Equations) -> dict[str, tuple[str, ...]]:
     """The columns, by equation, whose default prior is not about their coefficient as written."""
     designs = zip((*EQUATIONS, *SCALES), (*model.designs, *model.scale_designs), strict=True)
     found = {}

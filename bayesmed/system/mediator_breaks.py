@@ -3,17 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from bayesmed.numerics.breaks import MOST, TooMany, breaks
+from bayesmed.data.design import Design
 from bayesmed.families.family import Family
+from bayesmed.numerics.breaks import MOST, TooMany, breaks
 from bayesmed.numerics.piecewise import Functions
-
-if TYPE_CHECKING:
-    from bayesmed.data.design import Design
 
 #: Rows whose functions of the mediator are searched, where these differ between rows.
 _ROWS = 40
@@ -23,7 +20,7 @@ _REPEATED, _BESIDE, _APART = 200, 1e-9, 1e-6
 
 
 def break_points(
-    outcome: "Design",
+    outcome: Design,
     arms: list[pd.DataFrame],
     rows_at: Callable[..., np.ndarray],
     mediator: str,
@@ -90,7 +87,7 @@ class _Along:
         return np.moveaxis(designs, 1, 0).reshape(len(m), -1)
 
 
-def _functions(outcome: "Design", mediator: str, treatment: str) -> tuple[list[str], list[str]]:
+def _functions(outcome: Design, mediator: str, treatment: str) -> tuple[list[str], list[str]]:
     """Functions of the mediator, and the covariates that stand in them."""
     factors = {factor.expr: factor for factor in outcome.spec.factors}
     used = {text: outcome.variables_of(factor) for text, factor in factors.items()}

@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from bayesmed.families.family import EQUATIONS, SCALES, Family
 from bayesmed.data.formula import Parsed, as_factors, parse_scale
 from bayesmed.data.frame import Frame, clean, is_declared, with_text_notes
+from bayesmed.data.response import Response, build_response, data_variables
+from bayesmed.families.family import EQUATIONS, SCALES, Family
 from bayesmed.families.listing import few
 from bayesmed.families.names import nearest
-from bayesmed.data.response import Response, build_response, data_variables
 
 #: Of the mediator and of the outcome.
 Formulas = tuple[Parsed, Parsed]

@@ -26,22 +26,19 @@ observations. Econometrica, 16(1), 1-32.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy import linalg
 
 from bayesmed.data.cells import Cell, cells_where, factors, plain, where
-from bayesmed.system.checks import fitted
 from bayesmed.data.design import Design
-from bayesmed.families.family import EQUATIONS, Family
 from bayesmed.data.formula import INTERCEPT
-from bayesmed.families.listing import in_words
 from bayesmed.data.response import Response
-
-if TYPE_CHECKING:
-    from bayesmed.system.system import MediationModel
+from bayesmed.families.family import EQUATIONS, Family
+from bayesmed.families.listing import in_words
+from bayesmed.system.checks import fitted
+from bayesmed.system.equations import Equations
 
 #: Rows that the linear program begins with; those that its answer breaks are added.
 _ROWS = 4000
@@ -91,7 +88,7 @@ def ends_of(family: Family, response: Response, name: str) -> Ends:
     return Ends(low, high, words)
 
 
-def likelihood_notes(model: "MediationModel") -> list[str]:
+def likelihood_notes(model: Equations) -> list[str]:
     """What the data of a model leave to its priors, a sentence or two for each fault."""
     found: list[str | None] = []
     data = model.frame.data
@@ -254,7 +251,7 @@ def _best(total: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
     return found.x if found.status == 0 and -found.fun > 1e-9 else None
 
 
-def _one_value_note(model: "MediationModel", place: int, ends: Ends) -> str | None:
+def _one_value_note(model: Equations, place: int, ends: Ends) -> str | None:
     """Say that a response takes one value in an arm, where it is not at an end of its support."""
     column = model.frame.data[model.treatment]
     response, family = model.responses[place], model.families[place]

@@ -2,19 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bayesmed.data.design import Design
-from bayesmed.families.family import EQUATIONS, Family
 from bayesmed.data.chunks import Parts, rows_of_part
+from bayesmed.data.design import Design
 from bayesmed.data.response import Response
-from bayesmed.system.separation import broken_by, by_columns, ends_of, separated, unbounded, units_of
-
-if TYPE_CHECKING:
-    from bayesmed.system.system import MediationModel
+from bayesmed.families.family import EQUATIONS, Family
+from bayesmed.system.equations import Equations
+from bayesmed.system.separation import (
+    broken_by,
+    by_columns,
+    ends_of,
+    separated,
+    unbounded,
+    units_of,
+)
 
 #: Rows of a part that are kept where a direction breaks them.
 _KEPT = 200
@@ -23,13 +28,13 @@ _TOLERANCE = 1e-6
 
 
 def notes_of_parts(
-    model: "MediationModel", parts: Parts, variables: list[str], levels: Mapping[str, list[Any]]
+    model: Equations, parts: Parts, variables: list[str], levels: Mapping[str, list[Any]]
 ) -> list[str]:
     """Say where the likelihood of all rows bounds no coefficient.
 
     Parameters
     ----------
-    model : MediationModel
+    model : Equations
         On some of the rows.
     parts : Parts
         All of them. They are read only where the model's own rows are separated, and again as long

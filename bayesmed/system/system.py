@@ -1,49 +1,42 @@
-"""The joint model of mediator and outcome: what a user states, checked, and its PyMC graph."""
+"""The joint model of mediator and outcome: what a user states, checked."""
 
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
 
-from bayesmed.system.checks import check_roles, refuse_exact_fit
-from bayesmed.system.closed import Closedness, closedness
-from bayesmed.data.covariates import covariates_of, moved_question
-from bayesmed.system.default_priors import centred_terms, settle_basis, settle_priors
 from bayesmed.data.derived import refuse_derived
-from bayesmed.data.design import (
-    Counterfactuals,
-    Design,
-    arm_frames,
-    build_design,
-    check_mediator_terms,
-    counterfactuals,
-)
-from bayesmed.families.catalogue import resolve_family
-from bayesmed.families.family import EQUATIONS, SCALES, Family
-from bayesmed.families.check import check_family
+from bayesmed.data.design import Design
 from bayesmed.data.formula import NoRows, parse
 from bayesmed.data.frame import Frame, assign, to_pandas, warn_outside
 from bayesmed.data.levels import Contrast, Level, contrast, control_first
+from bayesmed.data.matrix import build_design
+from bayesmed.data.response import Response, columns_at, offset_of
+from bayesmed.data.roles import refuse_data_roles
+from bayesmed.data.warn import warn
+from bayesmed.families.catalogue import resolve_family
+from bayesmed.families.check import check_family
+from bayesmed.families.family import EQUATIONS, SCALES, Family
 from bayesmed.families.listing import few
 from bayesmed.families.names import names_nearest
 from bayesmed.families.prior import Prior, check_rho
-from bayesmed.data.response import Response, columns_at, offset_of
-from bayesmed.data.roles import refuse_data_roles
-from bayesmed.system.separation import UnboundedWarning, likelihood_notes, refuse_no_spread
+from bayesmed.system.checks import check_roles, refuse_exact_fit
+from bayesmed.system.closed import Closedness, closedness
+from bayesmed.system.covariates import covariates_of, moved_question
+from bayesmed.system.default_priors import centred_terms, settle_basis, settle_priors
 from bayesmed.system.reading import complete_rows, observed_responses, parse_scales
-from bayesmed.data.warn import warn
-
-if TYPE_CHECKING:
-    import pymc as pm
-
-    from bayesmed.system.condensed import Rows
-    from bayesmed.effects.effects import Effects
-    from bayesmed.api.fit import MediationFit
-    from bayesmed.posterior.streamed import Passes
+from bayesmed.system.rows import (
+    Counterfactuals,
+    FittedRows,
+    arm_frames,
+    check_mediator_terms,
+    counterfactuals,
+)
+from bayesmed.system.separation import UnboundedWarning, likelihood_notes, refuse_no_spread
 
 PriorScale = Literal["regression", "structural"]
 
@@ -54,109 +47,10 @@ class IdentificationWarning(UserWarning):
 
 @names_nearest
 @dataclass(frozen=True, eq=False, repr=False)
-class MediationModel:
-    r"""A Bayesian model of causal mediation: two equations and one residual correlation.
+class System:
+    """The checked statement of a model: frame, contrast, designs, responses, priors, correlation.
 
-    The mediator and the outcome have normal residual scores
-    :math:`(e_m, e_y)` with correlation :math:`\rho`:
-
-    .. math::
-
-        M(t) = Q_m(\Phi(e_m); \theta_m(t, x)), \qquad
-        Y(t, m) = Q_y(\Phi(e_y); \theta_y(t, m, x))
-
-    with Q the quantile function of the equation's family. :math:`\rho = 0` is sequential
-    ignorability (Imai, Keele & Tingley 2010, assumption 1).
-
-    Parameters
-    ----------
-    data : pandas.DataFrame or polars.DataFrame
-        Rows with missing values in any variable of either formula are dropped, counted and
-        reported by a warning.
-    mediator, outcome : str
-        Formulas ``"response ~ terms"`` in formulaic's syntax. The treatment must stand in
-        both, the mediator in the outcome's. A formula is code: do not take one from a
-        source you do not trust.
-    treatment : str
-        Column of the treatment, numeric or categorical.
-    control, treated : number or level, optional
-        The contrast. 0 and 1 where the column holds nothing else; must be given otherwise.
-    mediator_family, outcome_family : str or Family
-        A name in :data:`bayesmed.FAMILIES`, or a :class:`bayesmed.Family` of your own.
-    mediator_data, outcome_data : mapping, optional
-        Further data of an equation, each the name of a column or a number: ``"trials"``
-        (binomial), ``"exposure"`` (counts; its logarithm is added to the linear predictor),
-        ``"event"`` (positive outcomes: 1 seen, 0 right-censored), ``"lower"`` and
-        ``"upper"`` (tobit: limits at which values are censored), ``"offset"`` (any family;
-        added to the linear predictor).
-    mediator_sigma, outcome_sigma : str, optional
-        Right-hand side of a regression of log sigma, such as ``"~ treat"``, for families
-        with a sigma; it must not hold the mediator. Its priors go by the same names.
-    rho : float or Prior
-        Residual correlation in (-1, 1), fixed or with a prior.
-    priors : mapping, optional
-        ``{"mediator": {term: Prior}, "outcome": {term: Prior}}``, by column name of the
-        design, as the formula has it, ``"Intercept"`` (at the means of the columns) or a
-        parameter of the family, such as ``"sigma"``; ``"cutpoints"`` takes one prior for each of them, at the means
-        of the columns, before they are put in order. What is not named keeps its default
-        (:func:`bayesmed.system.default_priors.default_priors`).
-    priors_on : {"regression", "structural"}, optional
-        Which coefficients of the outcome the priors speak of: those of the regression at
-        :math:`\rho = 0` or the structural ones at the model's :math:`\rho`. The default is
-        ``"regression"`` in closed pairs, where the data say nothing about :math:`\rho`,
-        and ``"structural"`` elsewhere, where there is no other choice.
-    weights : None
-        Refused: a weighted likelihood has no posterior. Effects take ``weights=``.
-
-    Attributes
-    ----------
-    notes : tuple of str
-        What was done to the data.
-    priors_in_use : dict
-        Every prior of both equations.
-    prior_basis : dict of str to numpy.ndarray
-        By equation, the matrix of shape (term, term) whose product with the coefficients is what
-        the priors speak of: the coefficient itself where its prior was stated, that of the design
-        with its columns centred before products where it is the default.
-    identification : Closedness
-        Whether the pair is closed under :math:`\rho`, and if not why.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For data, formulas, contrasts or priors that cannot be used; the message says how to
-        mend them.
-
-    Warns
-    -----
-    IdentificationWarning
-        Where something other than the data alone speaks about :math:`\rho`, or a covariate
-        stands in the outcome equation only.
-    UserWarning
-        For dropped rows, numbers that arrived as text, coefficients that the likelihood does not
-        bound (separation, an arm without events), a response with one value in an arm, and factors
-        of very small groups.
-
-    References
-    ----------
-    Imai, K., Keele, L., & Tingley, D. (2010). A general approach to causal mediation
-    analysis. Psychological Methods, 15(4), 309-334.
-
-    Imai, K., Keele, L., & Yamamoto, T. (2010). Identification, inference and sensitivity
-    analysis for causal mediation effects. Statistical Science, 25(1), 51-71.
-
-    Examples
-    --------
-    >>> import bayesmed as bm
-    >>> model = bm.MediationModel(
-    ...     bm.load_data("framing"),
-    ...     mediator="emo ~ treat + age + educ + gender + income",
-    ...     outcome="cong_mesg ~ emo + treat + age + educ + gender + income",
-    ...     treatment="treat",
-    ...     outcome_family="probit",
-    ... )
-    >>> model.identification.map is not None
-    True
+    What :class:`bayesmed.System` documents; everything below the front doors takes this.
     """
 
     data: Any = field(repr=False)
@@ -187,7 +81,7 @@ class MediationModel:
     identification: Closedness = field(init=False, repr=False)
     notes: tuple[str, ...] = field(init=False, repr=False)
     counted: int | None = field(init=False, default=None, repr=False)
-    passes: "Passes | None" = field(init=False, default=None, repr=False)
+    passes: FittedRows | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.weights is not None:
@@ -325,19 +219,6 @@ class MediationModel:
                 IdentificationWarning,
             )
 
-    def __repr__(self) -> str:
-        from bayesmed.system.about import describe
-        from bayesmed.show.notebook import model_lines
-
-        return "\n".join(model_lines(describe(self)))
-
-    def _repr_html_(self) -> str:
-        from bayesmed.system.about import describe
-        from bayesmed.show.notebook import html_of, model_lines, prior_frame
-
-        about = describe(self)
-        return html_of(model_lines(about), prior_frame(about), "Priors")
-
     @property
     def size(self) -> int:
         """Number of complete rows, those that only their moments stand for among them."""
@@ -444,7 +325,7 @@ class MediationModel:
                 found[f"{name}_sigma"] = np.stack([design.rows(arm) for arm in arms])
         return found
 
-    def with_rho(self, rho: float | Prior) -> "MediationModel":
+    def with_rho(self, rho: float | Prior) -> Self:
         """The same model at another residual correlation, fixed or with a prior."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # this model has said it all
@@ -454,7 +335,7 @@ class MediationModel:
         object.__setattr__(again, "notes", self.notes)
         return again
 
-    def with_contrast(self, control: Level, treated: Level) -> "MediationModel":
+    def with_contrast(self, control: Level, treated: Level) -> Self:
         """The same model with another pair of treatment values; its posterior is the same.
 
         Raises
@@ -469,7 +350,7 @@ class MediationModel:
         object.__setattr__(again, "notes", self.notes)
         return again
 
-    def with_data(self, data: Any) -> "MediationModel":
+    def with_data(self, data: Any) -> Self:
         """The same model on other data; a fit of it compiles nothing new.
 
         Default priors are taken anew from the scale of the new data.
@@ -502,124 +383,3 @@ class MediationModel:
         source = "default" if self.rho == 0.0 else "user"
         rows.append(("both", "rho", rho, source))
         return pd.DataFrame(rows, columns=["equation", "parameter", "prior", "source"])
-
-    def build(self) -> "pm.Model":
-        """Return the PyMC model.
-
-        Its observed variables are ``mediator``, with log p(m), and ``outcome``, with
-        log p(y | m). Under ``priors_on="regression"`` the outcome's coefficients at
-        rho = 0 are the random variable ``outcome_coef_rho0``; the likelihood, which does
-        not depend on rho, is evaluated there, and the structural ``outcome_coef`` at rho is
-        a deterministic function of it.
-
-        Returns
-        -------
-        pymc.Model
-            Dims ``obs``, ``mediator_term``, ``outcome_term``. ``rho`` is data where it is
-            fixed. It is made once; do not change it.
-        """
-        return self._graph
-
-    @cached_property
-    def _graph(self) -> "pm.Model":
-        from bayesmed.posterior.graph import build_graph
-
-        return build_graph(self)
-
-    @cached_property
-    def condensed_graph(self) -> "pm.Model":
-        """The same log-density over fewer rows, where those suffice; see ``condense``."""
-        from bayesmed.posterior.graph import build_graph
-
-        plain = self.independent and self.condensed_rows == (None, None) and self.counted is None
-        return self._graph if plain else build_graph(self, self.condensed_rows)
-
-    @cached_property
-    def condensed_rows(self) -> "tuple[Rows | None, Rows | None]":
-        """Rows that serve for all in the likelihood of either equation; None for all."""
-        from bayesmed.system.condensed import condense
-
-        return condense(self)
-
-    def prior_predictive(self, draws: int = 500, random_seed: int | None = None) -> "Effects":
-        """Draw from the prior: data and the effects it implies.
-
-        Parameters
-        ----------
-        draws : int
-            Number of draws.
-        random_seed : int, optional
-            Drawn and kept in the attributes when None.
-
-        Returns
-        -------
-        Effects
-            Effects under the prior; ``.tree`` holds the groups ``prior`` (parameters) and
-            ``prior_predictive`` with ``mediator`` and ``outcome`` of dims (chain, draw, obs),
-            the outcome drawn at the simulated mediator.
-        """
-        from bayesmed.posterior.simulate import prior_predictive
-
-        return prior_predictive(self, draws, random_seed)
-
-    def fit(
-        self,
-        *,
-        draws: int = 1000,
-        tune: int = 1000,
-        chains: int = 4,
-        cores: int | None = None,
-        random_seed: int | None = None,
-        sampler: Literal["nutpie", "pymc", "numpyro"] = "nutpie",
-        method: Literal["nuts", "laplace"] = "nuts",
-        progress: bool = True,
-        **sampler_options: Any,
-    ) -> "MediationFit":
-        """Draw from the joint posterior.
-
-        Parameters
-        ----------
-        draws, tune, chains : int
-            Kept draws and warm-up draws of each chain, and the number of chains.
-        cores : int, optional
-            Chains run at once; all cores by default.
-        random_seed : int, optional
-            The same seed gives the same draws. Drawn, kept and reported when None.
-        sampler : {"nutpie", "pymc", "numpyro"}
-            numpyro must be installed to be named.
-        method : {"nuts", "laplace"}
-            "laplace" proposes from a multivariate t around the mode and accepts by the exact
-            density (independence Metropolis-Hastings), in a fraction of the time; where the
-            proposals' Pareto k-hat is above 0.7 it warns and samples by NUTS. Two Gaussian
-            equations with flat priors (``Flat``, and ``HalfFlat`` of sigma) have independent draws
-            of the exact posterior.
-        progress : bool
-            Show the sampler's progress bar.
-        **sampler_options
-            Passed to the sampler, such as ``target_accept``.
-
-        Returns
-        -------
-        MediationFit
-
-        Raises
-        ------
-        ImportError
-            If the sampler is not installed.
-        RuntimeError
-            If sampling was interrupted before any draw was kept.
-        """
-        from bayesmed.api.fit import sample
-
-        return sample(
-            self,
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            cores=cores,
-            random_seed=random_seed,
-            sampler=sampler,
-            progress=progress,
-            options=sampler_options,
-            method=method,
-        )

@@ -48,10 +48,10 @@ def sweep() -> dict[str, float]:
 
 def effects(pair: str) -> dict[str, float]:
     """Seconds and peak memory of the counterfactual means of many rows."""
-    from bayesmed.data.design import Counterfactuals
+    from bayesmed.api.simulation import TYPICAL
     from bayesmed.families.catalogue import FAMILIES
     from bayesmed.means.means import Draws, cell_means
-    from bayesmed.api.simulation import TYPICAL
+    from bayesmed.system.rows import Counterfactuals
 
     mediator, outcome, rho = pair.split("/")
     families = FAMILIES[mediator], FAMILIES[outcome]

@@ -162,7 +162,9 @@ def judge_pair(mediator, outcome, sets):
 def covered(model, path, target):
     import xarray as xr
 
-    from bayesmed.effects.effects import contrasts, draws_of, potential_outcomes
+    from bayesmed.effects.estimands import contrasts
+    from bayesmed.effects.means_of import potential_outcomes
+    from bayesmed.posterior.state import draws_of
 
     kept = np.load(path)
     posterior = xr.Dataset({

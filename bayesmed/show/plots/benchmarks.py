@@ -6,9 +6,18 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
-from bayesmed.families.names import names_nearest
-from bayesmed.show.plots.effects import _INNER, _OUTER, BLUE, GREY, ORANGE, _quantiles, new_axes, open_frame
 from bayesmed.effects.summary import readable_roots
+from bayesmed.families.names import names_nearest
+from bayesmed.show.plots.effects import (
+    _INNER,
+    _OUTER,
+    BLUE,
+    GREY,
+    ORANGE,
+    _quantiles,
+    new_axes,
+    open_frame,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
-from bayesmed.sensitivity.contour import along_products
 from bayesmed.effects.estimands import null_value
-from bayesmed.families.names import names_nearest
-from bayesmed.show.plots.effects import BLUE, GREY, ORANGE, new_axes, open_frame
-from bayesmed.show.plots.benchmarks import ABOVE
-from bayesmed.sensitivity.shares import product_of_rho
 from bayesmed.effects.summary import readable_roots
+from bayesmed.families.names import names_nearest
+from bayesmed.sensitivity.contour import along_products
+from bayesmed.sensitivity.shares import product_of_rho
+from bayesmed.show.plots.benchmarks import ABOVE
+from bayesmed.show.plots.effects import BLUE, GREY, ORANGE, new_axes, open_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import xarray as xr
 
+from bayesmed.effects.rows import select_effect
 from bayesmed.families.names import names_nearest
 from bayesmed.show.plots.effects import BLUE, GREY, ORANGE, RHO, legend_above, new_axes, open_frame
 from bayesmed.show.plots.effects import plot_sensitivity as plot_sensitivity
-from bayesmed.sensitivity.grid import select_effect
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
-from bayesmed.effects.effects import effect_rows
 from bayesmed.effects.estimands import null_value
+from bayesmed.effects.rows import effect_rows, select_effect
 from bayesmed.effects.setting import contrast_words
-from bayesmed.families.names import names_nearest
-from bayesmed.sensitivity.grid import select_effect
 from bayesmed.effects.summary import readable_roots
+from bayesmed.families.names import names_nearest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from bayesmed.families.names import names_nearest
-from bayesmed.effects.paths import contrast_words
-from bayesmed.show.plots.effects import BLUE, GREY, ORANGE, new_axes
 from bayesmed.effects.numbers import digits_of, number
+from bayesmed.effects.paths import contrast_words
 from bayesmed.effects.summary import summarise
+from bayesmed.families.names import names_nearest
+from bayesmed.show.plots.effects import BLUE, GREY, ORANGE, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
+from bayesmed.effects.numbers import percent
+from bayesmed.effects.summary import readable_roots
+from bayesmed.families.names import names_nearest
 from bayesmed.sensitivity.claims import Claim, Direction, Rope, margins
 from bayesmed.sensitivity.conclusions import Extent, extent, likelier_sign
 from bayesmed.sensitivity.ranked import build_ladder
-from bayesmed.families.names import names_nearest
 from bayesmed.show.plots.effects import BLUE, GREY, ORANGE, RHO, legend_above, new_axes, open_frame
-from bayesmed.effects.numbers import percent
-from bayesmed.effects.summary import readable_roots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

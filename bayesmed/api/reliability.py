@@ -1,4 +1,4 @@
-"""Effects as a function of the reliability of the mediator."""
+"""The effects along the mediator's reliability that a user asked for."""
 
 import json
 from dataclasses import dataclass
@@ -8,17 +8,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.effects.effects import Effects
-from bayesmed.effects.setting import headline
-from bayesmed.families.names import names_nearest
+from bayesmed.api.effects import Effects
+from bayesmed.effects.measurement_error import assumption
 from bayesmed.effects.numbers import percent
-from bayesmed.sensitivity.grid import select_effect
+from bayesmed.effects.rows import select_effect
+from bayesmed.effects.setting import headline
 from bayesmed.effects.summary import shown_as, summarise
+from bayesmed.families.names import names_nearest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-DEFAULT_RELIABILITIES = np.round(np.linspace(0.5, 1.0, 21), 10)
 
 
 @names_nearest
@@ -118,30 +117,3 @@ class ReliabilityCurve:
 
     def __repr__(self) -> str:
         return f"{headline(self.about)}\n{self.summary().to_string()}"
-
-
-def assumption(name: str, impossible: float) -> str:
-    """What is assumed, and how many draws contradict it."""
-    left_out = f" ({impossible:.2%} of the draws have no solution and are left out)"
-    return name + (left_out if impossible else "")
-
-
-def check_reliabilities(reliability: Any) -> np.ndarray:
-    """Sorted distinct reliabilities of a grid.
-
-    Raises
-    ------
-    ValueError
-        If there are none, or one is not a number in (0, 1].
-    """
-    if reliability is None:
-        return DEFAULT_RELIABILITIES
-    try:
-        grid = np.unique(np.round(np.atleast_1d(np.asarray(reliability, dtype=float)), 12))
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"reliability must be numbers in (0, 1]; {reliability!r} was given."
-        ) from None
-    if not grid.size or not np.all(np.isfinite(grid)) or grid[0] <= 0.0 or grid[-1] > 1.0:
-        raise ValueError(f"Every reliability must lie in (0, 1]; {reliability!r} was given.")
-    return grid

@@ -1,132 +1,26 @@
-"""Causal effects: contrasts of counterfactual means, draw by draw, and their summary."""
+"""The effects that a user asked for."""
 
 import itertools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.data.design import Counterfactuals
-from bayesmed.effects.estimands import ARMS, Estimand, null_value, without_noise
+from bayesmed.effects.estimands import Estimand, null_value, without_noise
 from bayesmed.effects.estimands import contrasts as contrasts
-from bayesmed.families.catalogue import FAMILIES
-from bayesmed.families.family import Family
-from bayesmed.means.target import MEAN, Target, target_of
-from bayesmed.effects.setting import contrast_words, headline
-from bayesmed.families.names import names_nearest
-from bayesmed.means.means import Draws
 from bayesmed.effects.numbers import chance
+from bayesmed.effects.setting import headline
 from bayesmed.effects.summary import about_chosen, choose, shown_as, summarise
-from bayesmed.effects.view import Asked, View
+from bayesmed.families.names import names_nearest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Between these values of P(total > 0) the 95% interval of the total includes zero.
-UNCERTAIN = (0.025, 0.975)
-
-
-def draws_of(
-    posterior: xr.Dataset, rho: float | None, parameters: Mapping[str, list[str]]
-) -> Draws:
-    """Flatten the chains of a posterior group.
-
-    Parameters
-    ----------
-    posterior : xarray.Dataset
-        With ``mediator_coef``, ``outcome_coef``, the families' parameters and, where rho is
-        random, ``rho``; ``mediator_sigma_coef`` and ``outcome_sigma_coef`` where sigma has a
-        regression.
-    rho : float or None
-        The fixed rho.
-    parameters : mapping
-        Names of each equation's other parameters.
-    """
-
-    def flat(name: str) -> np.ndarray:
-        values = posterior[name].transpose("chain", "draw", ...).to_numpy()
-        return values.reshape(-1, *values.shape[2:])
-
-    def own(equation: str) -> dict[str, np.ndarray]:
-        names = [name for name in parameters[equation] if f"{equation}_{name}" in posterior]
-        return {name: np.moveaxis(flat(f"{equation}_{name}"), 0, -1) for name in names}
-
-    def scale(equation: str) -> np.ndarray | None:
-        name = f"{equation}_sigma_coef"
-        return flat(name) if name in posterior else None
-
-    count = posterior.sizes["chain"] * posterior.sizes["draw"]
-    return Draws(
-        flat("mediator_coef"), own("mediator"), flat("outcome_coef"), own("outcome"),
-        flat("rho") if rho is None else np.full(count, float(rho)),
-        scale("mediator"), scale("outcome"),
-    )  # fmt: skip
-
-
-def potential_outcomes(
-    draws: Draws,
-    families: tuple[Family, Family],
-    rows: Counterfactuals,
-    shape: tuple[int, int],
-    bootstrap: int | None = None,
-    target: Target | None = None,
-    m: float | None = None,
-) -> xr.DataArray:
-    """Counterfactual means with labels.
-
-    Parameters
-    ----------
-    draws : Draws
-    families : tuple of Family
-    rows : Counterfactuals
-        With the weights of the average, where there are any.
-    shape : tuple of int
-        Numbers of chains and draws.
-    bootstrap : int, optional
-        Seed of the Bayesian bootstrap of the rows.
-    target : Target, optional
-        What of the outcome is averaged (:func:`bayesmed.means.target.target_of`); its mean where
-        None.
-    m : float, optional
-        A value at which the mediator is set as well.
-
-    Returns
-    -------
-    xarray.DataArray
-        E[g(Y(t, M(t')))] with dims (arm, mediator_arm, chain, draw), on the scale of the
-        response; with m a third mediator arm, "fixed". Where integrals within integrals would
-        take more than some minutes, every k-th draw of each chain; k is the attribute ``every``.
-    """
-    view = View(families, rows, target or target_of(MEAN, families[1]), m)
-    return means_of(Asked((view,), {}, "difference", 1.0, {}), draws, shape, bootstrap)
-
-
-def means_of(
-    asked: Asked, draws: Draws, shape: tuple[int, int], bootstrap: int | None = None
-) -> xr.DataArray:
-    """Counterfactual means of all views of a question; see :func:`potential_outcomes`."""
-    asked = asked.thinned(draws)
-    kept = asked.kept(shape)
-    used = draws
-    if asked.every > 1:
-        used = replace(draws, index=np.arange(len(draws))).block(kept.ravel())
-    return asked.label(asked.cells(used, bootstrap), kept).assign_attrs(every=asked.every)
-
-
-def label_cells(values: np.ndarray, **leading: Any) -> xr.DataArray:
-    """Name the axes of counterfactual means, (..., arm, mediator_arm, chain, draw)."""
-    coords = {
-        **leading,
-        "arm": list(ARMS),
-        "mediator_arm": list(ARMS),
-        "chain": np.arange(values.shape[-2]),
-        "draw": np.arange(values.shape[-1]),
-    }
-    return xr.DataArray(values, dims=tuple(coords), coords=coords, name="po")
+from bayesmed.effects.rows import UNCERTAIN, by_label, summary_table
 
 
 @names_nearest
@@ -273,7 +167,7 @@ class Effects:
         ends = [acme.sel(arm=arm, drop=True) for arm in ("treated", "control")]
         sign = "/" if ratio else "-"
         gap = ends[0] / ends[1] if ratio else without_noise(ends[0] - ends[1], *ends)
-        rows = _by_label({f"ACME (treated) {sign} ACME (control)": gap})
+        rows = by_label({f"ACME (treated) {sign} ACME (control)": gap})
         table = summarise(rows, ci_prob, ci_kind, self._null)
         return shown_as(table, round_to)
 
@@ -308,9 +202,9 @@ class Effects:
         cde = "excess_cde" if "excess_cde" in self.draws else "cde"
         parts = {n: self.draws[n] for n in (cde, "int_ref", "int_med", "pnie")}
         parts["total"] = sum(parts.values())  # type: ignore[assignment]
-        rows = _by_label({_FOUR_WAY[name]: values for name, values in parts.items()})
+        rows = by_label({_FOUR_WAY[name]: values for name, values in parts.items()})
         shares = {f"Share of {_FOUR_WAY[n]}": self.draws[f"share_{n}"] for n in _PARTS}
-        table = summarise({**rows, **_by_label(shares)}, ci_prob, ci_kind)
+        table = summarise({**rows, **by_label(shares)}, ci_prob, ci_kind)
         leading = [str(d) for d in self.draws["total"].dims if d not in ("chain", "draw")]
         of = " of the excess relative risk" if "excess_cde" in self.draws else ""
         table.index.names = [*leading, f"component{of}, {self.about['contrast']}"]
@@ -389,7 +283,7 @@ class Effects:
                 "Differences of effects keep no counterfactual means; call custom() on effects "
                 "that come straight from a fit."
             )
-        rows = _by_label({name: own(self.po) for name, own in estimands.items()})
+        rows = by_label({name: own(self.po) for name, own in estimands.items()})
         table = summarise(rows, ci_prob, ci_kind)
         return shown_as(table, round_to)
 
@@ -482,100 +376,3 @@ _FOUR_WAY = {
     "cde": "CDE(m)", "excess_cde": "CDE(m)", "int_ref": "INTref(m)", "int_med": "INTmed",
     "pnie": "PNIE", "total": "Sum",
 }  # fmt: skip
-_R_NAMES = {"acme": "ACME", "ade": "ADE", "prop_mediated": "Prop. mediated"}
-_EPI_NAMES = {
-    ("acme", "control"): "PNIE",
-    ("acme", "treated"): "TNIE",
-    ("ade", "control"): "PNDE",
-    ("ade", "treated"): "TNDE",
-    ("acme", "average"): "NIE (average)",
-    ("ade", "average"): "NDE (average)",
-}
-
-
-def effect_rows(draws: xr.Dataset, names: Literal["r", "epi"] = "r") -> dict[Any, xr.DataArray]:
-    """Each effect by its row name, in the order R users know.
-
-    With leading dimensions the keys are tuples of their labels and the row name.
-
-    Raises
-    ------
-    ValueError
-        If ``names`` is neither "r" nor "epi".
-    """
-    if names not in ("r", "epi"):
-        raise ValueError(f"names={names!r}; choose 'r' or 'epi'.")
-    rows: dict[str, xr.DataArray] = {}
-
-    def add(variable: str, arm: str) -> None:
-        if variable in draws:
-            label = f"{_R_NAMES[variable]} ({arm})"
-            if names == "epi":
-                label = _EPI_NAMES.get((variable, arm), label)
-            rows[label] = draws[variable].sel(arm=arm, drop=True)
-
-    for variable in ("acme", "ade"):
-        for arm in ARMS:
-            add(variable, arm)
-    rows["Total effect"] = draws["total"]
-    for arm in ARMS:
-        add("prop_mediated", arm)
-    for variable in ("acme", "ade", "prop_mediated"):
-        add(variable, "average")
-    if "cde" in draws:
-        own = json.loads(draws.attrs["bayesmed"]).get("m", "") if "bayesmed" in draws.attrs else ""
-        rows[f"CDE (m = {own})" if own and "m" not in draws["cde"].dims else "CDE (m)"] = draws[
-            "cde"
-        ]
-    return _by_label(rows)
-
-
-def _by_label(rows: Mapping[str, xr.DataArray]) -> dict[Any, xr.DataArray]:
-    """Rows with leading dimensions taken apart, label by label."""
-    first = next(iter(rows.values()))
-    leading = [str(d) for d in first.dims if d not in ("chain", "draw")]
-    if not leading:
-        return dict(rows)
-    labels = [first[d].to_numpy().tolist() for d in leading]
-    return {
-        (*at, name): values.sel(dict(zip(leading, at, strict=True)), drop=True)
-        for at in itertools.product(*labels)
-        for name, values in rows.items()
-    }
-
-
-def summary_table(
-    draws: xr.Dataset,
-    ci_prob: float,
-    ci_kind: Literal["eti", "hdi"],
-    names: Literal["r", "epi"],
-    round_to: int | Literal["auto"] | None,
-    rope: tuple[float, float] | None = None,
-    direction: bool = False,
-) -> pd.DataFrame:
-    """Summarise the effects of one Dataset; see :meth:`Effects.summary`."""
-    about = json.loads(draws.attrs["bayesmed"])
-    null = null_value(about.get("scale", "difference"))
-    table = summarise(effect_rows(draws, names), ci_prob, ci_kind, null, rope, direction)
-    last = [key[-1] if isinstance(key, tuple) else key for key in table.index]
-    proportions = [str(key).startswith("Prop.") for key in last]
-    if null != 0.0:  # a proportion is no ratio
-        own = [c for c in (f"P(>{null:g})", "P(direction)") if c in table]
-        table.loc[proportions, own] = np.nan
-    if rope is not None:  # which is on the scale of the effects
-        table.loc[proportions, "P(ROPE)"] = np.nan
-    leading = [str(d) for d in draws["total"].dims if d not in ("chain", "draw")]
-    name = "effect" if "contrast" in leading else contrast_words(about)
-    table.index.names = [*leading, name]
-    return shown_as(table, round_to)
-
-
-def families_of(about: Mapping[str, Any]) -> tuple[Family, Family]:
-    """The family constants by their stored names."""
-    unknown = [name for name in about["families"] if name not in FAMILIES]
-    if unknown:
-        raise ValueError(
-            f"The file names the family {unknown[0]!r}, which this version of bayesmed does not have."
-        )
-    mediator, outcome = about["families"]
-    return FAMILIES[mediator], FAMILIES[outcome]

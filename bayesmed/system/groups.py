@@ -3,20 +3,18 @@
 import itertools
 import reprlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bayesmed.data.design import Counterfactuals
-from bayesmed.families.family import EQUATIONS
-from bayesmed.families.listing import in_words
 from bayesmed.data.roles import is_cut
 from bayesmed.data.texts import alike_notes
 from bayesmed.data.warn import warn
-
-if TYPE_CHECKING:
-    from bayesmed.system.system import MediationModel
+from bayesmed.families.family import EQUATIONS
+from bayesmed.families.listing import in_words
+from bayesmed.system.equations import Equations
+from bayesmed.system.rows import Counterfactuals
 
 #: Most groups of by=.
 _MOST_GROUPS = 25
@@ -40,7 +38,7 @@ def group_columns(by: Any) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def groups_of(model: "MediationModel", by: list[str]) -> dict[Any, np.ndarray]:
+def groups_of(model: Equations, by: list[str]) -> dict[Any, np.ndarray]:
     """Which rows each group has, by its label: the values of a column, or of several in words.
 
     Raises
@@ -69,7 +67,7 @@ def groups_of(model: "MediationModel", by: list[str]) -> dict[Any, np.ndarray]:
 
 
 def by_group(
-    model: "MediationModel", rows: Counterfactuals, by: list[str], wanted: np.ndarray
+    model: Equations, rows: Counterfactuals, by: list[str], wanted: np.ndarray
 ) -> Iterator[tuple[Any, Counterfactuals]]:
     """The wanted rows of each group, with its label."""
     for label, own in groups_of(model, by).items():
@@ -82,7 +80,7 @@ def by_group(
         yield label, part
 
 
-def warn_of_one_arm(models: list["MediationModel"], by: list[str]) -> None:
+def warn_of_one_arm(models: list[Equations], by: list[str]) -> None:
     """Say which groups have no row of an arm: nothing is compared within them."""
     lone: dict[str, dict[str, None]] = {}
     for model in models:
@@ -103,7 +101,7 @@ def warn_of_one_arm(models: list["MediationModel"], by: list[str]) -> None:
         )
 
 
-def _group_column(model: "MediationModel", name: str) -> pd.Series:
+def _group_column(model: Equations, name: str) -> pd.Series:
     """A column of groups, which may not be a consequence of the treatment."""
     column = model.frame.column(name, "by")
     responses = {r: d.parsed.response for r, d in zip(EQUATIONS, model.designs, strict=True)}
@@ -117,7 +115,7 @@ def _group_column(model: "MediationModel", name: str) -> pd.Series:
     return column
 
 
-def warn_of_ranges(model: "MediationModel", by: list[str]) -> None:
+def warn_of_ranges(model: Equations, by: list[str]) -> None:
     """Say which columns of groups are ranges of the mediator or the outcome."""
     for name, (role, design) in itertools.product(by, zip(EQUATIONS, model.designs, strict=True)):
         response = design.parsed.response
@@ -131,7 +129,7 @@ def warn_of_ranges(model: "MediationModel", by: list[str]) -> None:
             )
 
 
-def warn_of_alike(model: "MediationModel", by: list[str]) -> None:
+def warn_of_alike(model: Equations, by: list[str]) -> None:
     """Say which groups look the same, in columns of which the model has not told."""
     for name in by:
         if name not in model.frame.data:
@@ -156,7 +154,7 @@ def shown(by: list[str]) -> str | list[str]:
     return by[0] if len(by) == 1 else by
 
 
-def is_graded(model: "MediationModel") -> bool:
+def is_graded(model: Equations) -> bool:
     """Whether the treatment is a number with more than two values."""
     column = model.frame.data[model.treatment]
     return not isinstance(column.dtype, pd.CategoricalDtype) and column.nunique() > 2

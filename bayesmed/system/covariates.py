@@ -1,13 +1,10 @@
 """Covariates, and whether the treatment may move them: then they are mediators."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 from scipy import special
 
-if TYPE_CHECKING:
-    from bayesmed.system.system import MediationModel
+from bayesmed.system.equations import Equations
 
 #: An association with the treatment that chance alone would hardly give.
 _CHANCE = 1e-4
@@ -15,7 +12,7 @@ _CHANCE = 1e-4
 _MOST_LEVELS = 12
 
 
-def covariates_of(model: "MediationModel", equation: int | None = None) -> list[str]:
+def covariates_of(model: Equations, equation: int | None = None) -> list[str]:
     """Variables of one equation or both, without treatment, mediator and outcome."""
     designs = model.designs if equation is None else (model.designs[equation],)
     own = {model.treatment, *(design.parsed.response for design in model.designs)}
@@ -23,7 +20,7 @@ def covariates_of(model: "MediationModel", equation: int | None = None) -> list[
     return [name for name in used if name not in own]
 
 
-def associated(model: "MediationModel") -> list[str]:
+def associated(model: Equations) -> list[str]:
     """Covariates with which the treatment is associated given the others, beyond chance.
 
     An F test of each in a linear regression of the treatment, or of the treated level among
@@ -78,7 +75,7 @@ def _centred(columns: np.ndarray) -> np.ndarray:
     return np.asarray(columns / np.where(scale > 0.0, scale, 1.0))
 
 
-def moved_question(model: "MediationModel", names: list[str], equation: str) -> str:
+def moved_question(model: Equations, names: list[str], equation: str) -> str:
     """Ask whether the treatment changes covariates of one equation, and say what follows."""
     known = associated(model)
     moved = [name for name in names if name in known]

@@ -1,0 +1,126 @@
+"""Effects as rows of a table, and their summary."""
+
+import itertools
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesmed.effects.estimands import ARMS, ARMS_AND_AVERAGE, null_value
+from bayesmed.effects.estimands import contrasts as contrasts
+from bayesmed.effects.setting import contrast_words
+from bayesmed.effects.summary import require_one, shown_as, summarise
+
+if TYPE_CHECKING:
+    pass
+
+
+#: Between these values of P(total > 0) the 95% interval of the total includes zero.
+UNCERTAIN = (0.025, 0.975)
+_R_NAMES = {"acme": "ACME", "ade": "ADE", "prop_mediated": "Prop. mediated"}
+_EPI_NAMES = {
+    ("acme", "control"): "PNIE",
+    ("acme", "treated"): "TNIE",
+    ("ade", "control"): "PNDE",
+    ("ade", "treated"): "TNDE",
+    ("acme", "average"): "NIE (average)",
+    ("ade", "average"): "NDE (average)",
+}
+
+
+def effect_rows(draws: xr.Dataset, names: Literal["r", "epi"] = "r") -> dict[Any, xr.DataArray]:
+    """Each effect by its row name, in the order R users know.
+
+    With leading dimensions the keys are tuples of their labels and the row name.
+
+    Raises
+    ------
+    ValueError
+        If ``names`` is neither "r" nor "epi".
+    """
+    if names not in ("r", "epi"):
+        raise ValueError(f"names={names!r}; choose 'r' or 'epi'.")
+    rows: dict[str, xr.DataArray] = {}
+
+    def add(variable: str, arm: str) -> None:
+        if variable in draws:
+            label = f"{_R_NAMES[variable]} ({arm})"
+            if names == "epi":
+                label = _EPI_NAMES.get((variable, arm), label)
+            rows[label] = draws[variable].sel(arm=arm, drop=True)
+
+    for variable in ("acme", "ade"):
+        for arm in ARMS:
+            add(variable, arm)
+    rows["Total effect"] = draws["total"]
+    for arm in ARMS:
+        add("prop_mediated", arm)
+    for variable in ("acme", "ade", "prop_mediated"):
+        add(variable, "average")
+    if "cde" in draws:
+        own = json.loads(draws.attrs["bayesmed"]).get("m", "") if "bayesmed" in draws.attrs else ""
+        rows[f"CDE (m = {own})" if own and "m" not in draws["cde"].dims else "CDE (m)"] = draws[
+            "cde"
+        ]
+    return by_label(rows)
+
+
+def by_label(rows: Mapping[str, xr.DataArray]) -> dict[Any, xr.DataArray]:
+    """Rows with leading dimensions taken apart, label by label."""
+    first = next(iter(rows.values()))
+    leading = [str(d) for d in first.dims if d not in ("chain", "draw")]
+    if not leading:
+        return dict(rows)
+    labels = [first[d].to_numpy().tolist() for d in leading]
+    return {
+        (*at, name): values.sel(dict(zip(leading, at, strict=True)), drop=True)
+        for at in itertools.product(*labels)
+        for name, values in rows.items()
+    }
+
+
+def summary_table(
+    draws: xr.Dataset,
+    ci_prob: float,
+    ci_kind: Literal["eti", "hdi"],
+    names: Literal["r", "epi"],
+    round_to: int | Literal["auto"] | None,
+    rope: tuple[float, float] | None = None,
+    direction: bool = False,
+) -> pd.DataFrame:
+    """Summarise the effects of one Dataset; see :meth:`Effects.summary`."""
+    about = json.loads(draws.attrs["bayesmed"])
+    null = null_value(about.get("scale", "difference"))
+    table = summarise(effect_rows(draws, names), ci_prob, ci_kind, null, rope, direction)
+    last = [key[-1] if isinstance(key, tuple) else key for key in table.index]
+    proportions = [str(key).startswith("Prop.") for key in last]
+    if null != 0.0:  # a proportion is no ratio
+        own = [c for c in (f"P(>{null:g})", "P(direction)") if c in table]
+        table.loc[proportions, own] = np.nan
+    if rope is not None:  # which is on the scale of the effects
+        table.loc[proportions, "P(ROPE)"] = np.nan
+    leading = [str(d) for d in draws["total"].dims if d not in ("chain", "draw")]
+    name = "effect" if "contrast" in leading else contrast_words(about)
+    table.index.names = [*leading, name]
+    return shown_as(table, round_to)
+
+
+def select_effect(draws: xr.Dataset, effect: str, arm: str) -> xr.DataArray:
+    """One effect of a Dataset.
+
+    Raises
+    ------
+    ValueError
+        If there is no such effect or arm.
+    """
+    if effect not in ("acme", "ade", "total", "prop_mediated"):
+        raise ValueError(f"effect={effect!r}; choose 'acme', 'ade', 'total' or 'prop_mediated'.")
+    require_one(draws[effect])
+    if effect == "total":
+        return draws["total"]
+    if arm not in ARMS_AND_AVERAGE:
+        raise ValueError(f"arm={arm!r}; choose one of {list(ARMS_AND_AVERAGE)}.")
+    return draws[effect].sel(arm=arm, drop=True)

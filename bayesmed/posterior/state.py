@@ -1,0 +1,174 @@
+"""Posterior draws and what they are of: the data half of a fit."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bayesmed.families.catalogue import FAMILIES
+from bayesmed.families.family import Family
+from bayesmed.posterior.arrays import kept_counterfactuals, kept_map
+from bayesmed.posterior.convergence import Convergence, check_convergence
+from bayesmed.posterior.draws import Draws
+from bayesmed.system.closed import ClosedMap
+from bayesmed.system.rows import Counterfactuals, RowSource
+from bayesmed.system.system import System
+
+
+def draws_of(
+    posterior: xr.Dataset, rho: float | None, parameters: Mapping[str, list[str]]
+) -> Draws:
+    """Flatten the chains of a posterior group.
+
+    Parameters
+    ----------
+    posterior : xarray.Dataset
+        With ``mediator_coef``, ``outcome_coef``, the families' parameters and, where rho is
+        random, ``rho``; ``mediator_sigma_coef`` and ``outcome_sigma_coef`` where sigma has a
+        regression.
+    rho : float or None
+        The fixed rho.
+    parameters : mapping
+        Names of each equation's other parameters.
+    """
+
+    def flat(name: str) -> np.ndarray:
+        values = posterior[name].transpose("chain", "draw", ...).to_numpy()
+        return values.reshape(-1, *values.shape[2:])
+
+    def own(equation: str) -> dict[str, np.ndarray]:
+        names = [name for name in parameters[equation] if f"{equation}_{name}" in posterior]
+        return {name: np.moveaxis(flat(f"{equation}_{name}"), 0, -1) for name in names}
+
+    def scale(equation: str) -> np.ndarray | None:
+        name = f"{equation}_sigma_coef"
+        return flat(name) if name in posterior else None
+
+    count = posterior.sizes["chain"] * posterior.sizes["draw"]
+    return Draws(
+        flat("mediator_coef"), own("mediator"), flat("outcome_coef"), own("outcome"),
+        flat("rho") if rho is None else np.full(count, float(rho)),
+        scale("mediator"), scale("outcome"),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Draws, and what they are of; see :class:`bayesmed.MediationFit`.
+
+    Attributes
+    ----------
+    tree : xarray.DataTree
+    model : System or None
+    passes : RowSource or None
+    """
+
+    tree: xr.DataTree
+    model: System | None = None
+    passes: RowSource | None = None
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The model in words and numbers, as plain data."""
+        return dict(json.loads(self.tree.attrs["bayesmed"]))
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """The posterior group as a Dataset."""
+        return self.tree["posterior"].to_dataset()
+
+    @cached_property
+    def convergence(self) -> Convergence:
+        """Convergence diagnostics of all parameters."""
+        return check_convergence(
+            self.posterior, self.tree["sample_stats"].to_dataset(), self.about["interrupted"]
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of chains and of draws in each."""
+        sizes = self.tree["posterior"].sizes
+        return int(sizes["chain"]), int(sizes["draw"])
+
+    @property
+    def draws(self) -> Draws:
+        """Both equations' structural draws, chains flattened."""
+        about = self.about
+        return draws_of(self.posterior, about["rho_fixed"], about["parameters"])
+
+    @property
+    def closed_map(self) -> ClosedMap | None:
+        """The exact map of a closed pair."""
+        about = self.about
+        if about["closed"] is None:
+            return None
+        return kept_map(self.tree["constant_data"].to_dataset(), about["closed"])
+
+    @cached_property
+    def families(self) -> tuple[Family, Family]:
+        """The family constants of mediator and outcome.
+
+        Raises
+        ------
+        ValueError
+            If one is a user's own and the fit was loaded without its model.
+        """
+        if self.model is not None:
+            return self.model.families
+        own = self.about["own_families"]
+        if own:
+            self.require_model(f"The family {own[0]!r}, which is not one of the package's own,")
+        return families_of(self.about)
+
+    def counterfactuals(self, at: Mapping[str, Any] | None = None) -> Counterfactuals:
+        """Rows of both equations under either arm.
+
+        Raises
+        ------
+        ValueError
+            If a formula is needed and the fit was loaded without its model.
+        """
+        if at:
+            return self.require_model("at=").counterfactuals_at(at)
+        if self.passes is not None:
+            self.require_model("This question")
+        if self.model is not None:
+            return self.model.counterfactuals
+        if not self.about["affine"]:
+            self.require_model("the mediator inside a function")
+        return self.kept_counterfactuals
+
+    @property
+    def kept_counterfactuals(self) -> Counterfactuals:
+        """Those that the tree holds; where rows are read in passes, a few with their moments."""
+        data = self.tree["constant_data"].to_dataset()
+        return kept_counterfactuals(data, self.about["log_mediator"])
+
+    def require_model(self, purpose: str) -> System:
+        """Return the model, or say how to give it to a loaded fit."""
+        if self.model is None and self.about.get("moments"):
+            raise ValueError(
+                f"{purpose} needs the rows, of which this fit holds the moments only; fit rows that "
+                "are in memory, all or a sample, for it."
+            )
+        if self.model is None:
+            raise ValueError(
+                f"{purpose} needs the formulas, which a saved file never evaluates; build the "
+                "model again and load the fit with bm.load(path, model=model)."
+            )
+        return self.model
+
+
+def families_of(about: Mapping[str, Any]) -> tuple[Family, Family]:
+    """The family constants by their stored names."""
+    unknown = [name for name in about["families"] if name not in FAMILIES]
+    if unknown:
+        raise ValueError(
+            f"The file names the family {unknown[0]!r}, which this version of bayesmed does not have."
+        )
+    mediator, outcome = about["families"]
+    return FAMILIES[mediator], FAMILIES[outcome]
