@@ -54,7 +54,7 @@ _HOMES = {
 }
 
 #: Modules that are called by their own names, such as ``bm.plots.plot_effects``.
-_DOORS = {"estimands": "effects.estimands", "plots": "show.plots", "special": "special"}
+_DOORS = {"estimands": "estimands", "plots": "show.plots", "special": "special"}
 
 __all__ = [
     "FAMILIES",

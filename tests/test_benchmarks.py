@@ -2,7 +2,6 @@
 
 import json
 from itertools import pairwise
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -459,14 +458,6 @@ def test_figures(noisy):
         assert ax.get_ylim()[0] < bottom and {"x", "z"} <= {t.get_text() for t in ax.texts}
     assert len(found.draw_on(sens.plot(), most=1).texts) == 1
     plt.close("all")
-
-
-def test_plots_know_no_model():
-    package = Path(bm.__file__).parent
-    for name in ("plots_benchmarks", "plots_contour", "contour", "benchmark_words"):
-        text = (package / f"{name}.py").read_text()
-        for module in ("model", "fitting", "graph", "compiled"):
-            assert f"bayesmed.{module}" not in text
 
 
 def test_errors(noisy, jobs_fit, small):

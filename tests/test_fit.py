@@ -373,22 +373,6 @@ def test_structural_priors_pull_on_rho(jobs):
     assert sd < 0.9 * 1.8 / np.sqrt(12), "the prior does pull on rho here"
 
 
-def test_imports_go_one_way():
-    """plots and report know no model; effects knows no PyMC."""
-    from pathlib import Path
-
-    package = Path(bm.__file__).parent
-    for name in ("plots", "report"):
-        text = (package / f"{name}.py").read_text()
-        for module in ("model", "fitting", "graph", "compiled"):
-            assert f"bayesmed.{module}" not in text
-    for name in ("effects", "potential", "summary"):
-        text = (package / f"{name}.py").read_text()
-        for library in ("pymc", "pytensor", "nutpie"):
-            assert f"import {library}" not in text
-            assert f"from {library}" not in text
-
-
 def test_reordered_rows_and_columns_change_nothing_but_noise(jobs, short_fit):
     own = {
         "mediator": "job_seek ~ age + sex + econ_hard + treat",

@@ -10,6 +10,7 @@ import pytest
 import bayesmed as bm
 from bayesmed.means.along_rho import curve_cells
 from bayesmed.posterior import density as compiled
+from bayesmed.posterior.graph import condensed_graph_of
 from bayesmed.posterior.laplace import laplace_draws
 from bayesmed.system import condensed as condense
 from bayesmed.system.rows import Counterfactuals
@@ -121,7 +122,7 @@ def discrete():
 def log_densities(model):
     """The model's log-density at some points, condensed and row by row, without compiling."""
     found = []
-    for graph in (model.condensed_graph, model.build()):
+    for graph in (condensed_graph_of(model), model.build()):
         function = graph.compile_fn(graph.logp(), mode="FAST_COMPILE", random_seed=None)
         rng = np.random.default_rng(2)
         points = []

@@ -1,7 +1,6 @@
 """What the figures about rho show, read from their artists."""
 
 import json
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -83,11 +82,3 @@ def test_effects_on_every_outcome_are_drawn_and_named(family):
     draws.attrs["bayesmed"] = json.dumps(about)
     label = plot_effects(draws).get_xlabel()
     assert ("P(cong_mesg = 1)" in label) == (family in ("probit", "logit"))
-
-
-def test_figures_know_no_model():
-    package = Path(bm.__file__).parent
-    for name in ("plots_rho", "claims", "conclusions", "ladder"):
-        text = (package / f"{name}.py").read_text()
-        for module in ("model", "fitting", "graph", "compiled"):
-            assert f"bayesmed.{module}" not in text

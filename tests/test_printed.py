@@ -13,9 +13,9 @@ import xarray as xr
 
 import bayesmed as bm
 from bayesmed.api.effects import Effects
+from bayesmed.api.sensitivity import Sensitivity
 from bayesmed.effects.numbers import Printed, chance, percent
 from bayesmed.effects.paths import contrast_words, path_draws
-from bayesmed.sensitivity.grid import Sensitivity
 from bayesmed.show.plots.paths import path_labels
 from bayesmed.system.system import IdentificationWarning
 

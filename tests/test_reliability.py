@@ -8,8 +8,7 @@ import pytest
 from scipy import stats
 
 import bayesmed as bm
-from bayesmed.effects.error_curve import DEFAULT_RELIABILITIES
-from bayesmed.effects.measurement_error import MOST_IMPOSSIBLE, error_map
+from bayesmed.effects.measurement_error import DEFAULT_RELIABILITIES, MOST_IMPOSSIBLE, error_map
 from tests.conftest import quiet_model
 from tests.handmade import hand_fit, point_fit, value
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted((ROOT / "bayesmed").glob("*.py"))
+SOURCES = sorted((ROOT / "bayesmed").rglob("*.py"))
 #: Modules that run what they read, or talk to others.
 BANNED_MODULES = {
     "pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "urllib", "http", "socket",
@@ -17,7 +17,7 @@ BANNED_MODULES = {
 BANNED_CALLS = {"eval", "exec", "compile", "__import__"}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.parent.name + "/" + path.name)
 def test_no_module_runs_text_or_reaches_out(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

@@ -320,7 +320,7 @@ def _check_tensors(family: Any, parameters: Values, y: np.ndarray, eta: np.ndarr
             reason = next(iter(str(error).splitlines()), "")
             raise _Disagreement(
                 f"{name} cannot be evaluated on PyTensor tensors ({type(error).__name__}: {reason}). "
-                "Write it with the functions of bayesmed.numerics.special, such as special.exp and "
+                "Write it with the functions of bayesmed.special, such as special.exp and "
                 "special.where, in place of SciPy's, NumPy's and of if"
             ) from error
         if not np.allclose(found, wanted, rtol=_AGREE, atol=_AGREE):

@@ -23,7 +23,7 @@ def along_products(draws: xr.Dataset, products: np.ndarray, sign: int, arm: str)
     Parameters
     ----------
     draws : xarray.Dataset
-        Of :class:`bayesmed.sensitivity.shares.RSquared`.
+        Of :class:`bayesmed.RSquared`.
     products : numpy.ndarray
         Shape (P,).
     sign : {1, -1}

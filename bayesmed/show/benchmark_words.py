@@ -28,7 +28,7 @@ def sentences(
     Parameters
     ----------
     tables : mapping of str to pandas.DataFrame
-        :meth:`bayesmed.sensitivity.benchmark.Benchmarks.strength_summary` with sign "same" and "opposite".
+        :meth:`bayesmed.Benchmarks.strength_summary` with sign "same" and "opposite".
     roots : xarray.DataArray
         Draws of rho*, dims (chain, draw).
     about : mapping

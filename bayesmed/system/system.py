@@ -50,7 +50,7 @@ class IdentificationWarning(UserWarning):
 class System:
     """The checked statement of a model: frame, contrast, designs, responses, priors, correlation.
 
-    What :class:`bayesmed.System` documents; everything below the front doors takes this.
+    What :class:`bayesmed.MediationModel` documents; everything below the front doors takes this.
     """
 
     data: Any = field(repr=False)

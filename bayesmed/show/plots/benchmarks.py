@@ -46,7 +46,7 @@ def plot_benchmarks(
     Parameters
     ----------
     draws : xarray.Dataset
-        Of :class:`bayesmed.sensitivity.benchmark.Benchmarks`.
+        Of :class:`bayesmed.Benchmarks`.
     rho_zero : xarray.Dataset, optional
         The tipping points of a sweep; drawn as a row of their own and a band.
     ax : matplotlib.axes.Axes, optional
@@ -93,7 +93,7 @@ def draw_benchmarks(draws: xr.Dataset, ax: "Axes", most: int = 5, color: str = "
     Parameters
     ----------
     draws : xarray.Dataset
-        Of :class:`bayesmed.sensitivity.benchmark.Benchmarks`.
+        Of :class:`bayesmed.Benchmarks`.
     ax : matplotlib.axes.Axes
         With rho along the x axis, such as that of :func:`bayesmed.show.plots.effects.plot_sensitivity`. Room
         is made below, and a legend moves above; intervals that pass the axis are cut off.

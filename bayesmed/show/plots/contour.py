@@ -39,7 +39,7 @@ def plot_contour(
     Parameters
     ----------
     draws : xarray.Dataset
-        Of :class:`bayesmed.sensitivity.shares.RSquared`.
+        Of :class:`bayesmed.RSquared`.
     zero : xarray.Dataset
         Its tipping points.
     ax : matplotlib.axes.Axes, optional
@@ -50,7 +50,7 @@ def plot_contour(
     arm : str
         Of the ACME.
     benchmarks : xarray.Dataset, optional
-        Of :class:`bayesmed.sensitivity.benchmark.Benchmarks`: each covariate's confounder, at the medians
+        Of :class:`bayesmed.Benchmarks`: each covariate's confounder, at the medians
         of its shares; hollow where its rho has the other sign. Several columns, as of a factor,
         count as their combination that moves the mediator.
     most : int
