@@ -10,7 +10,7 @@ import pytest
 import bayesmed as bm
 from bayesmed.means.along_rho import curve_cells
 from bayesmed.posterior import density as compiled
-from bayesmed.posterior.graph import condensed_graph_of
+from bayesmed.posterior.graphs import condensed_graph_of
 from bayesmed.posterior.laplace import laplace_draws
 from bayesmed.system import condensed as condense
 from bayesmed.system.rows import Counterfactuals

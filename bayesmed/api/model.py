@@ -11,7 +11,7 @@ from bayesmed.data.chunks import is_dask
 from bayesmed.effects.prior_effects import prior_effects
 from bayesmed.families.names import names_nearest
 from bayesmed.posterior.draw import draw_posterior
-from bayesmed.posterior.graph import graph_of
+from bayesmed.posterior.graphs import graph_of
 from bayesmed.posterior.streamed import keep_means
 from bayesmed.show.notebook import html_of, model_lines, prior_frame
 from bayesmed.system.about import describe

@@ -10,7 +10,7 @@ from bayesmed.effects.estimands import contrasts
 from bayesmed.effects.means_of import potential_outcomes
 from bayesmed.effects.setting import effects_about
 from bayesmed.families.family import EQUATIONS
-from bayesmed.posterior.graph import graph_of
+from bayesmed.posterior.graphs import graph_of
 from bayesmed.posterior.nuts import check_count, settle_seed, to_dataset
 from bayesmed.posterior.simulate import simulate_rows
 from bayesmed.posterior.state import draws_of

@@ -21,7 +21,7 @@ from scipy import linalg
 from bayesmed.families.catalogue import FAMILIES
 from bayesmed.families.family import EQUATIONS
 from bayesmed.posterior import density as compiled
-from bayesmed.posterior.graph import condensed_rows_of
+from bayesmed.posterior.graphs import condensed_rows_of
 from bayesmed.system.condensed import Rows
 from bayesmed.system.system import System
 

@@ -19,7 +19,7 @@ from bayesmed.data.design import Design
 from bayesmed.families.family import EQUATIONS
 from bayesmed.families.prior import Prior
 from bayesmed.numerics.threads import threads
-from bayesmed.posterior.graph import condensed_graph_of
+from bayesmed.posterior.graphs import condensed_graph_of
 from bayesmed.system.default_priors import scale_of
 from bayesmed.system.system import System
 

@@ -14,7 +14,7 @@ from bayesmed.families.names import refuse_unknown
 from bayesmed.families.prior import Prior
 from bayesmed.posterior.arrays import constant_data
 from bayesmed.posterior.conjugate import exact_draws, is_exact
-from bayesmed.posterior.graph import condensed_graph_of
+from bayesmed.posterior.graphs import condensed_graph_of
 from bayesmed.posterior.nuts import (
     check_settings,
     run_sampler,

@@ -1,10 +1,8 @@
 """The PyMC graph of a mediation model. Data are shared variables, so a refit compiles nothing."""
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pymc as pm
@@ -17,7 +15,7 @@ from bayesmed.families.prior import Prior
 from bayesmed.posterior.coefficients import ClosedInputs, coefficient_variable, column_centre
 from bayesmed.system import copula
 from bayesmed.system.closed import ClosedMap
-from bayesmed.system.condensed import Rows, condense
+from bayesmed.system.condensed import Rows
 from bayesmed.system.default_priors import scale_of
 from bayesmed.system.system import System
 
@@ -50,35 +48,6 @@ class Side:
     def rows(self, y: Any, values: Any) -> copula.Rows:
         """The equation's rows on the scale of normal scores."""
         return copula.margin(self.family, y, *self.parameters(values))
-
-
-#: Made once for each system; not in its fields, since graphs do not travel to workers.
-_GRAPHS: WeakKeyDictionary[System, dict[str, Any]] = WeakKeyDictionary()
-
-
-def _once(system: System, name: str, make: Callable[[], Any]) -> Any:
-    kept = _GRAPHS.setdefault(system, {})
-    if name not in kept:
-        kept[name] = make()
-    return kept[name]
-
-
-def graph_of(system: System) -> pm.Model:
-    """The PyMC model; see :meth:`bayesmed.MediationModel.build`."""
-    return _once(system, "plain", lambda: build_graph(system))  # type: ignore[no-any-return]
-
-
-def condensed_rows_of(system: System) -> tuple[Rows | None, Rows | None]:
-    """Rows that serve for all in the likelihood of either equation; None for all."""
-    return _once(system, "rows", lambda: condense(system))  # type: ignore[no-any-return]
-
-
-def condensed_graph_of(system: System) -> pm.Model:
-    """The same log-density over fewer rows, where those suffice; see ``condense``."""
-    rows = condensed_rows_of(system)
-    if system.independent and rows == (None, None) and system.counted is None:
-        return graph_of(system)
-    return _once(system, "condensed", lambda: build_graph(system, rows))  # type: ignore[no-any-return]
 
 
 def build_graph(

@@ -13,7 +13,7 @@ import xarray as xr
 from bayesmed.families.names import parameters_of
 from bayesmed.numerics.threads import single_blas
 from bayesmed.posterior import density as compiled
-from bayesmed.posterior.graph import condensed_graph_of
+from bayesmed.posterior.graphs import condensed_graph_of
 from bayesmed.system.system import System
 
 SAMPLERS = ("nutpie", "pymc", "numpyro")

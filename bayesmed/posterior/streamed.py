@@ -21,7 +21,7 @@ import xarray as xr
 
 from bayesmed.data.chunks import Parts, rows_of_part
 from bayesmed.families.family import EQUATIONS, Family
-from bayesmed.posterior.graph import condensed_rows_of
+from bayesmed.posterior.graphs import condensed_rows_of
 from bayesmed.system.rows import Counterfactuals, counterfactuals
 from bayesmed.system.system import System
 
