@@ -12,6 +12,11 @@ _COMMA = re.compile(r"\s*[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+\s*")
 _THOUSANDS = re.compile(r"\s*[+-]?\d{1,3}(,\d{3})+(\.\d*)?\s*")
 #: As they stand for a missing value in files of other programs, or after ``astype(str)``.
 _MISSING = ("", ".", "-", "--", "?", "na", "n/a", "#n/a", "nan", "null", "#null!", "<na>", "nat")
+#: Answers that are none: of a response they are no level.
+_NO_ANSWER = ("don't know", "dont know", "do not know", "dk", "unknown", "missing", "refused",
+              "no answer", "not applicable", "prefer not to say", "prefer not to answer")  # fmt: skip
+#: Of two levels the one that becomes 0.
+_ZERO = ("no", "n", "none", "never", "false", "absent", "alive", "censored", "control")
 #: Of a factor: rows that a level has on average, below which it has many levels, and how many are few.
 _ROWS, _FEW = 5.0, 10
 
@@ -108,6 +113,33 @@ def number_as_text(name: str, levels: Iterable[Any]) -> str | None:
     return f"is text: {found.found()}. Write {found.mend(name)}."
 
 
+def recoded(name: str, levels: Sequence[Any], missing: int) -> str:
+    """Code that makes two levels 0 and 1, and leaves missing values missing."""
+    zero = [level for level in levels if looks(level).casefold() in _ZERO]
+    first = zero[0] if len(zero) == 1 else levels[0]
+    coding = {level: int(level != first) for level in sorted(levels, key=lambda one: one != first)}
+    kept = f" (its {missing} missing value(s) stay missing)" if missing else ""
+    return f"df[{name!r}] = df[{name!r}].map({coding}).astype(float){kept}"
+
+
+def unclean(name: str, levels: Sequence[Any]) -> str:
+    """Say which levels of a response are codes of missing values or look the same; blank if none."""
+    found = reading(levels)
+    if found is None:
+        return ""
+    none = [word for word in found.words if looks(word).casefold().replace("’", "'") in _NO_ANSWER]
+    codes = [*found.missing, *none]
+    said = [_as_missing(name, codes)] if codes else []
+    return " ".join([*said, *alike_notes(name, [one for one in levels if one not in codes])])
+
+
+def _as_missing(name: str, codes: Sequence[str]) -> str:
+    return (
+        f"{name!r} has {few(codes)}, as missing values are often written, and it is taken as a level. If "
+        f"it is missing, write df[{name!r}] = df[{name!r}].replace({list(codes)}, np.nan)."
+    )
+
+
 def text_notes(name: str, levels: Sequence[Any], rows: int, stated: bool) -> list[str]:
     """Say what a user must know of a factor whose levels are text.
 
@@ -143,11 +175,7 @@ def text_notes(name: str, levels: Sequence[Any], rows: int, stated: bool) -> lis
             f"factor, write C({name})."
         )
     elif found.missing:
-        said.append(
-            f"{name!r} has {few(found.missing)}, as missing values are often written, and it is taken as a "
-            f"level. If it is missing, write df[{name!r}] = df[{name!r}].replace({list(found.missing)}, "
-            "np.nan)."
-        )
+        said.append(_as_missing(name, found.missing))
     return said + alike_notes(name, found.levels)
 
 
