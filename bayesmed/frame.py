@@ -9,7 +9,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from bayesmed.listing import few
+from bayesmed.listing import few, short
 from bayesmed.names import nearest
 from bayesmed.texts import text_notes
 from bayesmed.warn import warn
@@ -104,14 +104,28 @@ def to_pandas(data: Any) -> pd.DataFrame:
     doubled = frame.columns[frame.columns.duplicated()].unique().tolist()
     if doubled:
         raise ValueError(f"Column names must be unique; given more than once: {few(doubled)}.")
+    _refuse_one_column(frame.columns)
     return frame
+
+
+def _refuse_one_column(columns: pd.Index) -> None:
+    """Say that a file was read with another separator than its own."""
+    for sign in ";\t|,":
+        if len(columns) == 1 and str(columns[0]).count(sign) > 1:
+            raise ValueError(
+                f"The data have one column only, {short(columns[0])}: the file separates its columns by "
+                f"{sign!r}. Read it with pd.read_csv(..., sep={sign!r})."
+            )
 
 
 def how_to_read(path: "str | os.PathLike[str]") -> str:
     """What to write for a path to a file, in a sentence with a space before it."""
     name = os.fspath(path)
     reader = _READERS.get(os.path.splitext(name)[1].lower(), "read_csv")
-    return f" Read the file first: data=pd.{reader}({name!r})."
+    lacking = ""
+    if not os.path.exists(name) and "://" not in name:
+        lacking = f" (but there is no file {name!r} in {os.getcwd()!r})"
+    return f" Read the file first: data=pd.{reader}({name!r}){lacking}."
 
 
 def clean(

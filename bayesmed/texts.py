@@ -10,6 +10,7 @@ from bayesmed.listing import few, in_words, looks
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _COMMA = re.compile(r"\s*[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+\s*")
 _THOUSANDS = re.compile(r"\s*[+-]?\d{1,3}(,\d{3})+(\.\d*)?\s*")
+_MARK = "%$€£"
 #: As they stand for a missing value in files of other programs, or after ``astype(str)``.
 _MISSING = ("", ".", "-", "--", "?", "na", "n/a", "#n/a", "nan", "null", "#null!", "<na>", "nat")
 #: Answers that are none: of a response they are no level.
@@ -48,6 +49,12 @@ class Reading:
         return numbers > 1 and numbers > len(self.words)
 
     @property
+    def marks(self) -> str:
+        """Signs beside the numbers, such as %."""
+        found = {sign for level in self.plain + self.comma for sign in level}
+        return "".join(sign for sign in _MARK if sign in found)
+
+    @property
     def harmless(self) -> bool:
         """Whether there are two levels, both numbers: a factor of them is the same model."""
         return self.levels == self.plain and len(self.levels) == 2
@@ -58,12 +65,22 @@ class Reading:
         rest = [level for level in self.levels if level in {*self.missing, *self.words}]
         which = f", not {in_words(map(repr, rest), most=5)}" if rest else ""
         how = ", with a comma in them" if self.comma else ""
+        how = f", without {self.marks}" if self.marks else how
         share = "all" if numbers == len(self.levels) else str(numbers)
         return f"{len(self.levels)} levels, of which {share} read as numbers{how}{which}"
 
     def mend(self, name: str) -> str:
         """What to write where the column is a number."""
         column = f"df[{name!r}]"
+        if self.marks:
+            comma = any("," in level for level in self.plain + self.comma)
+            between = all(_THOUSANDS.fullmatch(_bare(level)) for level in self.comma)
+            signs = f"[{self.marks},]" if between and comma else f"[{self.marks}]"
+            decimal = ".str.replace(',', '.')" if comma and not between else ""
+            return (
+                f"{column} = pd.to_numeric({column}.str.replace(r'{signs}', '', regex=True)"
+                f"{decimal}, errors='coerce')"
+            )
         if not self.comma:
             coerce = ", errors='coerce'" if self.missing or self.words else ""
             file = (
@@ -97,12 +114,21 @@ def reading(levels: Iterable[Any]) -> Reading | None:
     return Reading(tuple(given), **{kind: tuple(own) for kind, own in sorted_.items()})
 
 
+def _bare(level: str) -> str:
+    """A number without a sign of percent or of money beside it."""
+    found = level.strip()
+    if found[:1] in _MARK:
+        return found[1:]
+    return found[:-1] if found[-1:] in _MARK else found
+
+
 def _kind(level: str) -> str:
+    written, level = level, _bare(level)
     if _NUMBER.fullmatch(level):
         return "plain"
     if _COMMA.fullmatch(level) or _THOUSANDS.fullmatch(level):
         return "comma"
-    return "missing" if looks(level).casefold() in _MISSING else "words"
+    return "missing" if looks(written).casefold() in _MISSING else "words"
 
 
 def number_as_text(name: str, levels: Iterable[Any]) -> str | None:
