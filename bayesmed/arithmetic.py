@@ -97,7 +97,8 @@ def _ends(node: Any) -> list[int]:
         if isinstance(one, ASTNode):
             left += one.args
         elif one.source is not None:
-            found += [one.source_start, one.source_end + 1]
+            end = one.source_end + 1
+            found += [one.source_start, end + (one.source[end : end + 1] == "`")]
     return found
 
 

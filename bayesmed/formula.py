@@ -90,6 +90,7 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
             f"the columns are {few(columns)}.{hint}"
         )
     _refuse_power(rhs, equation)
+    _refuse_operators(rhs, columns, equation)
     refuse_arithmetic(rhs, equation)
     try:
         terms = Formula(rhs, _context={"__formulaic_variables_available__": columns})
@@ -129,7 +130,6 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
             f"{few(unknown)} in the {equation} formula {short(formula)} is not a column of the data; "
             f"the columns are {few(columns)}{hint}"
         )
-    _refuse_operators(rhs, columns, equation)
     if INTERCEPT in (response, *used):
         raise ValueError(
             f"A column named {INTERCEPT!r} in the {equation} formula {short(formula)} would be taken for "

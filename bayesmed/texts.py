@@ -73,14 +73,7 @@ class Reading:
         """What to write where the column is a number."""
         column = f"df[{name!r}]"
         if self.marks:
-            comma = any("," in level for level in self.plain + self.comma)
-            between = all(_THOUSANDS.fullmatch(_bare(level)) for level in self.comma)
-            signs = f"[{self.marks},]" if between and comma else f"[{self.marks}]"
-            decimal = ".str.replace(',', '.')" if comma and not between else ""
-            return (
-                f"{column} = pd.to_numeric({column}.str.replace(r'{signs}', '', regex=True)"
-                f"{decimal}, errors='coerce')"
-            )
+            return self._unmark(column)
         if not self.comma:
             coerce = ", errors='coerce'" if self.missing or self.words else ""
             file = (
@@ -99,6 +92,15 @@ class Reading:
         unless = ", or thousands=',' if that is what it is" * (between and decimal)
         return (
             f"pd.read_csv(..., {options}{na}){unless}; or {column} = pd.to_numeric({column}{change}, "
+            "errors='coerce')"
+        )
+
+    def _unmark(self, column: str) -> str:
+        between = all(_THOUSANDS.fullmatch(_bare(level)) for level in self.comma)
+        signs = f"[{self.marks},]" if between and self.comma else f"[{self.marks}]"
+        decimal = "" if between else ".str.replace(',', '.')"
+        return (
+            f"{column} = pd.to_numeric({column}.str.replace(r'{signs}', '', regex=True){decimal}, "
             "errors='coerce')"
         )
 
