@@ -9,6 +9,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from bayesmed.codes import code_note
 from bayesmed.listing import few, short
 from bayesmed.names import nearest
 from bayesmed.texts import text_notes
@@ -44,7 +45,7 @@ class Frame:
     others : pandas.DataFrame
         The complete rows of the columns that the model does not use, as given.
     told : tuple of str
-        Those of the notes that are about text.
+        Those of the notes that are about text, and about codes among numbers.
     """
 
     data: pd.DataFrame
@@ -264,6 +265,18 @@ def with_text_notes(
             levels = column.cat.categories.tolist()
             said += text_notes(name, levels, len(column), name in factors or declared)
     return replace(frame, notes=(*frame.notes, *said), told=tuple(said))
+
+
+def with_code_notes(frame: Frame, names: Iterable[str]) -> Frame:
+    """Add which numbers look like codes of missing values."""
+    numbers = {name: frame.data[name] for name in names}
+    said = [
+        note
+        for name, column in numbers.items()
+        if not isinstance(column.dtype, pd.CategoricalDtype)
+        and (note := code_note(name, column.to_numpy(dtype=float)))
+    ]
+    return replace(frame, notes=(*frame.notes, *said), told=(*frame.told, *said))
 
 
 def _drop_unused_levels(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
