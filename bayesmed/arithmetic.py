@@ -35,7 +35,7 @@ def refuse_arithmetic(rhs: str, equation: str) -> None:
     if found.operator.symbol == "-":
         while _is_sum(first):
             first = first.args[-1]
-        mean = ".mean(" in str(last) or "np.mean(" in str(last)
+        mean = ".mean(" in str(last)
         if (mean or _is_number(last)) and _is_a(first, "NAME"):
             name = rhs[min(_ends(first)) : max(_ends(first))]
             write = [*([] if mean else write), f"center({name}), which takes off the mean"]

@@ -103,6 +103,11 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
             hint = (
                 "; an accent in it is a character of its own: unicodedata.normalize('NFC', formula)"
             )
+        if "scal" in reason:  # formulaic's tip would give another model
+            reason, hint = (
+                reason.split(" (tip")[0],
+                "; arithmetic stands inside I(), as in I(x/(z + 1))",
+            )
         reserved = [c for c in columns if keyword.iskeyword(str(c)) and re.search(rf"\b{c}\b", rhs)]
         if isinstance(error, SyntaxError) and reserved:
             hint = f"; {reserved[0]!r} is a word of Python, which functions cannot read: rename the column"

@@ -77,6 +77,12 @@ def test_formula_algebra_is_kept(data, terms):
     build(data, terms)
 
 
+@pytest.mark.parametrize("terms", ["z/(age + 1)", "x*(1 + z)"])
+def test_a_constant_among_crossed_terms(data, terms):
+    told = refusal(data, terms)
+    assert "inside I(), as in I(x/(z + 1))" in told and "tip" not in told
+
+
 def test_what_a_message_writes_is_the_arithmetic(data):
     kept = build(data, "I((x + z)/2)").designs[0].matrix[:, -1]
     np.testing.assert_allclose(kept, (data["x"] + data["z"]) / 2)
