@@ -5,6 +5,7 @@ call only; one that was read from a file is never evaluated.
 """
 
 import math
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ from bayesmed.levels import Contrast
 from bayesmed.listing import few, short
 from bayesmed.mediator_breaks import break_points
 from bayesmed.rowwise import refuse_whole_columns
+from bayesmed.text_terms import refuse_text_in_arithmetic
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,7 @@ def build_design(
         If a term looks at more rows than one or cannot be evaluated, a column is not finite,
         or columns are collinear.
     """
+    refuse_text_in_arithmetic(parsed, data, equation)
     refuse_whole_columns(parsed, data, equation)
     try:
         matrix = Formula(parsed.rhs).get_model_matrix(data, context={}, na_action="ignore")
@@ -276,8 +279,20 @@ def _refuse_collinear(matrix: np.ndarray, terms: tuple[str, ...], equation: str)
     others = [terms[j] for j, weight in zip(kept, weights, strict=True) if abs(weight) > 1e-6]
     raise ValueError(
         f"The {equation} design is collinear: {terms[extra]!r} is a combination of {few(others)}; "
-        "leave one of them out."
+        f"{_without(terms[extra], others)}."
     )
+
+
+def _without(extra: str, others: list[str]) -> str:
+    """What to do about a column that is a combination of others."""
+    splines = re.compile(r"((?:bs|cr|cc|cs)\(.*)\)\[\d+\]$")
+    found = {name.group(1) for name in map(splines.match, (extra, *others)) if name}
+    if not found:
+        return "leave one of them out"
+    spline = min(found)
+    if spline.startswith("bs(") or "constraints" in spline:
+        return f"leave out the other terms that {spline}) holds already, or its include_intercept"
+    return f"write {spline}, constraints='center'), and leave out other terms that it holds already"
 
 
 def counterfactuals(

@@ -100,12 +100,21 @@ def why_no_response(left: str, equation: str) -> str:
             f" For a time with censoring the response is the time, with {equation}_data="
             "{'event': 'column'}."
         )
-    if "+" in left or "," in left:
-        return (
-            f" A model here has one {equation}. For successes out of trials give outcome_data="
-            "{'trials': 'column'} and outcome_family='binomial'."
-        )
-    return " A transformed response must be a column of its own: compute it first."
+    several = re.match(r"(\(|\[|(cbind|c|mvbind)\()", left) and "," in left
+    if several or re.search(r"[+,&]", outside_calls(left)):
+        again = {
+            "mediator": " bm.fit_many screens several, each by a model of its own.",
+            "outcome": " For successes out of trials give outcome_data={'trials': 'column'} and "
+            "outcome_family='binomial'.",
+        }.get(equation, "")
+        return f" A model here has one {equation}; of a sum or mean of columns make a column first.{again}"
+    log = ""
+    if re.match(r"(np\.)?log\(", left):
+        log = f" Or take the variable as it is, with {equation}_family='lognormal'."
+    return (
+        " A transformed response must be a column of its own: compute it first, df['new'] = ..., and "
+        f"write 'new ~ ...'.{log}"
+    )
 
 
 def refuse_dialect(formula: str, rhs: str, equation: str) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from bayesmed.family import EQUATIONS, SCALES, Family
 from bayesmed.formula import Parsed, as_factors, parse_scale
-from bayesmed.frame import Frame, clean, is_declared, with_text_notes
+from bayesmed.frame import Frame, clean, is_declared, with_code_notes, with_text_notes
 from bayesmed.listing import few
 from bayesmed.names import nearest
 from bayesmed.responses import Response, build_response, data_variables
@@ -88,7 +88,9 @@ def complete_rows(
     both = [part for part in (*parsed, *scales) if part is not None]
     numbers = {part.response for part in parsed if not is_declared(given[part.response])}
     names = [name for name in dict.fromkeys(used) if name not in numbers]
-    return with_text_notes(frame, given, names, {n for part in both for n in as_factors(part)})
+    factors = {name for part in both for name in as_factors(part)}
+    frame = with_text_notes(frame, given, names, factors)
+    return with_code_notes(frame, dict.fromkeys(used))
 
 
 def observed_responses(
