@@ -178,7 +178,7 @@ def _is_product(column: np.ndarray, function: Function) -> int:
 
 def _warn_one_arm(numbers: Mapping[str, np.ndarray], treatment: pd.Series) -> None:
     """Warn of columns that are one constant in an arm and vary in another, by no chance."""
-    levels = sorted(treatment.unique().tolist(), key=lambda one: (str(type(one)), one))
+    levels = sorted(treatment.unique().tolist(), key=str)
     if not 1 < len(levels) <= _MOST:
         return
     for name, values in numbers.items():

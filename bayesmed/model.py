@@ -273,6 +273,15 @@ class MediationModel:
         """``mediator_data`` and ``outcome_data``."""
         return self.mediator_data, self.outcome_data
 
+    def __getattr__(self, name: str) -> Any:
+        from bayesmed.fitting import MediationFit
+
+        if not name.startswith("_") and hasattr(MediationFit, name):
+            raise AttributeError(
+                f"{name!r} is of the fit, not of the model: fit = model.fit(), then fit.{name}."
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def _closed(self) -> Closedness:
         chosen = self.contrast
         try:

@@ -1,6 +1,7 @@
 """What a user states beside the two formulas: regressions of sigma, and data columns."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -88,7 +89,20 @@ def complete_rows(
     both = [part for part in (*parsed, *scales) if part is not None]
     numbers = {part.response for part in parsed if not is_declared(given[part.response])}
     names = [name for name in dict.fromkeys(used) if name not in numbers]
-    return with_text_notes(frame, given, names, {n for part in both for n in as_factors(part)})
+    factors = {n for part in both for n in as_factors(part)}
+    frame = with_text_notes(frame, given, names, factors)
+    said = () if treatment in factors else dose_notes(frame.data[treatment])
+    return replace(frame, notes=(*frame.notes, *said))
+
+
+def dose_notes(treatment: pd.Series) -> tuple[str, ...]:
+    """What to say of a numeric treatment whose few whole values may be codes of arms."""
+    if isinstance(treatment.dtype, pd.CategoricalDtype) or not 3 <= treatment.nunique() <= 5:
+        return ()
+    if not (treatment % 1 == 0).all():
+        return ()
+    name, values = treatment.name, ", ".join(f"{one:g}" for one in sorted(treatment.unique()))
+    return (f"{name!r} ({values}) is taken as a dose; write C({name}) where these are arms.",)
 
 
 def observed_responses(
