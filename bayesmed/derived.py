@@ -177,12 +177,15 @@ def _is_product(column: np.ndarray, function: Function) -> int:
 
 
 def _warn_one_arm(numbers: Mapping[str, np.ndarray], treatment: pd.Series) -> None:
-    """Warn of columns that are one constant in an arm and vary in another, by no chance."""
+    """Warn of columns that are one constant in an arm and vary in another, by no chance.
+
+    Those of two values are left alone: the group of difference in differences is such a one.
+    """
     levels = sorted(treatment.unique().tolist(), key=str)
     if not 1 < len(levels) <= _MOST:
         return
     for name, values in numbers.items():
-        for level in levels:
+        for level in () if _two_valued(values) else levels:
             here = (treatment == level).to_numpy()
             first = values[here][0]
             others = int((values[~here] != first).sum())
@@ -195,7 +198,8 @@ def _warn_one_arm(numbers: Mapping[str, np.ndarray], treatment: pd.Series) -> No
                     "elsewhere: it may be a product with the treatment made as a column, or known in "
                     "one arm only. Counterfactual rows keep it as it was observed, so what the "
                     f"treatment does through it is left out. If it is a product, write "
-                    f"{treatment.name} * x in the formulas, x the moderator; else leave it out."
+                    f"{treatment.name} * x in the formulas, x the moderator; if it is measured in one "
+                    "arm only, leave it out."
                 )
                 break
 
@@ -300,11 +304,18 @@ def _given_beyond(function: Function, rows: Any, columns: np.ndarray) -> np.ndar
     exact = _explained(basis, columns) & ~_explained(without, columns)
     if len(basis) < 4 * basis.shape[1]:
         return exact
-    units = np.array([10.0 ** -_decimals(column) for column in columns.T])
     left = np.abs(_residuals(basis, columns)).max(axis=0)
     beyond = np.sqrt(np.mean(_residuals(function.linear(rows), columns) ** 2, axis=0))
-    rounded = (left <= _LEFT * units) & (beyond >= _BEYOND * units)
-    return exact | np.asarray(rounded & (units >= 10.0**-_DECIMALS))
+    near = ~exact & (left * _BEYOND <= beyond * _LEFT) & (beyond > 0.0)
+    for place in np.flatnonzero(near):
+        decimals = _decimals(columns[:, place])
+        unit = 10.0**-decimals
+        exact[place] = (
+            decimals <= _DECIMALS
+            and left[place] <= _LEFT * unit
+            and beyond[place] >= _BEYOND * unit
+        )
+    return exact
 
 
 def _decimals(values: np.ndarray) -> int:

@@ -52,13 +52,14 @@ def moderated(frame: pd.DataFrame) -> bm.MediationFit:
     ],
 )  # fmt: skip
 def test_words_of_other_packages(frame: pd.DataFrame, word: str, here: str) -> None:
+    given: dict[str, Any] = {word: 1}
     said = rf"There is no argument {word}=\. .*{re.escape(here)}"
     with pytest.raises(TypeError, match=said):
-        bm.fit(frame, **FORMULAS, **QUICK, **{word: 1})
+        bm.fit(frame, **FORMULAS, **QUICK, **given)
     with pytest.raises(TypeError, match=said):
-        bm.MediationModel(frame, **FORMULAS, **{word: 1})
+        bm.MediationModel(frame, **FORMULAS, **given)
     with pytest.raises(TypeError, match=said):
-        bm.MediationModel(frame, **FORMULAS).fit(**{word: 1})
+        bm.MediationModel(frame, **FORMULAS).fit(**given)
 
 
 def test_the_list_starts_with_what_a_model_needs(frame: pd.DataFrame) -> None:
@@ -149,3 +150,30 @@ def test_a_code_of_arms_is_said_to_be_a_dose() -> None:
 
     assert "'protest' (0, 1, 2) is taken as a dose; write C(protest)" in notes("protest")
     assert "dose" not in notes("C(protest)")
+
+
+def test_values_that_are_nearly_right(frame: pd.DataFrame, fit: bm.MediationFit) -> None:
+    for asked, near in (
+        ({"scale": "standardized"}, "standardised"), ({"scale": "OR"}, "odds_ratio"),
+        ({"scale": "RR"}, "ratio"), ({"on": "Treated"}, "treated"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=rf"Did you mean '{near}'"):
+            fit.effects(**asked)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="Did you mean 'laplace'"):
+        bm.MediationModel(frame, **FORMULAS).fit(method="Laplace")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"takes the name of a column; Series was given\."):
+        fit.effects(weights=frame["x"])  # type: ignore[arg-type]
+
+
+def test_saving_into_no_folder(fit: bm.MediationFit, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no such folder") as found:
+        fit.save(tmp_path / "results" / "fit.nc")
+    assert ".bayesmed-" not in str(found.value)
+
+
+def test_rows_with_missing_values_in_a_report(frame: pd.DataFrame) -> None:
+    holed = frame.assign(y=frame["y"].where(frame.index >= 5))
+    with pytest.warns(UserWarning, match="5 of 200 rows dropped"):
+        fit = bm.fit(holed, **FORMULAS, **QUICK)
+    said = "n = 195 participants (0: 97, 1: 98), 5 of 200 rows having missing values, fitting"
+    assert said in fit.report()

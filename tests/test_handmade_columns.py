@@ -13,11 +13,11 @@ import pytest
 import bayesmed as bm
 
 GARCIA = pd.read_csv(Path(__file__).parent / "reference" / "garcia.csv")
-BOTH = {
+BOTH: dict[str, Any] = {
     "mediator": "respappr ~ prot2 + sexism + int", "treatment": "prot2",
     "outcome": "liking ~ respappr + prot2 + sexism + int",
 }  # fmt: skip
-ALONE = {
+ALONE: dict[str, Any] = {
     "mediator": "respappr ~ prot2 + int", "outcome": "liking ~ respappr + prot2 + int",
     "treatment": "prot2",
 }  # fmt: skip
@@ -43,6 +43,23 @@ def test_a_product_whose_moderator_stands_in_no_formula() -> None:
         bm.MediationModel(
             third, mediator="respappr ~ C(protest) + int", control=0, treated=2,
             outcome="liking ~ respappr + C(protest) + int", treatment="protest",
+        )  # fmt: skip
+
+
+def test_ordinary_columns_that_are_constant_in_an_arm() -> None:
+    """Difference in differences, and a value that is rare in either arm."""
+    rng = np.random.default_rng(5)
+    group, post = rng.integers(0, 2, 400), rng.integers(0, 2, 400)
+    data = pd.DataFrame({"group": group, "post": post, "t": group * post})
+    data["visits"] = np.where((data["t"] == 1) & (np.cumsum(data["t"]) <= 5), 2 + group.cumsum(), 0)
+    data["m"] = data["t"] + data["group"] + rng.normal(size=400)
+    data["y"] = data["m"] + data["post"] + rng.normal(size=400)
+    assert (data.loc[data["t"] == 0, "visits"] == 0).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bm.MediationModel(
+            data, mediator="m ~ t + group + post + visits",
+            outcome="y ~ m + t + group + post + visits", treatment="t",
         )  # fmt: skip
 
 
