@@ -308,14 +308,18 @@ def _given_beyond(function: Function, rows: Any, columns: np.ndarray) -> np.ndar
     beyond = np.sqrt(np.mean(_residuals(function.linear(rows), columns) ** 2, axis=0))
     near = ~exact & (left * _BEYOND <= beyond * _LEFT) & (beyond > 0.0)
     for place in np.flatnonzero(near):
-        decimals = _decimals(columns[:, place])
-        unit = 10.0**-decimals
-        exact[place] = (
-            decimals <= _DECIMALS
-            and left[place] <= _LEFT * unit
-            and beyond[place] >= _BEYOND * unit
-        )
+        unit = _unit(columns[:, place])
+        exact[place] = left[place] <= _LEFT * unit and beyond[place] >= _BEYOND * unit
     return exact
+
+
+def _unit(values: np.ndarray) -> float:
+    """In what steps a column was rounded, by an export or to single precision; 0 where it was not."""
+    decimals = _decimals(values)
+    if decimals <= _DECIMALS:
+        return float(10.0**-decimals)
+    single = np.array_equal(values, values.astype(np.float32))
+    return float(2.0 * np.finfo(np.float32).eps * np.abs(values).max()) if single else 0.0
 
 
 def _decimals(values: np.ndarray) -> int:

@@ -82,6 +82,8 @@ def test_rounded_products(decimals: int) -> None:
         lambda d: (z(d["prot2"]) * z(d["sexism"])).round(3),
         lambda d: d["prot2"] * d["sexism"],
         lambda d: (1 - d["prot2"]) * d["sexism"],
+        lambda d: (d["prot2"] * d["sexism"]).astype("float32"),  # as Stata keeps it
+        lambda d: (z(d["prot2"]) * z(d["sexism"])).astype("float32"),
     ],
 )
 def test_the_product_is_named(made: Made) -> None:
