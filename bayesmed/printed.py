@@ -44,8 +44,8 @@ def beside(value: float, limit: float, digits: int) -> str:
     Examples
     --------
     >>> from bayesmed.printed import beside
-    >>> beside(1.01, 1.01, 4), beside(1.0100005, 1.01, 4), beside(0.2996, 0.3, 2)
-    ('1.0100', '1.0100005', '0.2996')
+    >>> beside(1.01, 1.01, 4), beside(1.010004, 1.01, 4), beside(0.2996, 0.3, 2)
+    ('1.0100', '1.010004', '0.2996')
     """
     shown = f"{value:.{digits}f}"
     while digits < 15 and value != limit and float(shown) == limit:
