@@ -1,7 +1,6 @@
 """From the arguments of a question to the rows, weights, contrasts and functionals asked for."""
 
 import itertools
-import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from bayesmed.groups import (
     warn_of_ranges,
 )
 from bayesmed.listing import few
+from bayesmed.names import nearest
 from bayesmed.potential import equal_rows
 from bayesmed.slices import slices
 from bayesmed.texts import number_as_text
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Most pairs of treatment values that contrast="pairwise" compares.
 _MOST_PAIRS = 45
+#: Scales by their initials.
+_SHORT = {"or": "odds_ratio", "rr": "ratio", "rd": "difference", "smd": "standardised"}
 
 
 def ask(
@@ -159,7 +161,8 @@ def check_scale(target: Target, scale: str) -> None:
     ValueError
     """
     if scale not in SCALES:
-        raise ValueError(f"scale={scale!r}; choose one of {list(SCALES)}.")
+        near = nearest(_SHORT.get(str(scale).lower(), scale), SCALES)
+        raise ValueError(f"scale={scale!r}; choose one of {list(SCALES)}.{near}")
     base, kind = target.base, target.functional.kind
     chance = kind == "probability" or (kind == "mean" and base.kind == "binary")
     if scale == "odds_ratio" and not chance:
@@ -287,7 +290,8 @@ def _groups(
 ) -> list[tuple[Any, Counterfactuals]]:
     """Rows of each subgroup, weighted, with its label."""
     if on not in ("all", "treated", "untreated"):
-        raise ValueError(f"on={on!r}; choose 'all', 'treated' or 'untreated'.")
+        near = nearest(on, ("all", "treated", "untreated"))
+        raise ValueError(f"on={on!r}; choose 'all', 'treated' or 'untreated'.{near}")
     if by is None and on == "all" and weights is None:
         return [(None, rows)]
     given = {"by=": by is not None, "on=": on != "all", "weights=": weights is not None}
@@ -313,7 +317,7 @@ def _groups(
 def _checked_weights(model: "MediationModel", name: Any) -> np.ndarray:
     if not isinstance(name, str):
         raise TypeError(
-            f"weights= takes the name of a column; {reprlib.repr(name)} was given. Put the weights "
+            f"weights= takes the name of a column; {type(name).__name__} was given. Put the weights "
             "into a column of the data before the fit."
         )
     column = model.frame.column(name, "weights")

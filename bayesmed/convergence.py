@@ -1,9 +1,12 @@
 """Whether the chains have converged, in one message."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+
+from bayesmed.printed import beside
 
 _R_HAT, _ESS_PER_CHAIN, _BFMI = 1.01, 100, 0.3
 
@@ -34,14 +37,14 @@ class Convergence:
     problems: tuple[str, ...]
 
     def __str__(self) -> str:
-        numbers = (
-            f"R-hat at most {self.r_hat:.4f}, ESS at least {self.ess_bulk:.0f} (bulk) and "
-            f"{self.ess_tail:.0f} (tail)"
+        r_hat = beside(self.r_hat, _R_HAT, 4)
+        bulk, tail = (
+            math.floor(ess) if math.isfinite(ess) else ess for ess in (self.ess_bulk, self.ess_tail)
         )
+        numbers = f"R-hat at most {r_hat}, ESS at least {bulk} (bulk) and {tail} (tail)"
         if np.isfinite(self.bfmi):  # of Hamiltonian chains
-            numbers += (
-                f", {self.divergences} divergent transitions, E-BFMI at least {self.bfmi:.2f}"
-            )
+            bfmi = beside(self.bfmi, _BFMI, 2)
+            numbers += f", {self.divergences} divergent transitions, E-BFMI at least {bfmi}"
         if not self.problems:
             return f"Converged: {numbers}."
         return f"NOT converged: {numbers}. " + " ".join(self.problems)

@@ -898,6 +898,11 @@ class MediationFit:
 
     def _told(self, sensitivity: "Sensitivity | None", effects: Effects | None) -> tuple[Any, ...]:
         """What a report is made of."""
+        if isinstance(sensitivity, Effects):
+            raise TypeError(
+                "The first argument is the sensitivity, fit.sensitivity(); effects are given by name: "
+                "effects=fit.effects()."
+            )
         own = self.effects() if effects is None else effects
         zero = None if sensitivity is None else sensitivity.rho_zero
         about, (chains, draws) = self.about, self.shape
@@ -939,6 +944,7 @@ def sample(model: MediationModel, **settings: Any) -> "MediationFit":
     return fit
 
 
+@names_nearest
 def fit(data: Any, *, moments: bool | None = None, **arguments: Any) -> MediationFit:
     """Build a :class:`MediationModel` and fit it in one call.
 

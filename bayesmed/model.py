@@ -209,7 +209,7 @@ class MediationModel:
             parse(self.mediator, columns, "mediator"),
             parse(self.outcome, columns, "outcome"),
         )
-        check_roles(parsed[0], parsed[1], self.treatment, columns)
+        check_roles(parsed[0], parsed[1], self.treatment, given)
         scales = parse_scales((self.mediator_sigma, self.outcome_sigma), parsed, families, columns)
         frame = complete_rows(given, parsed, scales, families, self.stated_data, self.treatment)
         for note in frame.told:  # before an error that may come of it
@@ -241,7 +241,9 @@ class MediationModel:
         used = {n for part in (*parsed, *scales) if part is not None for n in part.variables}
         covariates = sorted(used - set(roles))
         own = parsed[0].variables
-        refuse_derived(frame.data, covariates, self.treatment, parsed[0].response, own)
+        refuse_derived(
+            frame.data, covariates, self.treatment, parsed[0].response, own, frame.others
+        )
         if families[0].kind in ("continuous", "count"):
             check_mediator_terms(designs[1], frame.data, parsed[0].response, families[0])
         chosen = contrast(frame, self.treatment, self.control, self.treated, given[self.treatment])
@@ -270,6 +272,15 @@ class MediationModel:
     def stated_data(self) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
         """``mediator_data`` and ``outcome_data``."""
         return self.mediator_data, self.outcome_data
+
+    def __getattr__(self, name: str) -> Any:
+        from bayesmed.fitting import MediationFit
+
+        if not name.startswith("_") and hasattr(MediationFit, name):
+            raise AttributeError(
+                f"{name!r} is of the fit, not of the model: fit = model.fit(), then fit.{name}."
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _closed(self) -> Closedness:
         chosen = self.contrast

@@ -38,6 +38,22 @@ def chance_in_words(value: float) -> str:
     return {">": "above ", "<": "below ", "": ""}[side] + shown
 
 
+def beside(value: float, limit: float, digits: int) -> str:
+    """A number with as many digits as show on which side of a limit it lies.
+
+    Examples
+    --------
+    >>> from bayesmed.printed import beside
+    >>> beside(1.01, 1.01, 4), beside(1.010004, 1.01, 4), beside(0.2996, 0.3, 2)
+    ('1.0100', '1.010004', '0.2996')
+    """
+    shown = f"{value:.{digits}f}"
+    while digits < 15 and value != limit and float(shown) == limit:
+        digits += 1
+        shown = f"{value:.{digits}f}"
+    return shown
+
+
 def percent(share: float) -> str:
     """A share of the draws to a tenth of a percent; nought and all only where it is that.
 

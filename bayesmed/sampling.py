@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from bayesmed import compiled
-from bayesmed.names import parameters_of
+from bayesmed.names import nearest, parameters_of
 from bayesmed.threads import single_blas
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ def check_settings(
         check_count("cores", cores)
     check_sampler(sampler)
     if method not in ("nuts", "laplace"):
-        raise ValueError(f"method={method!r}; choose 'nuts' or 'laplace'.")
+        near = nearest(method, ("nuts", "laplace"))
+        raise ValueError(f"method={method!r}; choose 'nuts' or 'laplace'.{near}")
 
 
 def check_count(name: str, value: Any, least: int = 1) -> None:
