@@ -85,6 +85,25 @@ def test_without_an_intercept_the_dummies_are_one(people):
     assert other == pytest.approx(sd, rel=0.03)
 
 
+def test_squares_of_an_ordered_outcome_are_centred_too(people):
+    """Cutpoints are the constant: the implied prior of the centred linear predictor stays."""
+
+    def implied(df):
+        model = bm.MediationModel(
+            df.assign(o=pd.cut(people["y"], 4, labels=False)), mediator="m ~ t + x + I(x**2)",
+            outcome="o ~ m + I(m**2) + t * x + I(x**2)", treatment="t", outcome_family="ordered_probit",
+        )  # fmt: skip
+        design, priors = model.designs[1], model.priors_in_use["outcome"]
+        columns = design.matrix @ np.linalg.inv(model.prior_basis["outcome"])
+        columns = (columns - columns.mean(axis=0)) * [
+            priors[t].parameters["sigma"] for t in design.terms
+        ]
+        return columns @ columns.T
+
+    before = implied(people)
+    np.testing.assert_allclose(implied(moved(people)), before, atol=1e-7 * np.abs(before).max())
+
+
 def test_what_the_priors_of_a_product_speak_of(people):
     model = bm.MediationModel(
         people, mediator="m ~ t * x + I(x**2)", outcome="y ~ m + t", treatment="t"

@@ -121,18 +121,21 @@ def test_a_pull_of_a_tenth_of_a_standard_deviation_is_told():
     """Normal mean with a normal prior: without the prior the mean is that of the likelihood.
 
     The posterior has precision 1 and mean zero; the prior, a fiftieth of it, lies at -7.5: the
-    likelihood's mean is 0.15 / 0.98, and to first order the prior takes 0.15 of it.
+    likelihood's mean is 0.15 / 0.98. A prior of half the precision at -0.5 takes 0.5 from it, where
+    first order in its power would say 0.25.
     """
     rng = np.random.default_rng(3)
     mean = xr.DataArray(rng.normal(size=(4, 5000)), dims=("chain", "draw"))
     mean = (mean - mean.mean()) / mean.std()
     prior = -0.5 * 0.02 * (mean + 7.5) ** 2
     log_prior = xr.Dataset({"outcome: t": prior, "near": -0.5 * 0.02 * (mean + 1.0) ** 2})
+    log_prior["half"] = -0.5 * 0.5 * (mean + 0.5) ** 2
     likelihood = xr.Dataset({"joint": -0.5 * mean**2 - prior})
-    parts = {"outcome": ["outcome: t"], "near": ["near"]}
+    parts = {"outcome": ["outcome: t"], "near": ["near"], "half": ["half"]}
     effect = xr.Dataset({"mean": mean})
     table = power_scaling(effect, log_prior, likelihood, parts, {"closed": None}).loc["mean"]
-    assert table.loc["outcome", "pull"] == pytest.approx(-0.15, abs=0.01)
+    assert table.loc["outcome", "pull"] == pytest.approx(-0.15 / 0.98, abs=0.01)
+    assert table.loc["half", "pull"] == pytest.approx(-0.5, abs=0.05)
     assert table.loc["outcome", "prior"] < 0.05 <= table.loc["outcome", "likelihood"]
     assert "pulls the mean by -0.15 sd" in table.loc["outcome", "diagnosis"]
     assert table.loc["near", "diagnosis"] == "the data decide"

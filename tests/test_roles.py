@@ -174,7 +174,7 @@ def test_columns_made_of_treatment_or_mediator(
 
 def test_in_the_mediator_equation_and_for_doses(frame: pd.DataFrame) -> None:
     with pytest.raises(
-        ValueError, match=r"'tx' is computed from the treatment 't' and 'x', or.*Write t:x"
+        ValueError, match=r"'tx' is computed from the treatment 't' and 'x';.*Write t:x"
     ):
         bm.MediationModel(
             frame.assign(tx=frame["t"] * frame["x"]), **{**FORMULAS, "mediator": "m ~ t + x + tx"}

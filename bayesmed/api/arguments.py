@@ -39,5 +39,5 @@ def split_arguments(
         sampler = given.get("sampler", SAMPLERS[0])
         check_sampler(sampler)
         known = sampler_options(sampler, further)
-        refuse_unknown(further, [*own, *MODEL_ARGUMENTS, *fit, *known], door)
+        refuse_unknown(further, [*MODEL_ARGUMENTS, *fit, *own, *known], door)
     return model, settings

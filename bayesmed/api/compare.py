@@ -103,6 +103,11 @@ def compare(models: Mapping[str, Posterior], equation: Part = "joint") -> pd.Dat
 
     if equation not in _PARTS:
         raise ValueError(f"equation={equation!r}; choose one of {list(_PARTS)}.")
+    if not isinstance(models, Mapping):
+        raise TypeError(
+            "Models are compared by their names: bm.compare({'first': fit, 'second': other}); "
+            f"{type(models).__name__} was given."
+        )
     if len(models) < 2:
         raise ValueError(f"Comparing takes at least two models; {len(models)} given.")
     _refuse_other_data(models, equation)

@@ -345,6 +345,8 @@ class Effects:
 
     def _flags(self) -> list[str]:
         """A word of caution where the proportion mediated divides by a total near zero."""
+        if self.about.get("difference") and not any(v.any() for v in self.draws.data_vars.values()):
+            return ["Both settings give the same effects: the model lets nothing here change them."]
         if self.about.get("prior_note"):
             return [self.about["prior_note"]]
         if "prop_mediated" not in self.draws:

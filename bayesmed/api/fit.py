@@ -774,6 +774,11 @@ class MediationFit(Posterior):
 
     def _told(self, sensitivity: Sensitivity | None, effects: Effects | None) -> tuple[Any, ...]:
         """What a report is made of."""
+        if isinstance(sensitivity, Effects):
+            raise TypeError(
+                "The first argument is the sensitivity, fit.sensitivity(); effects are given by name: "
+                "effects=fit.effects()."
+            )
         own = self.effects() if effects is None else effects
         zero = None if sensitivity is None else sensitivity.rho_zero
         about, (chains, draws) = self.about, self.shape

@@ -128,6 +128,13 @@ class MediationModel(System):
     True
     """
 
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and hasattr(MediationFit, name):
+            raise AttributeError(
+                f"{name!r} is of the fit, not of the model: fit = model.fit(), then fit.{name}."
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def __repr__(self) -> str:
         return "\n".join(model_lines(describe(self)))
 
@@ -225,6 +232,7 @@ class MediationModel(System):
         return MediationFit(found.tree, self)
 
 
+@names_nearest
 def fit(data: Any, *, moments: bool | None = None, **arguments: Any) -> MediationFit:
     """Build a :class:`MediationModel` and fit it in one call.
 

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -137,13 +137,18 @@ class Sensitivity:
         Returns
         -------
         pandas.DataFrame
-            Indexed by rho; with ``how`` each value was obtained.
+            Indexed by rho, after the levels of groups and contrasts where there are several; with
+            ``how`` each value was obtained.
 
         Raises
         ------
         ValueError
             If there is no such effect or arm.
         """
+        if self._further:
+            return self._of_all(
+                lambda one: one.summary(ci_prob, ci_kind, effect, arm, round_to, rope, direction)
+            )
         values = select_effect(self.draws, effect, arm)
         rows = {
             f"{rho:.10g}": values.sel(rho=rho, drop=True) for rho in self.draws["rho"].to_numpy()
@@ -204,9 +209,8 @@ class Sensitivity:
         from html import escape
 
         note = escape(identification_note(self.about))
-        own = [d for d in self.rho_zero["rho_zero"].dims if d not in ("arm", "chain", "draw")]
-        tipping = self._tipping_of_all([str(d) for d in own]) if own else self.tipping_summary()
-        curve = "" if own else self.summary().to_html()
+        tipping = self.tipping_summary()
+        curve = "" if self._further else self.summary().to_html()
         title = escape(headline({**self.about, "rho": "as given by the rows"}))
         return f"<p>{title}</p><p>{note}</p>{tipping.to_html()}{curve}"
 
@@ -235,6 +239,8 @@ class Sensitivity:
         >>> float(fit.sensitivity().tipping_summary().loc["rho* of ACME (average)", "no_root"])
         0.0
         """
+        if self._further:
+            return self._of_all(lambda one: one.tipping_summary(ci_prob, ci_kind, round_to))
         rows, shares = {}, []
         for arm in ARMS_AND_AVERAGE:
             values = readable_roots(self.rho_zero, arm)
@@ -407,12 +413,9 @@ class Sensitivity:
     def __repr__(self) -> str:
         note = identification_note(self.about)
         heading = f"{headline({**self.about, 'rho': 'as given by the rows'})}\n{note}"
-        own = [str(d) for d in self.rho_zero["rho_zero"].dims if d not in ("arm", "chain", "draw")]
+        own, tipping, table = self._further, self.tipping_summary(), ""
         if not own:
-            tipping = self.tipping_summary()
             table = f"\nACME (average) along rho\n{self.summary().to_string()}"
-        else:
-            tipping, table = self._tipping_of_all(own), ""
         cut = ""
         if tipping["median"].isna().any():
             low, high = self.rho_zero.attrs["searched"]
@@ -423,13 +426,16 @@ class Sensitivity:
         more = f"\nThe curve of each: .where({own[0]}=...)." if own else ""
         return f"{heading}{table}\n{tipping.to_string()}{cut}{more}"
 
-    def _tipping_of_all(self, dims: list[str]) -> pd.DataFrame:
-        """Tipping points of every combination of labels."""
+    @property
+    def _further(self) -> list[str]:
+        """Dimensions of groups and contrasts."""
+        return [str(d) for d in self.rho_zero["rho_zero"].dims if d not in ("arm", "chain", "draw")]
+
+    def _of_all(self, table: Callable[["Sensitivity"], pd.DataFrame]) -> pd.DataFrame:
+        """The tables of every combination of labels, which become levels of the index."""
+        dims = self._further
         labels = [self.rho_zero[dim].to_numpy().tolist() for dim in dims]
         combinations = list(itertools.product(*labels))
-        tables = [
-            self.where(**dict(zip(dims, one, strict=True))).tipping_summary()
-            for one in combinations
-        ]
+        tables = [table(self.where(**dict(zip(dims, one, strict=True)))) for one in combinations]
         keys = combinations if len(dims) > 1 else [one[0] for one in combinations]
         return pd.concat(tables, keys=keys, names=dims)

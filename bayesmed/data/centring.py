@@ -53,8 +53,8 @@ def centred_basis(
         they are.
     """
     constant = np.zeros(len(columns)) if cutpoints else constant_in(design)
-    shifted, to_shifted = _in_deviations(design, frame, means)
-    own = np.linalg.solve(to_shifted.T, columns)
+    shifted, to_shifted, rest = _in_deviations(design, frame, means, cutpoints)
+    own = np.linalg.solve(to_shifted.T, columns - rest)
     basis = np.linalg.solve(_products(design, own, shifted, constant), to_shifted)
     if INTERCEPT in design.terms:
         basis[design.terms.index(INTERCEPT)] = columns
@@ -81,12 +81,12 @@ def constant_in(design: Design) -> np.ndarray | None:
 
 
 def _in_deviations(
-    design: Design, frame: pd.DataFrame, means: Mapping[str, float]
-) -> tuple[dict[str, float], np.ndarray]:
+    design: Design, frame: pd.DataFrame, means: Mapping[str, float], cutpoints: bool
+) -> tuple[dict[str, float], np.ndarray, np.ndarray]:
     """Variables inside functions, such as I(x**2), taken as deviations where the formula allows it.
 
-    Returns the means of all numeric variables after that, and the matrix that gives the
-    coefficients.
+    Returns the means of all numeric variables after that, the matrix that gives the coefficients,
+    and what of each column cutpoints take up.
     """
     inside = [
         name
@@ -96,6 +96,7 @@ def _in_deviations(
         if name in means
     ]
     left, moved, matrix = dict(means), frame, np.eye(len(design.terms))
+    rest = np.zeros(len(design.terms))
     for name in dict.fromkeys(inside):
         trial = moved.assign(**{name: moved[name] - left[name]})
         try:
@@ -105,11 +106,15 @@ def _in_deviations(
         size = np.abs(rows).max(axis=0)
         if not size.all():
             continue
-        weights, _, rank, _ = linalg.lstsq(rows / size, design.matrix)
-        gap = np.abs(rows / size @ weights - design.matrix).max(axis=0)
-        if rank == len(design.terms) and (gap <= _EXACT * np.abs(design.matrix).max(axis=0)).all():
-            left[name], moved, matrix = 0.0, trial, weights / size[:, None]
-    return left, matrix
+        columns = rows / size
+        if cutpoints:  # which are the constant that a square of deviations needs
+            columns = np.column_stack([columns, np.ones(len(rows))])
+        weights, _, rank, _ = linalg.lstsq(columns, design.matrix)
+        gap = np.abs(columns @ weights - design.matrix).max(axis=0)
+        if rank == columns.shape[1] and (gap <= _EXACT * np.abs(design.matrix).max(axis=0)).all():
+            left[name], moved, matrix = 0.0, trial, weights[: len(size)] / size[:, None]
+            rest = weights[len(size) :].sum(axis=0)
+    return left, matrix, rest
 
 
 def _products(

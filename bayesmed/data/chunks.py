@@ -98,7 +98,8 @@ def _parquet(path: Path) -> Parts:
     from pyarrow.parquet import ParquetFile  # type: ignore[import-untyped]
 
     if not path.exists():
-        raise FileNotFoundError(f"There is no Parquet file or directory {str(path)!r}.")
+        own = "" if path.suffix.lower() in ("", ".parquet", ".pq") else how_to_read(path)
+        raise FileNotFoundError(f"There is no Parquet file or directory {str(path)!r}.{own}")
     try:
         source = dataset.dataset(path, format="parquet")
     except ArrowInvalid:

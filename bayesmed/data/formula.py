@@ -6,6 +6,7 @@ call only; one that was read from a file is never evaluated.
 
 import ast
 import builtins
+import keyword
 import re
 import unicodedata
 from collections.abc import Container, Iterable, Iterator
@@ -17,6 +18,7 @@ from formulaic import Formula
 from formulaic.errors import FormulaicError
 from formulaic.transforms import TRANSFORMS
 
+from bayesmed.data.arithmetic import refuse_arithmetic
 from bayesmed.families.dialects import (
     outside_calls,
     outside_quotes,
@@ -25,17 +27,20 @@ from bayesmed.families.dialects import (
     translated,
     why_no_response,
 )
-from bayesmed.families.listing import few, short
+from bayesmed.families.listing import few, looks, short
 from bayesmed.families.names import nearest
 
 _BACKTICKED = re.compile(r"`([^`]+)`")
 _NAME = r"(?:`[^`]+`|[^\W\d][\w.]*)"
 _POWER = re.compile(rf"({_NAME})\s*(?:\^|\*\*)\s*(\d+)")
+_OPERATION = re.compile(r"[^\w\s.]")
 #: A letter, and something that no plain name holds.
 _BEYOND_WORDS = re.compile(r"(?=.*[^\W\d])(?=.*[^\w.])")
 INTERCEPT = "Intercept"
 #: Stands for a name in backticks where Python is read.
 _QUOTED = "_quoted"
+#: Functions that take text too.
+_OF_ANYTHING = ("C", "I", "Q", "hashed", "stateful_transform", "encode_contrasts")
 _ELEMENTWISE = (ast.BinOp, ast.UnaryOp, ast.Compare, ast.operator, ast.unaryop, ast.cmpop,
                 ast.Name, ast.Constant, ast.expr_context, ast.List, ast.Tuple)  # fmt: skip
 
@@ -76,26 +81,37 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
     refuse_dialect(formula, rhs, equation)
     response = left.strip("`").strip()
     if response not in columns:
-        hint = nearest(response, columns) or (
-            "" if re.fullmatch(_NAME, left) else why_no_response(left, equation)
-        )
+        hint = nearest(response, columns)
+        if not left or _OPERATION.search(looks(response)):
+            odd = [name for name in columns if _OPERATION.search(looks(name))]
+            hint = nearest(response, odd) or why_no_response(left, equation)
         raise ValueError(
             f"The response {left!r} of the {equation} formula is not a column of the data; "
             f"the columns are {few(columns)}.{hint}"
         )
     _refuse_power(rhs, equation)
+    _refuse_operators(rhs, columns, equation)
+    refuse_arithmetic(rhs, equation)
     try:
         terms = Formula(rhs, _context={"__formulaic_variables_available__": columns})
         factors = [factor for term in terms for factor in term.factors]
         used = [name for factor in factors for name in names_in(factor, columns)]
     except (FormulaicError, AttributeError, TypeError, SyntaxError) as error:
-        reason = re.sub(r"\x1b\[[0-9;]*m|[⧛⧚]", "", str(error)).split("\n")[0]
+        reason = re.sub(r"\x1b\[[0-9;]*m|[⧛⧚]", "", str(error)).split("\n")[0].rstrip(".")
         hint = _backticks(outside_quotes(rhs), columns)
         if not hint and not unicodedata.is_normalized("NFC", formula):
             hint = (
                 "; an accent in it is a character of its own: unicodedata.normalize('NFC', formula)"
             )
-        if isinstance(error, SyntaxError) and re.search(r"\)\s*\.|`\s*\.|[<>=]", rhs):
+        if "scal" in reason:  # formulaic's tip would give another model
+            reason, hint = (
+                reason.split(" (tip")[0],
+                "; arithmetic stands inside I(), as in I(x/(z + 1))",
+            )
+        reserved = [c for c in columns if keyword.iskeyword(str(c)) and re.search(rf"\b{c}\b", rhs)]
+        if isinstance(error, SyntaxError) and reserved:
+            hint = f"; {reserved[0]!r} is a word of Python, which functions cannot read: rename the column"
+        elif re.search(r"\)\s*\.|`\s*\.|[<>=]", outside_calls(rhs)):
             hint += "; methods and comparisons stand inside I(), as in I((x > 1).astype(float))"
         raise ValueError(
             f"The {equation} formula {short(formula)} cannot be read: {reason}{hint}"
@@ -108,12 +124,17 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
             )
     unknown = [name for name in dict.fromkeys(used) if name not in columns]
     if unknown:
-        hint = _backticks(outside_quotes(rhs), columns) or f".{nearest(unknown[0], columns)}"
+        near = nearest(unknown[0], columns)
+        if re.search(rf"(?<![\w.]){re.escape(unknown[0])}\.\w+\(", rhs):
+            near = (
+                f" Of packages a formula knows NumPy only, as np: make a column of it before, "
+                f"df['new'] = {unknown[0]}..., and write new."
+            )
+        hint = _backticks(outside_quotes(rhs), columns) or f".{near}"
         raise ValueError(
             f"{few(unknown)} in the {equation} formula {short(formula)} is not a column of the data; "
             f"the columns are {few(columns)}{hint}"
         )
-    _refuse_operators(rhs, columns, equation)
     if INTERCEPT in (response, *used):
         raise ValueError(
             f"A column named {INTERCEPT!r} in the {equation} formula {short(formula)} would be taken for "
@@ -203,6 +224,24 @@ def is_elementwise(factor: Any) -> bool:
         isinstance(node, _ELEMENTWISE) and not isinstance(node, ast.MatMult)
         for node in _outer(tree)
     )
+
+
+def calculated_in(factor: Any) -> list[str]:
+    """Names that a factor calculates with: by an operator, or by a function of numbers."""
+    if factor.eval_method.value != "python":
+        return []
+    tree, quoted = _read(factor.expr)
+    found: list[ast.AST] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp):
+            found += [node.left, node.right]
+        elif isinstance(node, ast.UnaryOp):
+            found.append(node.operand)
+        elif isinstance(node, ast.Call) and _is_known(node.func):
+            called = node.func.id if isinstance(node.func, ast.Name) else ""
+            found += [] if called in _OF_ANYTHING else node.args[:1]
+    names = [node.id for node in found if isinstance(node, ast.Name)]
+    return [quoted[0] if name == _QUOTED and len(quoted) == 1 else name for name in names]
 
 
 def _outer(tree: ast.AST) -> Iterator[ast.AST]:

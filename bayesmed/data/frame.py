@@ -9,9 +9,10 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from bayesmed.data.codes import code_note
 from bayesmed.data.texts import text_notes
 from bayesmed.data.warn import warn
-from bayesmed.families.listing import few
+from bayesmed.families.listing import few, short
 from bayesmed.families.names import nearest
 
 #: Variables whose missing values a message counts.
@@ -44,7 +45,7 @@ class Frame:
     others : pandas.DataFrame
         The complete rows of the columns that the model does not use, as given.
     told : tuple of str
-        Those of the notes that are about text.
+        Those of the notes that are about text, and about codes among numbers.
     """
 
     data: pd.DataFrame
@@ -104,14 +105,28 @@ def to_pandas(data: Any) -> pd.DataFrame:
     doubled = frame.columns[frame.columns.duplicated()].unique().tolist()
     if doubled:
         raise ValueError(f"Column names must be unique; given more than once: {few(doubled)}.")
+    _refuse_one_column(frame.columns)
     return frame
+
+
+def _refuse_one_column(columns: pd.Index) -> None:
+    """Say that a file was read with another separator than its own."""
+    for sign in ";\t|,":
+        if len(columns) == 1 and str(columns[0]).count(sign) > 1:
+            raise ValueError(
+                f"The data have one column only, {short(columns[0])}: the file separates its columns by "
+                f"{sign!r}. Read it with pd.read_csv(..., sep={sign!r})."
+            )
 
 
 def how_to_read(path: "str | os.PathLike[str]") -> str:
     """What to write for a path to a file, in a sentence with a space before it."""
     name = os.fspath(path)
     reader = _READERS.get(os.path.splitext(name)[1].lower(), "read_csv")
-    return f" Read the file first: data=pd.{reader}({name!r})."
+    lacking = ""
+    if not os.path.exists(name) and "://" not in name:
+        lacking = f" (but there is no file {name!r} in {os.getcwd()!r})"
+    return f" Read the file first: data=pd.{reader}({name!r}){lacking}."
 
 
 def clean(
@@ -250,6 +265,18 @@ def with_text_notes(
             levels = column.cat.categories.tolist()
             said += text_notes(name, levels, len(column), name in factors or declared)
     return replace(frame, notes=(*frame.notes, *said), told=tuple(said))
+
+
+def with_code_notes(frame: Frame, names: Iterable[str]) -> Frame:
+    """Add which numbers look like codes of missing values."""
+    numbers = {name: frame.data[name] for name in names}
+    said = [
+        note
+        for name, column in numbers.items()
+        if not isinstance(column.dtype, pd.CategoricalDtype)
+        and (note := code_note(name, column.to_numpy(dtype=float)))
+    ]
+    return replace(frame, notes=(*frame.notes, *said), told=(*frame.told, *said))
 
 
 def _drop_unused_levels(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

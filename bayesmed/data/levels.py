@@ -124,7 +124,8 @@ def _numeric_contrast(
                         ("treated", 1 if treated is None else treated)):  # fmt: skip
         if not isinstance(level, (int, float, np.number, np.bool_)) or not np.isfinite(level):
             raise ValueError(
-                f"{role}={level!r} is not a number, but treatment {column.name!r} is numeric."
+                f"{role}={level!r} is not a number, but treatment {column.name!r} is numeric; it holds "
+                f"{', '.join(shown)}."
             )
         number = _as_held(float(level), values)
         if len(values) == 2 and number not in values:

@@ -4,6 +4,7 @@ A formula is code: formulaic evaluates the functions in it. Formulas come from t
 call only; one that was read from a file is never evaluated.
 """
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from bayesmed.data.centring import centred_basis, numeric_means
 from bayesmed.data.design import Design, finite
 from bayesmed.data.formula import INTERCEPT, Parsed
 from bayesmed.data.rowwise import refuse_whole_columns
+from bayesmed.data.text_terms import refuse_text_in_arithmetic
 from bayesmed.families.listing import few, short
 
 
@@ -38,6 +40,7 @@ def build_design(
         If a term looks at more rows than one or cannot be evaluated, a column is not finite,
         or columns are collinear.
     """
+    refuse_text_in_arithmetic(parsed, data, equation)
     refuse_whole_columns(parsed, data, equation)
     try:
         matrix = Formula(parsed.rhs).get_model_matrix(data, context={}, na_action="ignore")
@@ -92,5 +95,17 @@ def _refuse_collinear(matrix: np.ndarray, terms: tuple[str, ...], equation: str)
     others = [terms[j] for j, weight in zip(kept, weights, strict=True) if abs(weight) > 1e-6]
     raise ValueError(
         f"The {equation} design is collinear: {terms[extra]!r} is a combination of {few(others)}; "
-        "leave one of them out."
+        f"{_without(terms[extra], others)}."
     )
+
+
+def _without(extra: str, others: list[str]) -> str:
+    """What to do about a column that is a combination of others."""
+    splines = re.compile(r"((?:bs|cr|cc|cs)\(.*)\)\[\d+\]$")
+    found = {name.group(1) for name in map(splines.match, (extra, *others)) if name}
+    if not found:
+        return "leave one of them out"
+    spline = min(found)
+    if spline.startswith("bs(") or "constraints" in spline:
+        return f"leave out the other terms that {spline}) holds already, or its include_intercept"
+    return f"write {spline}, constraints='center'), and leave out other terms that it holds already"

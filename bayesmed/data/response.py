@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayesmed.data.frame import Frame
-from bayesmed.data.texts import number_as_text
+from bayesmed.data.texts import number_as_text, recoded, unclean
 from bayesmed.families.family import Family
 from bayesmed.families.listing import few
 from bayesmed.families.names import nearest
@@ -256,8 +256,12 @@ def _column(frame: Frame, value: Any, key: str, equation: str) -> np.ndarray:
     column = frame.data[value]
     if isinstance(column.dtype, pd.CategoricalDtype):
         levels = column.cat.categories.tolist()
+        how = "Recode it as numbers."
+        if len(levels) == 2 and key == "event":
+            how = f"Recode it, {recoded(value, levels, frame.missing.get(value, 0))}."
         text = number_as_text(value, levels) or (
-            f"is categorical with levels {few(levels)}; it must be numeric. Recode it as numbers."
+            f"is categorical with levels {few(levels)}; it must be numeric. "
+            f"{unclean(value, levels) or how}"
         )
         raise ValueError(f"{equation}_data[{key!r}] names {value!r}, which {text}")
     return column.to_numpy(dtype=float)
@@ -269,10 +273,11 @@ def _numbers(frame: Frame, name: str, family: Family, equation: str) -> np.ndarr
         levels = column.cat.categories.tolist()
         if not column.cat.ordered:
             _refuse_text(name, levels, equation)
+        missing = frame.missing.get(name, 0)
         raise ValueError(
             f"The {equation} {name!r} is categorical with levels {few(levels)}, but the {family.name} "
             f"family takes {family.domain}. "
-            f"{_advice(name, levels, bool(column.cat.ordered), equation)}"
+            f"{_advice(name, levels, bool(column.cat.ordered), equation, missing)}"
         )
     values = column.to_numpy(dtype=float)
     _refuse(
@@ -283,12 +288,11 @@ def _numbers(frame: Frame, name: str, family: Family, equation: str) -> np.ndarr
     return values
 
 
-def _advice(name: str, levels: list[Any], ordered: bool, equation: str) -> str:
+def _advice(name: str, levels: list[Any], ordered: bool, equation: str, missing: int) -> str:
     """What to do with categories, by their number and order."""
-    recode = f"df[{name!r}] == {levels[-1]!r}"
     if len(levels) == 2:
         return (
-            f"Recode it, df[{name!r}] = ({recode}).astype(int), and take {equation}_family='probit' or "
+            f"Recode it, {recoded(name, levels, missing)}, and take {equation}_family='probit' or "
             "'logit'."
         )
     if ordered:
@@ -305,8 +309,8 @@ def _advice(name: str, levels: list[Any], ordered: bool, equation: str) -> str:
         )
     return (
         "There is no model for an outcome of three or more categories without an order, but one for the "
-        f"probability of a level against all others: df['is_{levels[-1]}'] = ({recode}).astype(int), "
-        f"{equation}_family='logit'. {own}"
+        f"probability of a level against all others: df[{f'is_{levels[-1]}'!r}] = (df[{name!r}] == "
+        f"{levels[-1]!r}).where(df[{name!r}].notna()).astype(float), {equation}_family='logit'. {own}"
     )
 
 
@@ -314,6 +318,9 @@ def _refuse_text(name: str, levels: list[Any], equation: str) -> None:
     text = number_as_text(name, levels)
     if text:
         raise ValueError(f"The {equation} {name!r} {text}")
+    dirty = unclean(name, levels)
+    if dirty:
+        raise ValueError(f"The {equation} {name!r} is text with levels {few(levels)}. {dirty}")
 
 
 def _ordered(

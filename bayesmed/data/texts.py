@@ -10,8 +10,14 @@ from bayesmed.families.listing import few, in_words, looks
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _COMMA = re.compile(r"\s*[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+\s*")
 _THOUSANDS = re.compile(r"\s*[+-]?\d{1,3}(,\d{3})+(\.\d*)?\s*")
+_MARK = "%$€£"
 #: As they stand for a missing value in files of other programs, or after ``astype(str)``.
 _MISSING = ("", ".", "-", "--", "?", "na", "n/a", "#n/a", "nan", "null", "#null!", "<na>", "nat")
+#: Answers that are none: of a response they are no level.
+_NO_ANSWER = ("don't know", "dont know", "do not know", "dk", "unknown", "missing", "refused",
+              "no answer", "not applicable", "prefer not to say", "prefer not to answer")  # fmt: skip
+#: Of two levels the one that becomes 0.
+_ZERO = ("no", "n", "none", "never", "false", "absent", "alive", "censored", "control")
 #: Of a factor: rows that a level has on average, below which it has many levels, and how many are few.
 _ROWS, _FEW = 5.0, 10
 
@@ -43,6 +49,12 @@ class Reading:
         return numbers > 1 and numbers > len(self.words)
 
     @property
+    def marks(self) -> str:
+        """Signs beside the numbers, such as %."""
+        found = {sign for level in self.plain + self.comma for sign in level}
+        return "".join(sign for sign in _MARK if sign in found)
+
+    @property
     def harmless(self) -> bool:
         """Whether there are two levels, both numbers: a factor of them is the same model."""
         return self.levels == self.plain and len(self.levels) == 2
@@ -53,12 +65,15 @@ class Reading:
         rest = [level for level in self.levels if level in {*self.missing, *self.words}]
         which = f", not {in_words(map(repr, rest), most=5)}" if rest else ""
         how = ", with a comma in them" if self.comma else ""
+        how = f", without {self.marks}" if self.marks else how
         share = "all" if numbers == len(self.levels) else str(numbers)
         return f"{len(self.levels)} levels, of which {share} read as numbers{how}{which}"
 
     def mend(self, name: str) -> str:
         """What to write where the column is a number."""
         column = f"df[{name!r}]"
+        if self.marks:
+            return self._unmark(column)
         if not self.comma:
             coerce = ", errors='coerce'" if self.missing or self.words else ""
             file = (
@@ -80,6 +95,15 @@ class Reading:
             "errors='coerce')"
         )
 
+    def _unmark(self, column: str) -> str:
+        between = all(_THOUSANDS.fullmatch(_bare(level)) for level in self.comma)
+        signs = f"[{self.marks},]" if between and self.comma else f"[{self.marks}]"
+        decimal = "" if between else ".str.replace(',', '.')"
+        return (
+            f"{column} = pd.to_numeric({column}.str.replace(r'{signs}', '', regex=True){decimal}, "
+            "errors='coerce')"
+        )
+
 
 def reading(levels: Iterable[Any]) -> Reading | None:
     """Sort levels by how they read; None where one is no text."""
@@ -92,12 +116,21 @@ def reading(levels: Iterable[Any]) -> Reading | None:
     return Reading(tuple(given), **{kind: tuple(own) for kind, own in sorted_.items()})
 
 
+def _bare(level: str) -> str:
+    """A number without a sign of percent or of money beside it."""
+    found = level.strip()
+    if found[:1] in _MARK:
+        return found[1:]
+    return found[:-1] if found[-1:] in _MARK else found
+
+
 def _kind(level: str) -> str:
+    written, level = level, _bare(level)
     if _NUMBER.fullmatch(level):
         return "plain"
     if _COMMA.fullmatch(level) or _THOUSANDS.fullmatch(level):
         return "comma"
-    return "missing" if looks(level).casefold() in _MISSING else "words"
+    return "missing" if looks(written).casefold() in _MISSING else "words"
 
 
 def number_as_text(name: str, levels: Iterable[Any]) -> str | None:
@@ -106,6 +139,33 @@ def number_as_text(name: str, levels: Iterable[Any]) -> str | None:
     if found is None or not found.numeric:
         return None
     return f"is text: {found.found()}. Write {found.mend(name)}."
+
+
+def recoded(name: str, levels: Sequence[Any], missing: int) -> str:
+    """Code that makes two levels 0 and 1, and leaves missing values missing."""
+    zero = [level for level in levels if looks(level).casefold() in _ZERO]
+    first = zero[0] if len(zero) == 1 else levels[0]
+    coding = {level: int(level != first) for level in sorted(levels, key=lambda one: one != first)}
+    kept = f" (its {missing} missing value(s) stay missing)" if missing else ""
+    return f"df[{name!r}] = df[{name!r}].map({coding}).astype(float){kept}"
+
+
+def unclean(name: str, levels: Sequence[Any]) -> str:
+    """Say which levels of a response are codes of missing values or look the same; blank if none."""
+    found = reading(levels)
+    if found is None:
+        return ""
+    none = [word for word in found.words if looks(word).casefold().replace("’", "'") in _NO_ANSWER]
+    codes = [*found.missing, *none]
+    said = [_as_missing(name, codes)] if codes else []
+    return " ".join([*said, *alike_notes(name, [one for one in levels if one not in codes])])
+
+
+def _as_missing(name: str, codes: Sequence[str]) -> str:
+    return (
+        f"{name!r} has {few(codes)}, as missing values are often written, and it is taken as a level. If "
+        f"it is missing, write df[{name!r}] = df[{name!r}].replace({list(codes)}, np.nan)."
+    )
 
 
 def text_notes(name: str, levels: Sequence[Any], rows: int, stated: bool) -> list[str]:
@@ -143,11 +203,7 @@ def text_notes(name: str, levels: Sequence[Any], rows: int, stated: bool) -> lis
             f"factor, write C({name})."
         )
     elif found.missing:
-        said.append(
-            f"{name!r} has {few(found.missing)}, as missing values are often written, and it is taken as a "
-            f"level. If it is missing, write df[{name!r}] = df[{name!r}].replace({list(found.missing)}, "
-            "np.nan)."
-        )
+        said.append(_as_missing(name, found.missing))
     return said + alike_notes(name, found.levels)
 
 

@@ -132,8 +132,8 @@ def _names(term: str) -> list[str]:
 
 def _origin(factor: str) -> str:
     """Where a factor of an interaction adds nothing."""
-    name, level, _ = factor.partition("[")
-    return f"{name} is the reference" if level else f"{name} = 0"
+    name, _, level = factor.partition("[")
+    return f"{name} is the reference" if level.startswith("T.") else f"{name} = 0"
 
 
 def _is_unit(about: Mapping[str, Any], term: str) -> bool:

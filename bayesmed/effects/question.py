@@ -1,7 +1,6 @@
 """From the arguments of a question to the rows, weights, contrasts and functionals asked for."""
 
 import itertools
-import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,7 @@ from bayesmed.effects.estimands import SCALES, Scale
 from bayesmed.effects.view import Asked, View
 from bayesmed.families.family import EQUATIONS, Family
 from bayesmed.families.listing import few
+from bayesmed.families.names import nearest
 from bayesmed.means.means import equal_rows
 from bayesmed.means.slices import slices
 from bayesmed.means.target import Functional, Target, probability, resolve_functional, target_of
@@ -34,6 +34,8 @@ from bayesmed.system.system import System
 
 #: Most pairs of treatment values that contrast="pairwise" compares.
 _MOST_PAIRS = 45
+#: Scales by their initials.
+_SHORT = {"or": "odds_ratio", "rr": "ratio", "rd": "difference", "smd": "standardised"}
 
 
 def ask(
@@ -157,7 +159,8 @@ def check_scale(target: Target, scale: str) -> None:
     ValueError
     """
     if scale not in SCALES:
-        raise ValueError(f"scale={scale!r}; choose one of {list(SCALES)}.")
+        near = nearest(_SHORT.get(str(scale).lower(), scale), SCALES)
+        raise ValueError(f"scale={scale!r}; choose one of {list(SCALES)}.{near}")
     base, kind = target.base, target.functional.kind
     chance = kind == "probability" or (kind == "mean" and base.kind == "binary")
     if scale == "odds_ratio" and not chance:
@@ -283,7 +286,8 @@ def _groups(
 ) -> list[tuple[Any, Counterfactuals]]:
     """Rows of each subgroup, weighted, with its label."""
     if on not in ("all", "treated", "untreated"):
-        raise ValueError(f"on={on!r}; choose 'all', 'treated' or 'untreated'.")
+        near = nearest(on, ("all", "treated", "untreated"))
+        raise ValueError(f"on={on!r}; choose 'all', 'treated' or 'untreated'.{near}")
     if by is None and on == "all" and weights is None:
         return [(None, rows)]
     given = {"by=": by is not None, "on=": on != "all", "weights=": weights is not None}
@@ -309,7 +313,7 @@ def _groups(
 def _checked_weights(model: System, name: Any) -> np.ndarray:
     if not isinstance(name, str):
         raise TypeError(
-            f"weights= takes the name of a column; {reprlib.repr(name)} was given. Put the weights "
+            f"weights= takes the name of a column; {type(name).__name__} was given. Put the weights "
             "into a column of the data before the fit."
         )
     column = model.frame.column(name, "weights")

@@ -60,7 +60,8 @@ def summarise(
     bounds = interval(data, prob=ci_prob).to_numpy()
     label = f"{ci_kind}{round(100 * ci_prob, 6):g}"
     with np.errstate(all="ignore"):
-        above = (stacked > null).mean(axis=(0, 1))
+        none = (stacked == null).all(axis=(0, 1))  # by construction: neither sign is probable
+        above = np.where(none, np.nan, (stacked > null).mean(axis=(0, 1)))
         columns: dict[str, Any] = {
             "median": np.median(stacked, axis=(0, 1)),
             f"{label}_low": bounds[..., 0],

@@ -26,6 +26,7 @@ NO_CLUSTERS = (
     "This package has no random effects and no clustered standard errors: rows are taken as independent "
     "given the formulas (docs/not_answered.md says what is left)."
 )
+_FAMILY = "Each equation has its own: mediator_family= and outcome_family=."
 #: Arguments of other packages, and what stands in their place.
 _ARGUMENTS = {
     **dict.fromkeys(
@@ -41,9 +42,81 @@ _ARGUMENTS = {
         "A moderator stands in the formulas, as in treat * x; fit.effects(at=...) or (by=...) asks for it.",
     ),
     **dict.fromkeys(
-        ("sims", "boot", "nboot", "n_boot", "bootstrap"), "Draws are asked for by draws=."
+        (
+            "sims",
+            "boot",
+            "nboot",
+            "n_boot",
+            "bootstrap",
+            "iter",
+            "iterations",
+            "n_iter",
+            "niter",
+            "samples",
+            "n_samples",
+            "nsim",
+            "n_sims",
+        ),
+        "Draws are asked for by draws=, after tune= of warm-up.",
     ),
-    "family": "Each equation has its own: mediator_family= and outcome_family=.",
+    **dict.fromkeys(
+        ("warmup", "warm_up", "burnin", "burn_in", "burn", "adapt"),
+        "Warm-up is asked for by tune=.",
+    ),
+    **dict.fromkeys(("family", "families"), _FAMILY),
+    **dict.fromkeys(
+        ("link", "link_function"),
+        f"The link comes with the family, as in 'probit' and 'logit'. {_FAMILY}",
+    ),
+    **dict.fromkeys(
+        ("family_outcome", "family_y", "yfamily", "y_family", "outcome_model", "model_y", "yreg"),
+        "The outcome's distribution is outcome_family=, its formula outcome=.",
+    ),
+    **dict.fromkeys(
+        ("family_mediator", "family_m", "mfamily", "m_family", "mediator_model", "model_m", "mreg"),
+        "The mediator's distribution is mediator_family=, its formula mediator=.",
+    ),
+    **dict.fromkeys(
+        ("treat", "treatment_name", "exposure", "x", "X", "a", "A"),
+        "The treatment's column is treatment=.",
+    ),
+    **dict.fromkeys(("y", "Y", "response"), "The outcome is the response of outcome='y ~ terms'."),
+    **dict.fromkeys(("m", "M", "med"), "The mediator is the response of mediator='m ~ terms'."),
+    **dict.fromkeys(
+        ("formula", "formulas"),
+        "There are two formulas: mediator='m ~ terms' and outcome='y ~ terms'.",
+    ),
+    **dict.fromkeys(
+        ("control_value", "treat_value", "a0", "a1", "astar"),
+        "The two levels compared are control= and treated=.",
+    ),
+    **dict.fromkeys(
+        ("interaction", "EMint", "INT"),
+        "An interaction stands in the formula, as in outcome='y ~ m * treat'.",
+    ),
+    **dict.fromkeys(
+        ("weight", "sample_weight", "survey_weights"),
+        "A weighted likelihood has no posterior; effects are averaged with "
+        "fit.effects(weights='column').",
+    ),
+    **dict.fromkeys(
+        (
+            "ci",
+            "conf",
+            "conf_level",
+            "conf_int",
+            "alpha",
+            "level",
+            "ci_level",
+            "ci_prob",
+            "hdi_prob",
+        ),
+        "Intervals are asked for after the fit: fit.effects().summary(ci_prob=0.95).",
+    ),
+    **dict.fromkeys(
+        ("missing", "na_action", "na_rm", "dropna", "impute"),
+        "Rows with missing values are left out and counted; impute before the fit for more.",
+    ),
 }
 
 
@@ -100,12 +173,21 @@ def why_no_response(left: str, equation: str) -> str:
             f" For a time with censoring the response is the time, with {equation}_data="
             "{'event': 'column'}."
         )
-    if "+" in left or "," in left:
-        return (
-            f" A model here has one {equation}. For successes out of trials give outcome_data="
-            "{'trials': 'column'} and outcome_family='binomial'."
-        )
-    return " A transformed response must be a column of its own: compute it first."
+    several = re.match(r"(\(|\[|(cbind|c|mvbind)\()", left) and "," in left
+    if several or re.search(r"[+,&]", outside_calls(left)):
+        again = {
+            "mediator": " bm.fit_many screens several, each by a model of its own.",
+            "outcome": " For successes out of trials give outcome_data={'trials': 'column'} and "
+            "outcome_family='binomial'.",
+        }.get(equation, "")
+        return f" A model here has one {equation}; of a sum or mean of columns make a column first.{again}"
+    log = ""
+    if re.match(r"(np\.)?log\(", left):
+        log = f" Or take the variable as it is, with {equation}_family='lognormal'."
+    return (
+        " A transformed response must be a column of its own: compute it first, df['new'] = ..., and "
+        f"write 'new ~ ...'.{log}"
+    )
 
 
 def refuse_dialect(formula: str, rhs: str, equation: str) -> None:

@@ -58,7 +58,7 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str], door: str) -> Non
     unknown = [name for name in given if name not in known]
     if not unknown:
         return
-    if "mediator" in known:  # a door that takes a model's arguments
+    if {"mediator", "tune"} & set(known):  # a door that takes the arguments of a model or its fit
         refuse_elsewhere(unknown)
     near = {name: _nearest(name, known) for name in unknown}
     said = ", ".join(
@@ -94,6 +94,9 @@ def names_nearest[T](door: T) -> T:
 
 
 def _told(function: Callable[..., Any], door: str) -> Callable[..., Any]:
+    own = inspect.signature(function).parameters.values()
+    kinds = {one.kind for one in own}
+
     @functools.wraps(function)
     def call(*args: Any, **named: Any) -> Any:
         try:
@@ -101,7 +104,31 @@ def _told(function: Callable[..., Any], door: str) -> Callable[..., Any]:
         except TypeError as error:
             # Without a deeper frame it is this call that was refused.
             if error.__traceback__ is not None and error.__traceback__.tb_next is None:
-                refuse_unknown(named, parameters_of(function), f"{door}()")
+                if inspect.Parameter.VAR_KEYWORD not in kinds:
+                    refuse_unknown(named, parameters_of(function), f"{door}()")
+                if inspect.Parameter.VAR_POSITIONAL not in kinds:
+                    _refuse_by_place(own, len(args), named, f"{door}()")
             raise
 
     return call
+
+
+def _refuse_by_place(
+    own: Iterable[inspect.Parameter], given: int, named: Iterable[str], door: str
+) -> None:
+    """Refuse more arguments by place than a function takes, with some that go by name."""
+    own = list(own)
+    by_place = [
+        one.name for one in own if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+    ]
+    if given <= len(by_place):
+        return
+    taken = [name for name in by_place if name != "self"]
+    names = [one.name for one in own if one.kind is one.KEYWORD_ONLY]
+    if taken == ["data"]:  # a door that takes a model's arguments
+        names = list(dict.fromkeys(("mediator", "outcome", "treatment", *names)))
+    others = [f"{name}=" for name in names if name not in set(named)][:3]
+    such = f", such as {in_words(others, _MOST)}" if others else ""
+    raise TypeError(
+        f"{door} takes {in_words(taken, _MOST) or 'nothing'} by place and other arguments by name{such}."
+    ) from None

@@ -1,5 +1,6 @@
 """Whether the chains have converged, in one message."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,14 +35,14 @@ class Convergence:
     problems: tuple[str, ...]
 
     def __str__(self) -> str:
-        numbers = (
-            f"R-hat at most {self.r_hat:.4f}, ESS at least {self.ess_bulk:.0f} (bulk) and "
-            f"{self.ess_tail:.0f} (tail)"
+        r_hat = beside(self.r_hat, _R_HAT, 4)
+        bulk, tail = (
+            math.floor(ess) if math.isfinite(ess) else ess for ess in (self.ess_bulk, self.ess_tail)
         )
+        numbers = f"R-hat at most {r_hat}, ESS at least {bulk} (bulk) and {tail} (tail)"
         if np.isfinite(self.bfmi):  # of Hamiltonian chains
-            numbers += (
-                f", {self.divergences} divergent transitions, E-BFMI at least {self.bfmi:.2f}"
-            )
+            bfmi = beside(self.bfmi, _BFMI, 2)
+            numbers += f", {self.divergences} divergent transitions, E-BFMI at least {bfmi}"
         if not self.problems:
             return f"Converged: {numbers}."
         return f"NOT converged: {numbers}. " + " ".join(self.problems)
@@ -98,3 +99,19 @@ def check_convergence(
     if bfmi < _BFMI:
         problems.append(f"E-BFMI should be at least {_BFMI}: raise tune=, or narrow wide priors.")
     return Convergence(r_hat, bulk, tail, divergences, bfmi, tuple(problems))
+
+
+def beside(value: float, limit: float, digits: int) -> str:
+    """A number with as many digits as show on which side of a limit it lies.
+
+    Examples
+    --------
+    >>> from bayesmed.posterior.convergence import beside
+    >>> beside(1.01, 1.01, 4), beside(1.010004, 1.01, 4), beside(0.2996, 0.3, 2)
+    ('1.0100', '1.010004', '0.2996')
+    """
+    shown = f"{value:.{digits}f}"
+    while digits < 15 and value != limit and float(shown) == limit:
+        digits += 1
+        shown = f"{value:.{digits}f}"
+    return shown

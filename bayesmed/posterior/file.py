@@ -63,6 +63,11 @@ def save(fit: Posterior, path: "str | os.PathLike[str]") -> None:
         If the file cannot be written; the message says where.
     """
     target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"Cannot write a file in {target.parent.resolve()}: there is no such folder. Make it and "
+            "save again; the fit is still in memory."
+        )
     tree = fit.tree.copy()
     tree.attrs["bayesmed_format"] = _FORMAT
     tree.attrs["bayesmed_digest"] = digest(tree)

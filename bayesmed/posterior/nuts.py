@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesmed.families.names import parameters_of
+from bayesmed.families.names import nearest, parameters_of
 from bayesmed.numerics.threads import single_blas
 from bayesmed.posterior import density as compiled
 from bayesmed.posterior.graphs import condensed_graph_of
@@ -79,7 +79,8 @@ def check_settings(
         check_count("cores", cores)
     check_sampler(sampler)
     if method not in ("nuts", "laplace"):
-        raise ValueError(f"method={method!r}; choose 'nuts' or 'laplace'.")
+        near = nearest(method, ("nuts", "laplace"))
+        raise ValueError(f"method={method!r}; choose 'nuts' or 'laplace'.{near}")
 
 
 def check_count(name: str, value: Any, least: int = 1) -> None:

@@ -21,6 +21,7 @@ from bayesmed.families.prior import Prior
 from bayesmed.posterior.arrays import prior_basis
 from bayesmed.posterior.likelihood import row_log_likelihood
 from bayesmed.posterior.state import Posterior
+from bayesmed.posterior.weights import LARGEST_PARETO_K
 from bayesmed.sensitivity.claims import choose_effect, effect_label, every_effect, is_share
 from bayesmed.sensitivity.rho_prior import prior_of_rho
 
@@ -115,8 +116,9 @@ def power_scaling(
 ) -> pd.DataFrame:
     r"""Power-scaling sensitivity of each effect to each component of the prior.
 
-    The pull is what the mean would lose without the prior, to first order in its power,
-    :math:`\operatorname{cov}(\theta, \log p) / \operatorname{sd}(\theta)`.
+    The pull is what the mean would lose without the prior: the draws weighted by
+    :math:`1/p(\theta)`, Pareto-smoothed; where these weights fail, to first order in the prior's
+    power, :math:`\operatorname{cov}(\theta, \log p) / \operatorname{sd}(\theta)`.
 
     Parameters
     ----------
@@ -152,8 +154,7 @@ def power_scaling(
         for place, effect in enumerate(effects):
             prior = 0.0 if to_prior is None else float(to_prior[effect])
             likelihood = float(to_data[effect])
-            values = effects[effect].transpose("chain", "draw").to_numpy().ravel()
-            pull = float(np.cov(values, scaled.ravel())[0, 1] / values.std())
+            pull = _pull(effects[effect].transpose("chain", "draw").to_numpy(), scaled)
             told = "a flat prior cannot be scaled: vary its bounds instead"
             if not flat:
                 told = diagnosis(
@@ -164,6 +165,19 @@ def power_scaling(
     names = ["place", "effect", "component", "prior", "likelihood", "pull", "diagnosis"]
     table = pd.DataFrame(found, columns=names).sort_values("place", kind="stable")
     return table.drop(columns="place").set_index(["effect", "component"])
+
+
+def _pull(values: np.ndarray, log_prior: np.ndarray) -> float:
+    """How far a prior moves a mean, in posterior standard deviations; both of shape (chain, draw)."""
+    sd = float(values.std())
+    if sd == 0.0 or np.ptp(log_prior) < 1e-9:
+        return 0.0
+    ratio = xr.DataArray(log_prior, dims=("chain", "draw"))  # psislw negates it
+    log_weights, k = ratio.azstats.psislw(dim=["chain", "draw"])
+    if float(k) <= LARGEST_PARETO_K:
+        weights = np.exp(log_weights.transpose("chain", "draw").to_numpy())
+        return float(values.mean() - np.average(values, weights=weights)) / sd
+    return float(np.cov(values.ravel(), log_prior.ravel())[0, 1]) / sd
 
 
 def diagnosis(

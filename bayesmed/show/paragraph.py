@@ -103,7 +103,7 @@ def methods(about: Mapping[str, Any], convergence: str) -> str:
     )
     priors = f"{_priors(about)} Priors are stated for {scale}."
     dropped = about["n_given"] - about["n"]
-    missing = f" ({dropped} of {about['n_given']} rows had missing values)" if dropped else ""
+    missing = f", {dropped} of {about['n_given']} rows having missing values" if dropped else ""
     warm = (
         f" after {settings['tune']} of warm-up"
         if about["sampler"] not in ("laplace", "exact")
@@ -113,7 +113,7 @@ def methods(about: Mapping[str, Any], convergence: str) -> str:
     return (
         f"We estimated natural mediation effects of {about['treatment']} ({_levels(about)}) on "
         f"{about['outcome']} through {about['mediator']} in "
-        f"n = {about['n']} participants{missing}{arms_words(about)}, fitting jointly {mediator} of the mediator "
+        f"n = {about['n']} participants{arms_words(about)}{missing}, fitting jointly {mediator} of the mediator "
         f"({formulas['mediator']}{_further(about, 'mediator')}) and {outcome} of the outcome "
         f"({formulas['outcome']}{_further(about, 'outcome')}) with "
         f"residual correlation rho {about['rho']}. {priors} Effects are {scale_words(about)}, contrasts of "

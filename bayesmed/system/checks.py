@@ -1,6 +1,7 @@
 """Checks of the roles of variables and of exact fits, each with its mend."""
 
 import numpy as np
+import pandas as pd
 
 from bayesmed.data.design import Design
 from bayesmed.data.formula import INTERCEPT, Parsed
@@ -11,7 +12,7 @@ from bayesmed.families.names import nearest
 _EXACT = 1e-12
 
 
-def check_roles(mediator: Parsed, outcome: Parsed, treatment: str, columns: list[str]) -> None:
+def check_roles(mediator: Parsed, outcome: Parsed, treatment: str, data: pd.DataFrame) -> None:
     """Check that treatment, mediator and outcome stand where they must.
 
     Raises
@@ -19,6 +20,7 @@ def check_roles(mediator: Parsed, outcome: Parsed, treatment: str, columns: list
     ValueError
         If one of them is missing from, or must not be in, a formula.
     """
+    columns = list(data.columns)
     if treatment not in columns:
         one = "" if isinstance(treatment, str) else " A model has one treatment, given by its name."
         raise ValueError(
@@ -34,7 +36,8 @@ def check_roles(mediator: Parsed, outcome: Parsed, treatment: str, columns: list
         if treatment not in parsed.variables:
             raise ValueError(
                 f"The treatment {treatment!r} does not stand in the {equation} formula "
-                f"{short(parsed.text)}; without it an effect would be zero by construction. Add it."
+                f"{short(parsed.text)}; without it an effect would be zero by construction. "
+                f"{_stand_in(treatment, parsed, data)}"
             )
         for name in {mediator.response, outcome.response} - (
             {mediator.response} if equation == "outcome" else set()
@@ -47,8 +50,30 @@ def check_roles(mediator: Parsed, outcome: Parsed, treatment: str, columns: list
     if mediator.response not in outcome.variables:
         raise ValueError(
             f"The mediator {mediator.response!r} does not stand in the outcome formula "
-            f"{short(outcome.text)}; the ACME would be zero by construction. Add it."
+            f"{short(outcome.text)}; the ACME would be zero by construction. "
+            f"{_stand_in(mediator.response, outcome, data)}"
         )
+
+
+def _stand_in(name: str, parsed: Parsed, data: pd.DataFrame) -> str:
+    """What to write where a formula has a column linear in the one that it must have."""
+    numbers = data[[name, *parsed.variables]].select_dtypes("number")
+    for other in parsed.variables if name in numbers else ():
+        if other not in numbers:
+            continue
+        both = numbers[[other, name]].dropna()
+        own, of = (both[one].to_numpy(dtype=float) for one in (other, name))
+        if len(own) < 3 or np.ptp(own) == 0.0 or np.ptp(of) == 0.0:
+            continue
+        slope = float(np.cov(own, of)[0, 1] / np.var(of, ddof=1))
+        if np.abs(own - own.mean() - slope * (of - of.mean())).max() > 0.01 * own.std():
+            continue
+        if np.array_equal(own, of):
+            return f"{other!r} is {name!r} itself: write {name} in its place."
+        if np.isclose(slope, 1.0, atol=1e-3):
+            return f"{other!r} is {name!r} less a number: write center({name}) in its place."
+        return f"{other!r} is linear in {name!r}: write scale({name}) or {name} in its place."
+    return "Add it."
 
 
 def fitted(design: Design, y: np.ndarray, rows: np.ndarray | slice = slice(None)) -> bool:

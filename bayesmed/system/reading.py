@@ -1,12 +1,13 @@
 """What a user states beside the two formulas: regressions of sigma, and data columns."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from bayesmed.data.formula import Parsed, as_factors, parse_scale
-from bayesmed.data.frame import Frame, clean, is_declared, with_text_notes
+from bayesmed.data.frame import Frame, clean, is_declared, with_code_notes, with_text_notes
 from bayesmed.data.response import Response, build_response, data_variables
 from bayesmed.families.family import EQUATIONS, SCALES, Family
 from bayesmed.families.listing import few
@@ -88,7 +89,21 @@ def complete_rows(
     both = [part for part in (*parsed, *scales) if part is not None]
     numbers = {part.response for part in parsed if not is_declared(given[part.response])}
     names = [name for name in dict.fromkeys(used) if name not in numbers]
-    return with_text_notes(frame, given, names, {n for part in both for n in as_factors(part)})
+    factors = {name for part in both for name in as_factors(part)}
+    frame = with_text_notes(frame, given, names, factors)
+    frame = with_code_notes(frame, dict.fromkeys(used))
+    said = () if treatment in factors else dose_notes(frame.data[treatment])
+    return replace(frame, notes=(*frame.notes, *said))
+
+
+def dose_notes(treatment: pd.Series) -> tuple[str, ...]:
+    """What to say of a numeric treatment whose few whole values may be codes of arms."""
+    if isinstance(treatment.dtype, pd.CategoricalDtype) or not 3 <= treatment.nunique() <= 5:
+        return ()
+    if not (treatment % 1 == 0).all():
+        return ()
+    name, values = treatment.name, ", ".join(f"{one:g}" for one in sorted(treatment.unique()))
+    return (f"{name!r} ({values}) is taken as a dose; write C({name}) where these are arms.",)
 
 
 def observed_responses(

@@ -103,7 +103,7 @@ class System:
             parse(self.mediator, columns, "mediator"),
             parse(self.outcome, columns, "outcome"),
         )
-        check_roles(parsed[0], parsed[1], self.treatment, columns)
+        check_roles(parsed[0], parsed[1], self.treatment, given)
         scales = parse_scales((self.mediator_sigma, self.outcome_sigma), parsed, families, columns)
         frame = complete_rows(given, parsed, scales, families, self.stated_data, self.treatment)
         for note in frame.told:  # before an error that may come of it
@@ -135,7 +135,9 @@ class System:
         used = {n for part in (*parsed, *scales) if part is not None for n in part.variables}
         covariates = sorted(used - set(roles))
         own = parsed[0].variables
-        refuse_derived(frame.data, covariates, self.treatment, parsed[0].response, own)
+        refuse_derived(
+            frame.data, covariates, self.treatment, parsed[0].response, own, frame.others
+        )
         if families[0].kind in ("continuous", "count"):
             check_mediator_terms(designs[1], frame.data, parsed[0].response, families[0])
         chosen = contrast(frame, self.treatment, self.control, self.treated, given[self.treatment])
