@@ -88,9 +88,7 @@ class _Panels:
         return _Panels(left, right, np.tile(self.low, 2), np.tile(self.high, 2))
 
 
-def _brackets(
-    function: Functions, panels: _Panels, narrow: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _brackets(function: Functions, panels: _Panels, narrow: float) -> tuple[np.ndarray, np.ndarray]:
     """Narrow panels on which the functions are not smooth; those that overlap are one."""
     starts, ends = [np.empty(0)], [np.empty(0)]
     while len(panels.left):
