@@ -219,7 +219,9 @@ def _refuse_ranges(frame: pd.DataFrame, covariates: Sequence[str], mediator: str
         if few > _MOST or not is_cut(frame[name], frame[mediator]):
             continue
         if few == frame[mediator].nunique() == len(frame[[name, mediator]].drop_duplicates()):
-            mend = _form_of(frame[name], mediator, frame[mediator]) or "the function of the mediator"
+            mend = (
+                _form_of(frame[name], mediator, frame[mediator]) or "the function of the mediator"
+            )
             raise ValueError(
                 f"The values of {name!r} are a function of the mediator {mediator!r}; counterfactual "
                 "rows keep it as it was observed, so what the treatment does through it would be left "
