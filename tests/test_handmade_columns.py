@@ -165,7 +165,6 @@ def test_coarse_and_related_columns_are_no_rounded_products() -> None:
         (lambda d: np.sqrt(d["emo"]), "Write np.sqrt(emo)"),
         (lambda d: d["emo"] ** 3, "Write I(emo**3)"),
         (lambda d: np.sinh(d["emo"]), "Write the function of the mediator"),
-        (lambda d: (d["emo"] > 6) * 1, "ranges of the mediator"),
     ],
 )
 def test_functions_of_a_mediator_of_few_values(made: Made, said: str) -> None:

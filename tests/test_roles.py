@@ -156,8 +156,6 @@ def centred(column: pd.Series) -> pd.Series:
         (lambda d: centred(d["t"]) * centred(d["x"]), "'x'"),
         (lambda d: d["t"] * d["b"], "t:b"),
         (lambda d: d["t"] * (d["sex"] == "f"), "t:sex"),
-        (lambda d: (d["m"] > 3) * 1.0, "ranges of the mediator"),
-        (lambda d: pd.cut(d["m"], [0, 2, 4, 99]), "ranges of the mediator"),
     ],
 )
 def test_columns_made_of_treatment_or_mediator(
@@ -170,6 +168,29 @@ def test_columns_made_of_treatment_or_mediator(
     }  # fmt: skip
     with pytest.raises(ValueError, match=f"made.*{re.escape(instead)}|{re.escape(instead)}.*made"):
         bm.MediationModel(frame.assign(made=made(frame)), **formulas)
+
+
+@pytest.mark.parametrize(
+    "cut", [lambda m: (m > 3) * 1.0, lambda m: pd.cut(m, [0, 2, 4, 99]).astype(str)]
+)
+def test_ranges_of_the_mediator_are_asked_about(frame: pd.DataFrame, cut: Any) -> None:
+    formulas = {**FORMULAS, "outcome": "y ~ m + t + x + made", "mediator": "m ~ t + x + made"}
+    with pytest.warns(UserWarning, match="'made' are ranges of the mediator 'm'.*group of its own"):
+        bm.MediationModel(frame.assign(made=cut(frame["m"])), **formulas)
+
+
+def test_a_site_and_a_rare_dummy_are_covariates() -> None:
+    """A site that moves the mediator by more than its spread is the strongest confounder."""
+    rng = np.random.default_rng(2)
+    t, s, x = np.arange(200) % 2, np.arange(200) // 100, rng.normal(size=200)
+    m = 20.0 * s + 0.4 * t + rng.normal(size=200)
+    data = pd.DataFrame({"t": t, "s": s, "m": m, "x": x, "y": m + 3.0 * s + rng.normal(size=200)})
+    formulas = {"mediator": "m ~ t + s", "outcome": "y ~ m + t + s", "treatment": "t"}
+    with pytest.warns(UserWarning, match="The values of 's' are ranges of the mediator 'm'"):
+        bm.MediationModel(data, **formulas)
+    for row in (m.argmin(), m.argmax()):
+        rare = data.assign(s=np.arange(200) == row).astype({"s": float})
+        bm.MediationModel(rare, **formulas)  # without a word
 
 
 def test_in_the_mediator_equation_and_for_doses(frame: pd.DataFrame) -> None:

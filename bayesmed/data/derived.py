@@ -91,7 +91,7 @@ def refuse_derived(
     ------
     ValueError
         For a product with a covariate or with one another, a square, cube, root or logarithm, and
-        for ranges of the mediator; it says how to write them in the formula.
+        for values that are one for each of the mediator's; it says how to write them in the formula.
 
     Warns
     -----
@@ -213,18 +213,25 @@ def _numeric(column: pd.Series) -> bool:
 
 
 def _refuse_ranges(frame: pd.DataFrame, covariates: Sequence[str], mediator: str) -> None:
+    """Refuse what has a value for each of the mediator's; ask about ranges, as a site can be one."""
     for name in covariates:
         few = frame[name].nunique()
         if few > _MOST or not is_cut(frame[name], frame[mediator]):
             continue
-        what, mend = "ranges of", "the function of the mediator"
-        if few == frame[mediator].nunique():
-            what = "a function of"
-            mend = _form_of(frame[name], mediator, frame[mediator]) or mend
-        raise ValueError(
-            f"The values of {name!r} are {what} the mediator {mediator!r}; counterfactual rows "
-            "keep it as it was observed, so what the treatment does through it would be left out. "
-            f"Write {mend} in the outcome formula in its place, or leave it out."
+        if few == frame[mediator].nunique() == len(frame[[name, mediator]].drop_duplicates()):
+            mend = (
+                _form_of(frame[name], mediator, frame[mediator]) or "the function of the mediator"
+            )
+            raise ValueError(
+                f"The values of {name!r} are a function of the mediator {mediator!r}; counterfactual "
+                "rows keep it as it was observed, so what the treatment does through it would be left "
+                f"out. Write {mend} in the outcome formula in its place, or leave it out."
+            )
+        warn(
+            f"The values of {name!r} are ranges of the mediator {mediator!r}: if {name!r} was "
+            f"computed from {mediator!r}, write that function of the mediator in the outcome formula "
+            "in its place, since counterfactual rows keep a column as it was observed; if it is a "
+            "group of its own, such as a site, all is well."
         )
 
 

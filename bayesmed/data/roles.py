@@ -21,7 +21,7 @@ _HIDDEN = "It says which outcomes were hidden: give a column or a number that do
 _ROUNDING = 1e-10
 #: Distinct values of a variable from which a function of it can be told.
 _FEWEST = 6
-#: Rows to a group, on average, from which groups that are ranges are no coincidence.
+#: Rows to a group from which groups that are ranges are no coincidence.
 _ROWS = 5
 
 
@@ -78,12 +78,16 @@ def follows(column: pd.Series, variable: pd.Series) -> bool:
 
 
 def is_cut(groups: pd.Series, variable: pd.Series) -> bool:
-    """Whether a few groups of rows are ranges of a variable that do not overlap."""
+    """Whether groups of rows are ranges of a variable that do not overlap.
+
+    Groups of few rows tell nothing: a single row is always a range.
+    """
     if isinstance(variable.dtype, pd.CategoricalDtype):
         variable = variable.cat.codes
-    ends = variable.groupby(groups.to_numpy(), observed=True).agg(["min", "max"]).sort_values("min")
+    ends = variable.groupby(groups.to_numpy(), observed=True).agg(["min", "max", "size"])
+    ends = ends[ends["size"] >= _ROWS].sort_values("min")
     lowest, highest = ends["min"].to_numpy(), ends["max"].to_numpy()
-    return 1 < len(ends) <= len(groups) // _ROWS and bool(np.all(lowest[1:] > highest[:-1]))
+    return len(ends) > 1 and bool(np.all(lowest[1:] > highest[:-1]))
 
 
 def _affine(values: np.ndarray, of: np.ndarray) -> bool:

@@ -13,7 +13,7 @@ from bayesmed.numerics.breaks import MOST, TooMany, breaks
 from bayesmed.numerics.piecewise import Functions
 
 #: Rows whose functions of the mediator are searched, where these differ between rows.
-_ROWS = 40
+_ROWS = 200
 _EVEN, _QUANTILES, _SPREADS, _CLOSE = 62, 65, 10.0, 1e-4
 #: Values that the mediator repeats and that are looked at, and how far beside them.
 _REPEATED, _BESIDE, _APART = 200, 1e-9, 1e-6
@@ -51,12 +51,13 @@ def break_points(
     texts, others = _functions(outcome, mediator, treatment)
     differing = np.flatnonzero(~arms[0].duplicated(others)) if others else np.empty(0, dtype=int)
     some = differing[:: len(differing) // _ROWS + 1]
+    levels = _one_of_each(arms[0], others)
     shown = [np.abs(outcome.rows(arm)[:, along.moving]).argmax(axis=0) for arm in arms]
     try:
-        found = _search(along.of(np.union1d(shown, some)), values, family)
+        found = _search(along.of(np.unique(np.concatenate([some, levels, *shown]))), values, family)
         if len(found) and len(some) < len(differing):
             for start in (0, 1):
-                half = _search(along.of(some[start::2]), values, family)
+                half = _search(along.of(np.union1d(some[start::2], levels)), values, family)
                 if len(half) != len(found) or np.abs(half - found).max() > _APART * values.std():
                     raise TooMany
     except TooMany:
@@ -95,6 +96,13 @@ def _functions(outcome: Design, mediator: str, treatment: str) -> tuple[list[str
     texts = [text for text in inside if text.strip("`") != mediator]
     others = {name for names in inside.values() for name in names} - {mediator, treatment}
     return texts, sorted(others)
+
+
+def _one_of_each(frame: pd.DataFrame, names: list[str]) -> np.ndarray:
+    """A row for each value of the columns that have few, so that no rare value is passed over."""
+    few = [name for name in names if frame[name].nunique() <= MOST]
+    chosen = [np.flatnonzero(~frame.duplicated(name)) for name in few]
+    return np.unique(np.concatenate([np.empty(0, dtype=int), *chosen]))
 
 
 def _search(function: Functions, values: np.ndarray, family: Family) -> np.ndarray:
