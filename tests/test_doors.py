@@ -139,7 +139,7 @@ def test_names_within_arguments(frame: pd.DataFrame, wrong: dict[str, Any], mess
         ({"by": []}, r"by= takes the name of a column, or a list"),
         ({"by": ["sex", 3]}, r"by= takes the name of a column, or a list"),
         ({"by": ["sex", "sitee"]}, "Did you mean 'site'"),
-        ({"weights": np.ones(160)}, r"weights= takes the name of a column; array"),
+        ({"weights": np.ones(160)}, r"weights= takes the name of a column; ndarray"),
         ({"m": []}, "names no value of the mediator"),
         ({"contrast": []}, "names no pair"),
         ({"at": {"xx": 1.0}}, "Did you mean 'x'"),
