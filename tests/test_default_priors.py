@@ -165,7 +165,6 @@ def test_the_graph_has_the_stated_density(people):
 
 
 def test_moments_of_rows_give_the_same_priors(people, tmp_path):
-    pytest.importorskip("pyarrow", reason="rows in parts are read from a Parquet file")
     arguments = {
         "mediator": "m ~ t * x + I(x**2)", "outcome": "y ~ m * t + t * x + I(x**2)", "treatment": "t",
     }  # fmt: skip
