@@ -3,6 +3,9 @@
 import numpy as np
 from scipy import special, stats
 
+from bayesmed.numerics.rectangle import log_rectangle
+from bayesmed.numerics.special import exp
+
 #: One value of each parameter.
 PARAMETERS = {
     "sigma": 0.8,
@@ -63,3 +66,8 @@ def own_parameters(family):
     names = [*family.parameters, *family.needs]
     names += ["scores"] if family.kind == "ordered" else []
     return {name: PARAMETERS[name] for name in names}
+
+
+def bvn_cdf(h, l, rho):
+    """P(Z1 <= h, Z2 <= l) as a rectangle of the package, arrays or tensors."""
+    return exp(log_rectangle(-np.inf, h, -np.inf, l, rho))

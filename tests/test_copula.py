@@ -9,9 +9,8 @@ from pytensor.compile.mode import Mode
 from scipy import integrate, stats
 
 from bayesmed.families.catalogue import FAMILIES
-from bayesmed.numerics.rectangle import bvn_cdf
 from bayesmed.system.copula import log_conditional, log_marginal, margin
-from tests.oracles import law, own_parameters
+from tests.oracles import bvn_cdf, law, own_parameters
 from tests.test_special import evaluate
 
 CORRELATIONS = [s * r for r in (0.1, 0.5, 0.9, 0.92, 0.93, 0.95, 0.99, 0.999) for s in (-1, 1)]

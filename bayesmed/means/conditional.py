@@ -77,14 +77,14 @@ class Ladder:
 
     def mean(self, e: Any, rho: np.ndarray, k: np.ndarray) -> np.ndarray:
         """C at scores of the mediator that broadcast with the linear predictors."""
-        from bayesmed.numerics import steps_kernels  # late, since its compiler takes time to import
+        from bayesmed.numerics import kernels
 
         centre = rho * e
         shape = np.broadcast_shapes(self.thresholds.shape[:-1], np.shape(centre))
         full = (*(1,) * (3 - len(shape)), *shape)
         steps = (*full, self.thresholds.shape[-1])
         out = np.empty(full)
-        steps_kernels.step_sums(
+        kernels.step_sums(
             np.broadcast_to(self.thresholds, steps), np.broadcast_to(self.rises, steps),
             np.broadcast_to(centre, full), k, out,
         )  # fmt: skip

@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from bayesmed.numerics.lagrange import POINTS
-
 _STEP = 0.1
-_MARGIN = POINTS // 2
+#: Half the grid points that :func:`bayesmed.numerics.kernels.spread` shares a point out on.
+_MARGIN = 4
 
 
 def spread(
@@ -52,7 +51,7 @@ def spread_parts(
     weights: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The same for rows that are made part by part, between known ends low and high, (S,)."""
-    from bayesmed.numerics import grid_kernels  # late, since its compiler takes time to import
+    from bayesmed.numerics import kernels
 
     step = _STEP * sigma
     length = (high - low) / step
@@ -62,7 +61,7 @@ def spread_parts(
     count = int(length.max()) + 2 * _MARGIN + 2
     out = np.zeros((count, len(step)))
     for part in parts:
-        grid_kernels.spread(points(part), weights[part], start, step, out)
+        kernels.spread(points(part), weights[part], start, step, out)
     used = np.flatnonzero(out.any(axis=1))
     span = slice(used[0], used[-1] + 1)
     return start + np.arange(count)[span, None] * step, out[span]

@@ -37,13 +37,11 @@ class Piecewise:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Values at points, from shape (n,) to (n, function)."""
-        from bayesmed.numerics import (
-            chebyshev_kernels,
-        )  # late, since its compiler takes time to import
+        from bayesmed.numerics import kernels
 
         x = np.ascontiguousarray(x)
         out = np.empty((len(x), self.coefficients.shape[2]))
-        chebyshev_kernels.along_panels(x, self.edges, self.coefficients, out)
+        kernels.along_panels(x, self.edges, self.coefficients, out)
         outside = np.flatnonzero(~((x >= self.edges[0]) & (x <= self.edges[-1])))
         if len(outside):
             out[outside] = self.function(x[outside])

@@ -8,7 +8,6 @@ taken as infinite. The gradients of tensors are exact, to any order, and zero at
 from typing import Any
 
 import numpy as np
-from scipy import special as sp
 
 from bayesmed.numerics import special
 
@@ -79,38 +78,6 @@ def log_ndtr_difference(a: Any, b: Any) -> Any:
     from bayesmed.numerics import rectangle_kernels
 
     return _rows(rectangle_kernels.log_ndtr_differences, a, b)
-
-
-def ndtri_exp(x: Any) -> Any:
-    r"""Normal quantile of a probability given by its logarithm.
-
-    .. math:: z \text{ with } \log\Phi(z) = x
-
-    Parameters
-    ----------
-    x : array or tensor
-        Negative numbers.
-    """
-    if special.is_tensor(x):
-        import pytensor.tensor as pt
-
-        return pt.ndtri_exp(x)
-    return sp.ndtri_exp(x)
-
-
-def bvn_cdf(h: Any, l: Any, rho: Any) -> Any:
-    r"""Standard bivariate normal distribution function.
-
-    .. math:: \Phi_2(h, l; \rho) = P(Z_1 \le h, Z_2 \le l)
-
-    Parameters
-    ----------
-    h, l : array or tensor
-        Upper limits.
-    rho : array or tensor
-        Correlation in (-1, 1), broadcastable with the limits.
-    """
-    return special.exp(log_rectangle(-np.inf, h, -np.inf, l, rho))
 
 
 def _rows(kernel: Any, *arguments: Any) -> Any:

@@ -43,16 +43,6 @@ def sqrt(x: Any) -> Any:
     return _pt().sqrt(x) if is_tensor(x) else np.sqrt(x)
 
 
-def sin(x: Any) -> Any:
-    """Sine."""
-    return _pt().sin(x) if is_tensor(x) else np.sin(x)
-
-
-def arcsin(x: Any) -> Any:
-    """Inverse sine."""
-    return _pt().arcsin(x) if is_tensor(x) else np.arcsin(x)
-
-
 def maximum(a: Any, b: Any) -> Any:
     """Elementwise maximum."""
     return _pt().maximum(a, b) if is_tensor(a, b) else np.maximum(a, b)

@@ -249,15 +249,15 @@ def _evaluate(
     coefficients: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    from bayesmed.numerics import chebyshev_kernels  # late, since its compiler takes time to import
+    from bayesmed.numerics import kernels
 
     held = np.ascontiguousarray(np.moveaxis(coefficients, -1, 0))
     needed = np.abs(held) > _NEGLIGIBLE * np.abs(held).max()
     if len(rows) == 1:
         last = int(np.flatnonzero(needed.any(axis=0))[-1]) + 1 if needed.any() else 1
         held = np.ascontiguousarray(held[:, :last])
-        chebyshev_kernels.along_line(rows[0], low[0], half[0], held, out)
+        kernels.along_line(rows[0], low[0], half[0], held, out)
         return
     places = np.arange(1, held.shape[2] + 1)
     lengths = np.where(needed, places, 0).max(axis=2)
-    chebyshev_kernels.along_plane(rows[0], rows[1], low, half, held, lengths, out)
+    kernels.along_plane(rows[0], rows[1], low, half, held, lengths, out)

@@ -1,5 +1,9 @@
-"""Compiled sums of Chebyshev series; nothing is compiled at import."""
+"""Compiled loops: sums of Chebyshev series, points onto a grid, steps of a count; nothing is compiled at import.
 
+Whoever uses them imports this module late, since its compiler takes time to import.
+"""
+
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,11 +12,23 @@ import numpy as np
 
 # Rows that go through together, so that their arithmetic is one vector instruction.
 _TILE = 64
+#: 1 / prod_{l != k} (k - l), the denominators of Lagrange's polynomials of degree 7.
+_SCALE = np.array([-1.0, 7.0, -21.0, 35.0, -35.0, 21.0, -7.0, 1.0]) / 5040.0
+#: Grid points that share one point, as many as the polynomials have nodes.
+POINTS = len(_SCALE)
+_SQRT2 = math.sqrt(2.0)
+# Beyond it a normal probability is one in doubles.
+_CERTAIN = 8.3
+
+
+def _exact_kernel[F: Callable[..., Any]](function: F, **options: Any) -> F:
+    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy", **options)
+    return compiled(function)
 
 
 def _kernel[F: Callable[..., Any]](function: F) -> F:
-    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-    return compiled(function)
+    """Products and sums may be one instruction."""
+    return _exact_kernel(function, fastmath={"contract"})
 
 
 @_kernel
@@ -102,3 +118,53 @@ def along_panels(
             for j in range(functions):
                 out[i, j] += coefficients[p, k, j] * basis
             before, basis = basis, 2.0 * scaled * basis - before
+
+
+@_kernel
+def spread(
+    x: np.ndarray, weights: np.ndarray, start: np.ndarray, step: np.ndarray, out: np.ndarray
+) -> None:
+    """Add Lagrange weights of the points x (obs, S) to a grid (node, S) that starts at start."""
+    rows, draws = x.shape
+    share = np.empty(POINTS)
+    for i in range(rows):
+        for s in range(draws):
+            at = (x[i, s] - start[s]) / step[s]
+            place = int(at)
+            first = place - POINTS // 2 + 1
+            gap = at - first
+            left = weights[i]
+            for k in range(POINTS):
+                share[k] = left
+                left *= gap - k
+            right = 1.0
+            for k in range(POINTS - 1, -1, -1):
+                out[first + k, s] += share[k] * right * _SCALE[k]
+                right *= gap - k
+
+
+@_exact_kernel
+def step_sums(
+    thresholds: np.ndarray, rises: np.ndarray, centre: np.ndarray, k: np.ndarray, out: np.ndarray
+) -> None:
+    """Sum of rises times the probability that a normal score passes their thresholds.
+
+    thresholds, rises (a, b, S, step), rising along the last axis; the score has mean centre
+    (a, b, S) and standard deviation k (S,); out (a, b, S).
+    """
+    rows, columns, draws, steps = thresholds.shape
+    for a in range(rows):
+        for b in range(columns):
+            for s in range(draws):
+                total = 0.0
+                for j in range(steps):
+                    z = (centre[a, b, s] - thresholds[a, b, s, j]) / k[s]
+                    rise = rises[a, b, s, j]
+                    if z > _CERTAIN:
+                        total += rise
+                    elif rise > 0.0:
+                        term = rise * 0.5 * math.erfc(-z / _SQRT2)
+                        total += term
+                        if term < 1e-17 * total:
+                            break
+                out[a, b, s] = total
