@@ -7,7 +7,8 @@ if TYPE_CHECKING:
     from bayesmed.api.benchmarks import Benchmarks
     from bayesmed.api.compare import compare
     from bayesmed.api.effects import Effects
-    from bayesmed.api.fit import MediationFit, load
+    from bayesmed.api.fit import MediationFit
+    from bayesmed.api.load import load
     from bayesmed.api.many import fit_many
     from bayesmed.api.model import MediationModel, fit
     from bayesmed.api.reliability import ReliabilityCurve
@@ -43,7 +44,7 @@ _HOMES = {
     "compare": "api.compare",
     "fit": "api.model",
     "fit_many": "api.many",
-    "load": "api.fit",
+    "load": "api.load",
     "load_data": "data.examples",
     "probability": "means.target",
     "quantile": "means.target",

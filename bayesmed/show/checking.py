@@ -10,6 +10,7 @@ import xarray as xr
 from bayesmed.data.warn import warn
 from bayesmed.effects.summary import CiKind, rounded, summarise
 from bayesmed.families.family import EQUATIONS, Family
+from bayesmed.show.frames import wide_frame
 
 #: By name, functions of an array over its last axis.
 _STATISTICS = {"mean": np.mean, "sd": np.std, "min": np.min, "max": np.max}
@@ -60,6 +61,23 @@ def check_table(tree: xr.DataTree, ci_prob: float, ci_kind: CiKind) -> pd.DataFr
     shown["p"] = np.round(above, 3)
     shown.index.names = ["response", "arm", "statistic"]
     return shown
+
+
+def diagnostics(posterior: xr.Dataset) -> pd.DataFrame:
+    """R-hat and effective sample sizes; see :meth:`bayesmed.MediationFit.diagnose`."""
+    import arviz_stats as az
+
+    parts = {
+        "r_hat": az.rhat(posterior), "ess_bulk": az.ess(posterior, method="bulk"),
+        "ess_tail": az.ess(posterior, method="tail"),
+    }  # fmt: skip
+    rows = {
+        name: wide_frame(found.expand_dims(("chain", "draw")))
+        .drop(columns=["chain", "draw"])
+        .iloc[0]
+        for name, found in parts.items()
+    }
+    return pd.DataFrame(rows).sort_values("ess_bulk")
 
 
 def _shares(statistics: dict[str, Any], values: np.ndarray) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from bayesmed.system.about import sampler_words
+
 
 def model_lines(about: Mapping[str, Any]) -> list[str]:
     """A model in a few lines: contrast, equations, rho, what the data say about it, priors."""
@@ -25,6 +27,19 @@ def model_lines(about: Mapping[str, Any]) -> list[str]:
         else f"rho is identified by {about['identified_by']}, which is no evidence about confounding."
     )  # fmt: skip
     return [*lines, *about["notes"]]
+
+
+def fit_lines(about: Mapping[str, Any], shape: tuple[int, int], convergence: str) -> list[str]:
+    """A fit in a few lines: contrast, sampler, whether it converged, what was done to the data."""
+    chains, draws = shape
+    return [
+        f"MediationFit: {about['contrast']} on {about['outcome']} through {about['mediator']}, "
+        f"n = {about['n']}, rho {about['rho']}",
+        f"{chains} chains of {draws} draws by {sampler_words(about)}, random_seed "
+        f"{about['settings']['random_seed']}",
+        convergence,
+        *about["notes"],
+    ]
 
 
 def prior_frame(about: Mapping[str, Any]) -> pd.DataFrame:

@@ -214,11 +214,18 @@ def curve_table(
     return styled(found, style, title or what, f"{said} {note}".strip())
 
 
-def coefficients_in_words(table: pd.DataFrame) -> pd.DataFrame:
-    """A table of coefficients as text; ``path`` stays."""
+def coefficients_shown(
+    table: pd.DataFrame, about: Mapping[str, Any], ci_prob: float, ci_kind: CiKind, style: Style,
+    title: str | None,
+) -> Any:  # fmt: skip
+    """A table of coefficients as a paper shows it; see :meth:`bayesmed.MediationFit.table`."""
     found = in_words(table.drop(columns="path"), False, groups=range(len(table)))
     found.insert(0, "Path", table["path"])
-    return found
+    note = note_of(
+        {**about, "at": "", "averaged": "coefficients of both equations"}, ci_prob, ci_kind
+    )
+    caption = f"Coefficients of {about['mediator']} and {about['outcome']}"
+    return styled(found, style, title, note, caption=caption)
 
 
 @names_nearest

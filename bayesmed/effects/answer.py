@@ -1,0 +1,92 @@
+"""From a question to its answer: the effects that a fit's draws give, and the means behind them."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bayesmed.effects.assumed import draws_under
+from bayesmed.effects.estimands import contrasts
+from bayesmed.effects.means_of import means_of
+from bayesmed.effects.question import ask
+from bayesmed.effects.setting import effects_about
+from bayesmed.posterior.nuts import settle_seed
+from bayesmed.posterior.state import Posterior
+from bayesmed.posterior.streamed import kept_means
+
+
+def answer(
+    fit: Posterior,
+    *,
+    at: Mapping[str, Any] | None = None,
+    average: str = "sample",
+    rho: Any = None,
+    random_seed: int | None = None,
+    on: str = "all",
+    **question: Any,
+) -> tuple[xr.Dataset, xr.DataArray]:
+    """Draws of the effects and the counterfactual means; see :meth:`bayesmed.MediationFit.effects`.
+
+    ``question`` holds the further arguments of :func:`bayesmed.effects.question.ask`.
+    """
+    if average not in ("sample", "population"):
+        raise ValueError(f"average={average!r}; choose 'sample' or 'population'.")
+    if random_seed is not None:
+        settle_seed(random_seed)
+    about = fit.about
+    if average == "population" and about.get("moments"):
+        fit.require_model("average='population'")
+    bootstrap = about["settings"]["random_seed"] if average == "population" else None
+    asked = ask(fit, at=at, on=on, **question)
+    draws = fit.draws
+    if rho is not None:
+        draws, about["rho"] = draws_under(fit, rho, random_seed)
+    others = (at, rho, bootstrap, *(question.get(n) for n in ("by", "weights", "contrast", "m")))
+    plain = on == "all" and all(value is None for value in others)
+    po = kept_means(fit.tree) if plain else None
+    if po is None:
+        po = means_of(asked, draws, fit.shape, bootstrap)
+    result = contrasts(po, asked.scale, asked.unit)
+    said = {**effects_about(about, at, average, asked.said), "every": int(po.attrs["every"])}
+    result.attrs["bayesmed"] = json.dumps(said)
+    return result, po
+
+
+def dose_response(
+    fit: Posterior, values: Any, control: Any, **question: Any
+) -> tuple[xr.Dataset, xr.DataArray]:
+    """The same along doses of the treatment; see :meth:`bayesmed.MediationFit.dose_response`."""
+    model = fit.require_model("A dose-response curve")
+    column = model.frame.data[model.treatment]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        raise ValueError(
+            f"{model.treatment!r} is categorical, without doses; use contrast='pairwise'."
+        )
+    if question.get("scale") == "standardised":
+        raise ValueError(
+            "scale='standardised' is per standard deviation of a numeric treatment, whatever the "
+            "dose; use scale='difference' for a dose-response curve."
+        )
+    start = model.contrast.control if control is None else control
+    if values is None:
+        values = np.quantile(column, np.linspace(0.05, 0.95, 9))
+    try:
+        doses = [float(v) for v in np.unique(np.asarray(values, dtype=float)) if v != start]
+    except (TypeError, ValueError):
+        raise TypeError(f"values= takes numbers; {values!r} was given.") from None
+    if not doses:
+        raise ValueError(
+            f"values={values!r} holds no dose other than the control {start!r}, with which doses "
+            "are compared."
+        )
+    draws, po = answer(fit, contrast=[(start, dose) for dose in doses], **question)
+    draws = draws.rename(contrast="dose").assign_coords(dose=doses)
+    said = {
+        **json.loads(draws.attrs["bayesmed"]),
+        "contrast": f"{model.treatment}: {start} -> dose",
+    }
+    draws.attrs["bayesmed"] = json.dumps(said)
+    return draws, po.rename(contrast="dose").assign_coords(dose=doses)
