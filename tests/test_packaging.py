@@ -43,9 +43,7 @@ def test_the_sdist_has_what_tests_and_docs_need(built):
     for needed in ("README.md", "pyproject.toml", "tests/conftest.py", "docs/index.md", "docs/conf.py",
                    "tests/reference/r_mediation.json", "examples/framing.py"):  # fmt: skip
         assert needed in names
-    assert not {
-        name for name in names if name.startswith(("docs/_build", "tests/calibration/state"))
-    }
+    assert not {name for name in names if name.startswith(("docs/_build", "tests/evidence/state"))}
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import bayesmed as bm
 from bayesmed.effects.question import ask
-from tests.handmade import hand_fit
+from tests.support.handmade import hand_fit
 
 #: ``BAYESMED_EXAMPLES=10000 uv run pytest -n 0 tests/test_properties.py`` searches further.
 EXAMPLES = int(os.environ.get("BAYESMED_EXAMPLES", "40"))
