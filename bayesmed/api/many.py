@@ -151,6 +151,22 @@ def fit_many(
     _check(sets, formulas, names, by)
     model, settings = split_arguments(arguments, "fit_many()", parameters_of(fit_many))
     seed = settle_seed(random_seed)
+    asked = _asked(effects)
+    numbers = {n: v for n, v in settings.items() if n in parameters_of(check_settings)}
+    check_settings(**numbers, method=method)
+    plan = Plan({**formulas, **model}, {**settings, "method": method}, asked, by, ci_prob)
+    tasks = _tasks(sets, names, by, seed)
+    if not tasks:
+        raise ValueError("There is nothing to fit: over=, by= and the data leave no combination.")
+    journal = Journal(None if path is None else Path(path), _digest(plan, tasks, sets))
+    todo = [task for task in tasks if task.place not in journal.done]
+    run = _here(plan, sets, todo) if client is None else _on_dask(client, plan, sets, todo)
+    _collect(run, journal, len(todo), progress)
+    return _dataset(tasks, journal.done, names, by, len(sets) > 1 or None not in sets)
+
+
+def _asked(effects: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Arguments of the effects of each fit, which give one table."""
     if effects is not None and not isinstance(effects, Mapping):
         raise TypeError(
             f"effects= takes a mapping of arguments, such as {{'rho': -0.2}}; {effects!r} was given."
@@ -163,17 +179,7 @@ def fit_many(
                 f"effects={{{word!r}: ...}} would give one fit several tables; fit_many() takes one. "
                 "Use by= of fit_many() for subgroups."
             )
-    numbers = {n: v for n, v in settings.items() if n in parameters_of(check_settings)}
-    check_settings(**numbers, method=method)
-    plan = Plan({**formulas, **model}, {**settings, "method": method}, asked, by, ci_prob)
-    tasks = _tasks(sets, names, by, seed)
-    if not tasks:
-        raise ValueError("There is nothing to fit: over=, by= and the data leave no combination.")
-    journal = Journal(None if path is None else Path(path), _digest(plan, tasks, sets))
-    todo = [task for task in tasks if task.place not in journal.done]
-    run = _here(plan, sets, todo) if client is None else _on_dask(client, plan, sets, todo)
-    _collect(run, journal, len(todo), progress)
-    return _dataset(tasks, journal.done, names, by, len(sets) > 1 or None not in sets)
+    return asked
 
 
 def _sets(data: Any) -> dict[Any, pd.DataFrame]:

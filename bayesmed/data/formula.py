@@ -81,14 +81,7 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
     refuse_dialect(formula, rhs, equation)
     response = left.strip("`").strip()
     if response not in columns:
-        hint = nearest(response, columns)
-        if not left or _OPERATION.search(looks(response)):
-            odd = [name for name in columns if _OPERATION.search(looks(name))]
-            hint = nearest(response, odd) or why_no_response(left, equation)
-        raise ValueError(
-            f"The response {left!r} of the {equation} formula is not a column of the data; "
-            f"the columns are {few(columns)}.{hint}"
-        )
+        raise ValueError(_no_response(left, response, columns, equation))
     _refuse_power(rhs, equation)
     _refuse_operators(rhs, columns, equation)
     refuse_arithmetic(rhs, equation)
@@ -97,50 +90,73 @@ def parse(formula: str, columns: list[str], equation: str) -> Parsed:
         factors = [factor for term in terms for factor in term.factors]
         used = [name for factor in factors for name in names_in(factor, columns)]
     except (FormulaicError, AttributeError, TypeError, SyntaxError) as error:
-        reason = re.sub(r"\x1b\[[0-9;]*m|[⧛⧚]", "", str(error)).split("\n")[0].rstrip(".")
-        hint = _backticks(outside_quotes(rhs), columns)
-        if not hint and not unicodedata.is_normalized("NFC", formula):
-            hint = (
-                "; an accent in it is a character of its own: unicodedata.normalize('NFC', formula)"
-            )
-        if "scal" in reason:  # formulaic's tip would give another model
-            reason, hint = (
-                reason.split(" (tip")[0],
-                "; arithmetic stands inside I(), as in I(x/(z + 1))",
-            )
-        reserved = [c for c in columns if keyword.iskeyword(str(c)) and re.search(rf"\b{c}\b", rhs)]
-        if isinstance(error, SyntaxError) and reserved:
-            hint = f"; {reserved[0]!r} is a word of Python, which functions cannot read: rename the column"
-        elif re.search(r"\)\s*\.|`\s*\.|[<>=]", outside_calls(rhs)):
-            hint += "; methods and comparisons stand inside I(), as in I((x > 1).astype(float))"
-        raise ValueError(
-            f"The {equation} formula {short(formula)} cannot be read: {reason}{hint}"
-        ) from None
-    for factor in factors:
-        if factor.eval_method.value == "python" and "^" in _BACKTICKED.sub("", factor.expr):
-            raise ValueError(
-                f"{factor.expr!r} in the {equation} formula: inside a function ^ is Python's "
-                "exclusive or; write ** for a power."
-            )
+        why = _why_unreadable(error, formula, rhs, columns)
+        raise ValueError(f"The {equation} formula {short(formula)} cannot be read: {why}") from None
+    _refuse_exclusive_or(factors, equation)
     unknown = [name for name in dict.fromkeys(used) if name not in columns]
     if unknown:
-        near = nearest(unknown[0], columns)
-        if re.search(rf"(?<![\w.]){re.escape(unknown[0])}\.\w+\(", rhs):
-            near = (
-                f" Of packages a formula knows NumPy only, as np: make a column of it before, "
-                f"df['new'] = {unknown[0]}..., and write new."
-            )
-        hint = _backticks(outside_quotes(rhs), columns) or f".{near}"
-        raise ValueError(
-            f"{few(unknown)} in the {equation} formula {short(formula)} is not a column of the data; "
-            f"the columns are {few(columns)}{hint}"
-        )
+        raise ValueError(_no_columns(unknown, formula, rhs, columns, equation))
     if INTERCEPT in (response, *used):
         raise ValueError(
             f"A column named {INTERCEPT!r} in the {equation} formula {short(formula)} would be taken for "
             "the constant; rename the column."
         )
     return Parsed(formula, response, rhs, tuple(dict.fromkeys(used)))
+
+
+def _no_response(left: str, response: str, columns: list[str], equation: str) -> str:
+    hint = nearest(response, columns)
+    if not left or _OPERATION.search(looks(response)):
+        odd = [name for name in columns if _OPERATION.search(looks(name))]
+        hint = nearest(response, odd) or why_no_response(left, equation)
+    return (
+        f"The response {left!r} of the {equation} formula is not a column of the data; "
+        f"the columns are {few(columns)}.{hint}"
+    )
+
+
+def _why_unreadable(error: Exception, formula: str, rhs: str, columns: list[str]) -> str:
+    """formulaic's reason, and what to do where it has no tip or one that gives another model."""
+    reason = re.sub(r"\x1b\[[0-9;]*m|[⧛⧚]", "", str(error)).split("\n")[0].rstrip(".")
+    hint = _backticks(outside_quotes(rhs), columns)
+    if not hint and not unicodedata.is_normalized("NFC", formula):
+        hint = "; an accent in it is a character of its own: unicodedata.normalize('NFC', formula)"
+    if "scal" in reason:
+        reason = reason.split(" (tip")[0]
+        hint = "; arithmetic stands inside I(), as in I(x/(z + 1))"
+    reserved = [c for c in columns if keyword.iskeyword(str(c)) and re.search(rf"\b{c}\b", rhs)]
+    if isinstance(error, SyntaxError) and reserved:
+        hint = (
+            f"; {reserved[0]!r} is a word of Python, which functions cannot read: rename the column"
+        )
+    elif re.search(r"\)\s*\.|`\s*\.|[<>=]", outside_calls(rhs)):
+        hint += "; methods and comparisons stand inside I(), as in I((x > 1).astype(float))"
+    return reason + hint
+
+
+def _refuse_exclusive_or(factors: Iterable[Any], equation: str) -> None:
+    for factor in factors:
+        if factor.eval_method.value == "python" and "^" in _BACKTICKED.sub("", factor.expr):
+            raise ValueError(
+                f"{factor.expr!r} in the {equation} formula: inside a function ^ is Python's "
+                "exclusive or; write ** for a power."
+            )
+
+
+def _no_columns(
+    unknown: list[str], formula: str, rhs: str, columns: list[str], equation: str
+) -> str:
+    near = nearest(unknown[0], columns)
+    if re.search(rf"(?<![\w.]){re.escape(unknown[0])}\.\w+\(", rhs):
+        near = (
+            f" Of packages a formula knows NumPy only, as np: make a column of it before, "
+            f"df['new'] = {unknown[0]}..., and write new."
+        )
+    hint = _backticks(outside_quotes(rhs), columns) or f".{near}"
+    return (
+        f"{few(unknown)} in the {equation} formula {short(formula)} is not a column of the data; "
+        f"the columns are {few(columns)}{hint}"
+    )
 
 
 def parse_scale(formula: str, response: str, columns: list[str], equation: str) -> Parsed:

@@ -222,14 +222,8 @@ def coefficient_variable(
         To sample structural coefficients of a closed pair in coordinates at rho = 0.
     """
     groups = group_priors(design.terms, priors)
-    bounds = np.array([priors[term].bounds for term in design.terms])
+    bounds = _bounds(design.terms, priors)
     bounded = np.isfinite(bounds).any(axis=1)
-    above_only = np.isinf(bounds[:, 0]) & np.isfinite(bounds[:, 1])
-    if above_only.any():
-        bad = [term for term, flag in zip(design.terms, above_only, strict=True) if flag]
-        raise ValueError(
-            f"The priors of {bad} are bounded above only; negate the variable or give two bounds."
-        )
     system = coordinates(design, bounded, location, scale, cutpoints)
     parameters = [_shared(value, f"{name}_prior") for group in groups for value in group.values]
     stated = [basis, _inverse(basis), np.array(np.linalg.slogdet(basis)[1])]
@@ -245,6 +239,34 @@ def coefficient_variable(
             closed.map.direction, closed.map.loading, closed.mediator_coef,
             closed.mediator_sigma, closed.scale, closed.rho,
         ]  # fmt: skip
+    draw, log_prior = _distribution(groups, first)
+    cores = [",".join(f"a{i}_{j}" for j in range(value.ndim)) for i, value in enumerate(parameters)]
+    signature = ",".join(f"({core})" for core in cores) + "->(p)"
+    return pm.CustomDist(
+        name, *parameters, dist=lambda *a, size=None: draw(*a), logp=log_prior,
+        signature=signature, dims=dim, class_name="Coefficients",
+        transform=SamplerCoordinates(first, bool(bounded.any()), None if closed is None else closed.map.latent),
+    )  # fmt: skip
+
+
+def _bounds(terms: tuple[str, ...], priors: dict[str, Prior]) -> np.ndarray:
+    """Ends of each coefficient's prior, shape (term, 2)."""
+    bounds = np.array([priors[term].bounds for term in terms])
+    above_only = np.isinf(bounds[:, 0]) & np.isfinite(bounds[:, 1])
+    if above_only.any():
+        bad = [term for term, flag in zip(terms, above_only, strict=True) if flag]
+        raise ValueError(
+            f"The priors of {bad} are bounded above only; negate the variable or give two bounds."
+        )
+    return bounds
+
+
+def _distribution(groups: list[Group], first: int) -> tuple[Any, Any]:
+    """How coefficients are drawn from their priors, and the log-density of these.
+
+    Both take the inputs of the random variable: the parameters of each group's priors, then basis,
+    its inverse and its log-determinant, the last of them before the ``first`` of the coordinates.
+    """
     single = len(groups) == 1
 
     def split(values: Any) -> list[tuple[Group, Any]]:
@@ -266,13 +288,7 @@ def coefficient_variable(
             for group, own in split(values)
         )
 
-    cores = [",".join(f"a{i}_{j}" for j in range(value.ndim)) for i, value in enumerate(parameters)]
-    signature = ",".join(f"({core})" for core in cores) + "->(p)"
-    return pm.CustomDist(
-        name, *parameters, dist=lambda *a, size=None: draw(*a), logp=log_prior,
-        signature=signature, dims=dim, class_name="Coefficients",
-        transform=SamplerCoordinates(first, bool(bounded.any()), None if closed is None else closed.map.latent),
-    )  # fmt: skip
+    return draw, log_prior
 
 
 def _shared(value: np.ndarray, name: str) -> Any:

@@ -90,24 +90,35 @@ def draw_tree(
             f"{model.identification.reason}.",
             IdentificationWarning,
         )
-    interrupted, pareto_k = False, None
-    if method == "laplace" and is_exact(model):
-        posterior, used = exact_draws(model, settings), "exact"
-        stats = {"accepted": np.ones(posterior["mediator_sigma"].shape)}
-    elif method == "laplace" and (drawn := _by_laplace(model, settings, progress)) is not None:
-        posterior, stats, pareto_k = drawn
-        used = "laplace"
-    else:
-        posterior, stats, interrupted = run_sampler(model, sampler, settings, progress, options)
-        used = sampler
+    posterior, stats, said = _sampled(model, settings, sampler, method, progress, options)
     tree = _tree(model, posterior, stats)
     about = describe(model)
     about.update(
-        sampler=used, settings={**settings, "cores": None}, interrupted=interrupted,
-        fit=uuid.uuid4().hex, versions=versions(used), pareto_k=pareto_k,
+        said, settings={**settings, "cores": None}, fit=uuid.uuid4().hex,
+        versions=versions(said["sampler"]),
     )  # fmt: skip
     tree.attrs["bayesmed"] = json.dumps(about)
     return tree
+
+
+def _sampled(
+    model: System,
+    settings: Mapping[str, Any],
+    sampler: str,
+    method: str,
+    progress: bool,
+    options: Mapping[str, Any],
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, Any]]:
+    """Draws, statistics of the sampler, and who drew them."""
+    if method == "laplace" and is_exact(model):
+        posterior = exact_draws(model, settings)
+        stats = {"accepted": np.ones(posterior["mediator_sigma"].shape)}
+        return posterior, stats, {"sampler": "exact", "interrupted": False, "pareto_k": None}
+    if method == "laplace" and (drawn := _by_laplace(model, settings, progress)) is not None:
+        posterior, stats, pareto_k = drawn
+        return posterior, stats, {"sampler": "laplace", "interrupted": False, "pareto_k": pareto_k}
+    posterior, stats, interrupted = run_sampler(model, sampler, settings, progress, options)
+    return posterior, stats, {"sampler": sampler, "interrupted": interrupted, "pareto_k": None}
 
 
 def _by_laplace(

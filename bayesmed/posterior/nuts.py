@@ -196,6 +196,14 @@ def _nutpie(
     )  # fmt: skip
     with single_blas() if cores != 1 else nullcontext():
         tree, interrupted = _run(problem, settings, cores, progress, options)
+    points, stats = _kept(tree)
+    if interrupted:
+        points, stats = keep_complete(points, stats)
+    return compiled.constrain(model, points), stats, interrupted
+
+
+def _kept(tree: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Points and statistics of what nutpie drew; of nothing, where it was interrupted at once."""
     points = (
         tree["posterior"]["x"].to_numpy() if "posterior" in tree.children else np.empty((0, 0, 1))
     )
@@ -204,9 +212,7 @@ def _nutpie(
         for name in _KEPT_STATS
         if "sample_stats" in tree.children and name in tree["sample_stats"]
     }
-    if interrupted:
-        points, stats = keep_complete(points, stats)
-    return compiled.constrain(model, points), stats, interrupted
+    return points, stats
 
 
 def _run(

@@ -65,15 +65,7 @@ def _known(
     require_own(about, effects, rho_zero)
     about = {**about, **json.loads(effects.attrs["bayesmed"]), "settings": about["settings"]}
     null = null_value(about.get("scale", "difference"))
-    dropped = about["n_given"] - about["n"]
     treatment, mediator, outcome = (about[name] for name in ("treatment", "mediator", "outcome"))
-    covariates = {
-        equation: sorted(
-            {name for names in about["variables"][equation] for name in names}
-            - {treatment, mediator, outcome}
-        )
-        for equation in ("mediator", "outcome")
-    }
     return {
         "Effects of interest": (
             f"Natural effects of {about['contrast']} on {outcome} through {mediator}: ACME, ADE and "
@@ -81,7 +73,7 @@ def _known(
         ),
         "Assumed causal model": (
             f"{treatment} → {mediator} → {outcome} and {treatment} → {outcome}; covariates "
-            f"{_listed(covariates['mediator'])} of the mediator, {_listed(covariates['outcome'])} of the "
+            f"{_covariates(about, 'mediator')} of the mediator, {_covariates(about, 'outcome')} of the "
             f"outcome; rho {about['rho']} for unmeasured causes of both."
         ),
         "Causal assumptions": (
@@ -98,11 +90,7 @@ def _known(
             f"The effects along the residual correlation rho, and rho*, at which the ACME is {null:g}."
             if rho_zero is not None else ""
         ),
-        "Participants (results)": (
-            f"{about['n']} of {about['n_given']} rows analysed"
-            + (f"; {dropped} had missing values "
-               f"({', '.join(f'{name}: {count}' for name, count in about['missing'].items())})." if dropped else ".")
-        ),
+        "Participants (results)": _analysed(about),
         "Outcomes and estimates": results(about, effects, None),
         "Sensitivity parameters": "" if rho_zero is None else tipping(about, effects, rho_zero),
     }  # fmt: skip
@@ -112,8 +100,19 @@ def _beyond(about: Mapping[str, Any]) -> str:
     return f" beyond {about['assumed']}" if "rho_tm" in about.get("assumed", "") else ""
 
 
-def _listed(names: list[str]) -> str:
+def _covariates(about: Mapping[str, Any], equation: str) -> str:
+    used = {name for names in about["variables"][equation] for name in names}
+    names = sorted(used - {about[role] for role in ("treatment", "mediator", "outcome")})
     return ", ".join(names) if names else "none"
+
+
+def _analysed(about: Mapping[str, Any]) -> str:
+    """How many rows, and in which variables values were missing."""
+    told, dropped = "", about["n_given"] - about["n"]
+    if dropped:
+        counts = ", ".join(f"{name}: {count}" for name, count in about["missing"].items())
+        told = f"; {dropped} had missing values ({counts})"
+    return f"{about['n']} of {about['n_given']} rows analysed{told}."
 
 
 _ITEMS = (

@@ -117,14 +117,19 @@ def plot_effects(
     ax.set_yticks(places, [_row_label(key) for key in order])
     ax.set_ylim(places[-1] + 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
-    several = "; " in about["contrast"]  # which the rows name
-    where = ", ".join(part for part in (about.get("group"), about.get("at")) if part)
-    told = [contrast_words(about).replace("->", "→"), where]
-    contrast = "" if several else f"\n{'; '.join(part for part in told if part)}"
-    label = f"{effect_label(about)}\nmedian, 50% and 95% interval{contrast}"
+    label = f"{effect_label(about)}\nmedian, 50% and 95% interval{_of_whom(about)}"
     ax.set_xlabel(label, fontsize="small")
     open_frame(ax)
     return ax
+
+
+def _of_whom(about: dict[str, Any]) -> str:
+    """Contrast and group in a line, where the rows do not name them."""
+    if "; " in about["contrast"]:
+        return ""
+    where = ", ".join(part for part in (about.get("group"), about.get("at")) if part)
+    told = [contrast_words(about).replace("->", "→"), where]
+    return f"\n{'; '.join(part for part in told if part)}"
 
 
 def _row_label(key: tuple[Any, ...]) -> str:

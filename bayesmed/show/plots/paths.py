@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: Longer labels of a take two lines.
 _LONG = 36
 _PLACES = {"treatment": (0.0, 0.0), "mediator": (0.5, 0.72), "outcome": (1.0, 0.0)}
+_ARROWS = (
+    ("treatment", "mediator", BLUE), ("mediator", "outcome", BLUE), ("treatment", "outcome", GREY),
+)  # fmt: skip
 
 
 def path_labels(
@@ -97,8 +100,6 @@ def plot_paths(
     >>> len(ax.patches)
     4
     """
-    from matplotlib.patches import FancyArrowPatch
-
     ax = new_axes(ax, 66.0)
     size = _text_size(ax)
     fixed = about["rho_fixed"]
@@ -110,23 +111,22 @@ def plot_paths(
             x, y, str(about[role]), ha="center", va="center", fontsize=size + 1, zorder=3,
             bbox={"boxstyle": "round,pad=0.45", "fc": "white", "ec": GREY, "lw": 1.0},
         )  # fmt: skip
-    arrows = (
-        ("treatment", "mediator", BLUE),
-        ("mediator", "outcome", BLUE),
-        ("treatment", "outcome", GREY),
-    )
-    for start, end, color in arrows:
-        ax.add_patch(FancyArrowPatch(
-            _PLACES[start], _PLACES[end], arrowstyle="-|>", mutation_scale=12, color=color, lw=1.5,
-            patchA=boxes[start].get_bbox_patch(), patchB=boxes[end].get_bbox_patch(),
-            shrinkA=1, shrinkB=2, zorder=2,
-        ))  # fmt: skip
-    ax.add_patch(FancyArrowPatch(
-        _PLACES["mediator"], _PLACES["outcome"], arrowstyle="<|-|>", mutation_scale=9, color=ORANGE,
-        lw=1.2, linestyle=(0, (4, 2)), connectionstyle="arc3,rad=-0.5",
-        patchA=boxes["mediator"].get_bbox_patch(), patchB=boxes["outcome"].get_bbox_patch(),
-        shrinkA=1, shrinkB=2, zorder=1,
-    ))  # fmt: skip
+    for start, end, color in _ARROWS:
+        _arrow(
+            ax,
+            boxes,
+            start,
+            end,
+            arrowstyle="-|>",
+            mutation_scale=12,
+            color=color,
+            lw=1.5,
+            zorder=2,
+        )
+    _arrow(
+        ax, boxes, "mediator", "outcome", arrowstyle="<|-|>", mutation_scale=9, color=ORANGE, lw=1.2,
+        linestyle=(0, (4, 2)), connectionstyle="arc3,rad=-0.5", zorder=1,
+    )  # fmt: skip
     words: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": size}
     a = labels["a"] if len(labels["a"]) < _LONG else labels["a"].replace(") = ", ")\n", 1)
     ax.text(0.17, 0.44, a, **{**words, "ha": "right"})
@@ -137,6 +137,15 @@ def plot_paths(
     ax.set_ylim(-0.22, 0.92)
     ax.axis("off")
     return ax
+
+
+def _arrow(ax: "Axes", boxes: Mapping[str, Any], start: str, end: str, **style: Any) -> None:
+    from matplotlib.patches import FancyArrowPatch
+
+    ax.add_patch(FancyArrowPatch(
+        _PLACES[start], _PLACES[end], patchA=boxes[start].get_bbox_patch(),
+        patchB=boxes[end].get_bbox_patch(), shrinkA=1, shrinkB=2, **style,
+    ))  # fmt: skip
 
 
 def _text_size(ax: "Axes") -> float:
