@@ -138,23 +138,20 @@ class _Observed:
         With T x M the equation of the outcome differs between arms in more than its slope, so
         these serve the counterfactual means of one arm only.
         """
-        regression, slope = self.regression, found.slope[arm]
-        closed, beta = regression.map, regression.draws.mediator_coef
-        extra = slope - self.slope[arm]
-        coef = regression.coef0 + extra[:, None] * closed.shift(beta)
+        closed, draws = self.regression.map, self.regression.draws
+        zero, beta, extra = draws.outcome, draws.mediator.coef, found.slope[arm] - self.slope[arm]
+        coef = zero.coef + extra[:, None] * closed.shift(beta)
         parameters: dict[str, np.ndarray] = {}
         if closed.latent == "unit":
             coef = coef / found.outcome_sigma[arm][:, None]
-            if "cutpoints" in regression.parameters0:
+            if "cutpoints" in zero.parameters:
                 constant = closed.constant - beta @ closed.constant_loading
-                moved = regression.parameters0["cutpoints"] - extra * constant
+                moved = zero.parameters["cutpoints"] - extra * constant
                 parameters = {"cutpoints": moved / found.outcome_sigma[arm]}
         else:
             parameters = {"sigma": found.outcome_sigma[arm]}
-        return replace(
-            regression.draws, mediator_parameters={"sigma": found.mediator_sigma},
-            outcome_coef=coef, outcome_parameters=parameters, rho=rho,
-        )  # fmt: skip
+        true = draws.changed("mediator", parameters={"sigma": found.mediator_sigma})
+        return replace(true.changed("outcome", coef=coef, parameters=parameters), rho=rho)
 
 
 def _observed(fit: Posterior) -> _Observed:
@@ -168,8 +165,8 @@ def _observed(fit: Posterior) -> _Observed:
     regression = closed_regression(fit, "A correction for measurement error")
     slope = _slopes(fit, regression)
     values = fit.tree["observed_data"]["mediator"].to_numpy()
-    sigma_m = regression.draws.mediator_parameters["sigma"]
-    sigma_y = regression.parameters0.get("sigma", np.ones_like(sigma_m))
+    sigma_m = regression.draws.mediator.parameters["sigma"]
+    sigma_y = regression.draws.outcome.parameters.get("sigma", np.ones_like(sigma_m))
     return _Observed(regression, slope, (sigma_m, sigma_y), float(values.var(ddof=1)))
 
 
@@ -183,7 +180,7 @@ def _slopes(fit: Posterior, regression: Regression) -> np.ndarray:
             "in a product with a covariate, where an error does more than flatten a slope. The "
             f"outcome formula is {fit.about['formulas']['outcome']!r}."
         )
-    return np.stack([regression.coef0 @ rows.slope[t][0] for t in ARMS])
+    return np.stack([regression.draws.outcome.coef @ rows.slope[t][0] for t in ARMS])
 
 
 def check_reliability(reliability: float | Prior) -> None:
@@ -229,7 +226,7 @@ def effects_with_error(
     rng = np.random.default_rng(_seed(fit, random_seed))
     size = len(observed.regression.draws)
     shares = fixed_or_drawn(reliability, size, rng)
-    rhos = rho_draws(fit, observed.regression, rho, rng)
+    rhos = rho_draws(fit, rho, rng)
     found = observed.map(shares, rhos)
     impossible = float(np.mean(~found.possible))
     if impossible > MOST_IMPOSSIBLE:
@@ -251,14 +248,13 @@ def _seed(fit: Posterior, random_seed: int | None) -> int:
     return settle_seed(random_seed)
 
 
-def rho_draws(
-    fit: Posterior, regression: Regression, rho: float | Prior | None, rng: np.random.Generator
-) -> np.ndarray:
+def rho_draws(fit: Posterior, rho: float | Prior | None, rng: np.random.Generator) -> np.ndarray:
     """One rho for each draw: the fit's own where None is given."""
+    own = fit.draws.rho
     if rho is None:
-        return regression.draws.rho
+        return own
     check_rho(rho)
-    return fixed_or_drawn(rho, len(regression.draws), rng)
+    return fixed_or_drawn(rho, len(own), rng)
 
 
 def error_about(
@@ -317,7 +313,7 @@ def curve_draws(
     """
     observed, rows = _observed(fit), fit.counterfactuals(at)
     rng = np.random.default_rng(_seed(fit, random_seed))
-    rhos = rho_draws(fit, observed.regression, rho, rng)
+    rhos = rho_draws(fit, rho, rng)
     cells = np.full((len(grid), 2, 2, len(rhos)), np.nan)
     impossible = np.empty(len(grid))
     for i, value in enumerate(grid):

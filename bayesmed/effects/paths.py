@@ -94,14 +94,14 @@ def path_draws(
         average = not equal_rows(columns)
         return xr.DataArray(values, dims=("chain", "draw"), attrs={"average": average})
 
-    found = {"a": mean(rows.mediator[1] - rows.mediator[0], draws.mediator_coef)}
+    found = {"a": mean(rows.mediator[1] - rows.mediator[0], draws.mediator.coef)}
     if rows.base is not None and rows.slope is not None:
-        slopes = [mean(rows.slope[t], draws.outcome_coef) for t in (0, 1)]
+        slopes = [mean(rows.slope[t], draws.outcome.coef) for t in (0, 1)]
         if np.array_equal(rows.slope[0], rows.slope[1]):
             found["b"] = slopes[0]
         else:
             found |= {"b (control)": slopes[0], "b (treated)": slopes[1]}
-        found["c'"] = mean(rows.base[1] - rows.base[0], draws.outcome_coef)
+        found["c'"] = mean(rows.base[1] - rows.base[0], draws.outcome.coef)
     return found
 
 

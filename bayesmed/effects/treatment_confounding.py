@@ -128,8 +128,8 @@ def effects_with_treatment_confounding(
     columns = treatment_covariates(model)
     treatment = model.frame.data[model.treatment].to_numpy(dtype=float)
     equation = treatment_equation(treatment, columns.observed(model), size, equation_rng)
-    sigma_m = regression.draws.mediator_parameters["sigma"]
-    sigma_y = regression.parameters0.get("sigma", np.ones(size))
+    sigma_m = regression.draws.mediator.parameters["sigma"]
+    sigma_y = regression.draws.outcome.parameters.get("sigma", np.ones(size))
     found = treatment_map((equation.sigma, sigma_m, sigma_y), drawn)
     rows = fit.counterfactuals(at)
     levels = (float(model.contrast.control), float(model.contrast.treated))
@@ -257,7 +257,8 @@ def _cells(
         for offset in (rows.mediator_offset, rows.outcome_offset)
     ]
     for part in row_blocks(len(regression.draws), rows):
-        coef, beta = regression.coef0[part], regression.draws.mediator_coef[part]
+        own = regression.draws.block(part)
+        coef, beta = own.outcome.coef, own.mediator.coef
         by_t, by_m = (shift[part] for shift in found.outcome_shifts)
         sigma_m, sigma_y = found.mediator_sigma[part], found.outcome_sigma[part]
         gaps = residual.block(part)

@@ -122,7 +122,7 @@ class View:
         rows, family = self.rows, self.target.family
         if rows.slope is None or rows.log_mediator or rows.outcome_sigma is not None:
             return None
-        slope = common_slope(rows.slope[0], self.target.draws(draws).outcome_coef)
+        slope = common_slope(rows.slope[0], self.target.draws(draws).outcome.coef)
         return slope[0] if family.additive and len(slope) == 1 and np.all(slope != 0) else None
 
     def _of(self, rows: Counterfactuals) -> "View":

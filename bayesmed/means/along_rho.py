@@ -58,39 +58,26 @@ class Regression:
     Attributes
     ----------
     draws : Draws
-        The mediator's draws; its outcome coefficients are not used.
-    coef0 : numpy.ndarray
-        Outcome coefficients at rho = 0, shape (S, outcome_term).
-    parameters0 : dict of str to numpy.ndarray
-        The outcome's parameters at rho = 0: sigma of shape (S,), or cutpoints of shape
-        (category - 1, S).
+        At rho = 0.
     map : ClosedMap
     """
 
     draws: Draws
-    coef0: np.ndarray
-    parameters0: dict[str, np.ndarray]
     map: ClosedMap
 
     def block(self, part: np.ndarray) -> "Regression":
         """Some of the draws."""
-        own = {name: value[..., part] for name, value in self.parameters0.items()}
-        return replace(self, draws=self.draws.block(part), coef0=self.coef0[part], parameters0=own)
+        return replace(self, draws=self.draws.block(part))
 
     def at(self, rho: float | np.ndarray) -> Draws:
         """Structural draws at rho, a number or one for each draw."""
-        sigma = self.draws.mediator_parameters["sigma"]
+        mediator, outcome = self.draws.mediator, self.draws.outcome
+        there = np.asarray(rho, dtype=float)
         coef, parameters = self.map.structural(
-            self.coef0,
-            self.parameters0,
-            self.draws.mediator_coef,
-            sigma,
-            np.asarray(rho, dtype=float),
+            outcome.coef, outcome.parameters, mediator.coef, mediator.parameters["sigma"], there
         )
-        return replace(
-            self.draws, outcome_coef=coef, outcome_parameters=parameters,
-            rho=np.broadcast_to(np.asarray(rho, dtype=float), (len(self.draws),)).copy(),
-        )  # fmt: skip
+        moved = self.draws.changed("outcome", coef=coef, parameters=parameters)
+        return replace(moved, rho=np.broadcast_to(there, (len(moved),)).copy())
 
 
 def curve_cells(
@@ -122,13 +109,14 @@ def curve_cells(
     if target.family.additive:
         zero = cell_means(regression.at(0.0), families, rows)
         expected = expected_rows(regression.draws, families, rows)
-        coefs = np.stack([regression.at(value).outcome_coef for value in rho]) - regression.coef0
+        coefs = np.stack([regression.at(value).outcome.coef for value in rho])
+        coefs = coefs - regression.draws.outcome.coef
         return zero + np.einsum("abst,rst->rabs", expected, coefs)
     if not is_latent_curve(regression, families, rows):
         return np.stack([
             cell_means(target.draws(regression.at(value)), families, rows) for value in rho
         ])  # fmt: skip
-    return _latent_curve(with_cutpoints(regression, target), families, rows, rho)
+    return _latent_curve(at_target(regression, target), families, rows, rho)
 
 
 def curve_fixed(
@@ -155,10 +143,11 @@ def curve_fixed(
 
     if target.family.additive:
         design = np.stack([rows.mean(design_at(rows, t, m)) for t in ARMS])
-        coefs = np.stack([regression.at(value).outcome_coef for value in rho]) - regression.coef0
+        coefs = np.stack([regression.at(value).outcome.coef for value in rho])
+        coefs = coefs - regression.draws.outcome.coef
         return at(0.0) + np.einsum("at,rst->ras", design, coefs)
     if is_latent_curve(regression, families, rows):
-        return _latent_fixed(with_cutpoints(regression, target), families[1], rows, rho, m)
+        return _latent_fixed(at_target(regression, target), families[1], rows, rho, m)
     found, _ = interpolate(lambda z: at(float(np.tanh(z))), np.arctanh(rho), 0)
     return found
 
@@ -177,7 +166,7 @@ def _latent_fixed(
     along, back = (np.arcsin(rho), np.sin) if bounded else (np.arctanh(rho), np.tanh)
 
     def curve(part: slice, t: int, degree: int) -> tuple[np.ndarray, int]:
-        cell = fixed_cell(_at_zero(regression, part), rows, t, m)
+        cell = fixed_cell(regression.draws.block(part), rows, t, m)
         return interpolate(
             lambda x: _fixed_at(family, rows, cell, back(x)), along, degree, _SMALL_FIXED
         )
@@ -206,12 +195,9 @@ def _fixed_at(family: Family, rows: Counterfactuals, cell: LatentCell, rho: floa
     return rows.mean(np.asarray(family.mean(eta, own)))
 
 
-def with_cutpoints(regression: Regression, target: Target) -> Regression:
+def at_target(regression: Regression, target: Target) -> Regression:
     """A regression with the values at which a functional steps among its parameters."""
-    if target.cutpoints is None:
-        return regression
-    cuts = target.cutpoints[:, None] * np.ones(len(regression.draws))
-    return replace(regression, parameters0={**regression.parameters0, "cutpoints": cuts})
+    return replace(regression, draws=target.draws(regression.draws))
 
 
 def is_latent_curve(
@@ -223,7 +209,7 @@ def is_latent_curve(
     """
     latent = has_latent_cells(regression.draws, families, rows) and not families[1].additive
     return latent and _keeps_span(
-        regression.map, rows, float(np.mean(regression.draws.mediator_parameters["sigma"]))
+        regression.map, rows, float(np.mean(regression.draws.mediator.parameters["sigma"]))
     )
 
 
@@ -279,13 +265,7 @@ def latent_cells(
     regression: Regression, family: Family, rows: Counterfactuals, part: slice
 ) -> Cells:
     """The four cells at rho = 0 for a block of draws, and how they move."""
-    return cells_of(_at_zero(regression, part), family, rows)
-
-
-def _at_zero(regression: Regression, part: slice) -> Draws:
-    own = {name: value[..., part] for name, value in regression.parameters0.items()}
-    block, coef = regression.draws.block(part), regression.coef0[part]
-    return replace(block, outcome_coef=coef, outcome_parameters=own, rho=np.zeros(len(coef)))
+    return cells_of(regression.draws.block(part), family, rows)
 
 
 def interpolate(
@@ -314,14 +294,12 @@ def regression_draws(fit: Posterior) -> Regression | None:
     closed, draws = fit.closed_map, fit.draws
     if closed is None:
         return None
-    coef0, parameters0 = closed.regression(
-        draws.outcome_coef,
-        draws.outcome_parameters,
-        draws.mediator_coef,
-        draws.mediator_parameters["sigma"],
-        draws.rho,
+    mediator, outcome = draws.mediator, draws.outcome
+    coef, parameters = closed.regression(
+        outcome.coef, outcome.parameters, mediator.coef, mediator.parameters["sigma"], draws.rho
     )
     if "outcome_coef_rho0" in fit.posterior:  # the very draws, without rounding by the map
         values = fit.posterior["outcome_coef_rho0"].transpose("chain", "draw", ...).to_numpy()
-        coef0 = values.reshape(len(draws), -1)
-    return Regression(draws, coef0, parameters0, closed)
+        coef = values.reshape(len(draws), -1)
+    zero = draws.changed("outcome", coef=coef, parameters=parameters)
+    return Regression(replace(zero, rho=np.zeros(len(draws))), closed)

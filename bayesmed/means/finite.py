@@ -74,7 +74,7 @@ def _no_exponential_moment(layout: Layout, draws: Draws) -> np.ndarray:
         own = layout.parameters(draws, "mediator", s)
         for t in ARMS:
             room = _room(draws.rho, _tail("outcome", layout, draws, t))
-            slope = times(layout.slope[t], draws.outcome_coef) / room
+            slope = times(layout.slope[t], draws.outcome.coef) / room
             found |= _any_row(~np.asarray(moment(slope, location, own)), len(draws))
     return found
 

@@ -66,11 +66,11 @@ class Layout:
 
     def location(self, draws: Draws, arm: int) -> np.ndarray:
         """Linear predictor of the mediator under an arm, shape (obs or 1, S)."""
-        return self._eta("mediator", self.mediator[arm], draws.mediator_coef)
+        return self._eta("mediator", self.mediator[arm], draws.mediator.coef)
 
     def outcome(self, draws: Draws, design: np.ndarray) -> np.ndarray:
         """Linear predictor of the outcome, shape (obs or 1, S)."""
-        return self._eta("outcome", design, draws.outcome_coef)
+        return self._eta("outcome", design, draws.outcome.coef)
 
     def _eta(self, equation: Equation, design: np.ndarray, coef: np.ndarray) -> np.ndarray:
         eta = times(design, coef)
@@ -82,13 +82,12 @@ class Layout:
         Shape (S,) or (category - 1, S); sigma of a regression (obs or 1, S), columns
         (obs or 1, 1).
         """
-        own = draws.mediator_parameters if equation == "mediator" else draws.outcome_parameters
-        coef = draws.mediator_sigma_coef if equation == "mediator" else draws.outcome_sigma_coef
-        found = {**own, **self.columns[equation]}
-        if "cutpoints" in own:  # where no scores are stated, the codes of the categories
-            found.setdefault("scores", np.arange(len(own["cutpoints"]) + 1.0))
-        if coef is not None:
-            found["sigma"] = np.exp(times(self.sigmas[equation][arm], coef))
+        own = draws.equations[equation]
+        found = {**own.parameters, **self.columns[equation]}
+        if "cutpoints" in found:  # where no scores are stated, the codes of the categories
+            found.setdefault("scores", np.arange(len(found["cutpoints"]) + 1.0))
+        if own.sigma_coef is not None:
+            found["sigma"] = np.exp(times(self.sigmas[equation][arm], own.sigma_coef))
         return found
 
 

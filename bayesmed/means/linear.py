@@ -60,7 +60,7 @@ def expected_rows(
 def _by_moments(draws: Draws, layout: Layout) -> np.ndarray:
     """Affine design, mean of M linear in its coefficients: cross moments suffice."""
     assert layout.base is not None and layout.slope is not None
-    beta, offset = draws.mediator_coef, layout.offsets.get("mediator", np.zeros((1, 1)))
+    beta, offset = draws.mediator.coef, layout.offsets.get("mediator", np.zeros((1, 1)))
     mean, weights = layout.rows.mean, layout.rows.weights
     return np.stack([
         np.stack([

@@ -66,7 +66,7 @@ def cell_means(
     require_finite(draws, layout)
     if families[1].additive:
         expected = expected_rows(draws, families, rows, bootstrap)
-        cells = np.einsum("abst,st->abs", expected, draws.outcome_coef)
+        cells = np.einsum("abst,st->abs", expected, draws.outcome.coef)
         cells += _mean_shift(draws, layout, bootstrap)[:, None]
         return representable(cells + mean_offset(draws, rows, bootstrap))
     layout = with_functions(layout, draws)
@@ -264,7 +264,7 @@ def _pair(layout: Layout, draws: Draws, t: int, s: int, level: int) -> tuple[Pai
     else:
         assert layout.base is not None and layout.slope is not None
         at["base"] = layout.outcome(draws, layout.base[t])
-        at["slope"] = times(layout.slope[t], draws.outcome_coef)
+        at["slope"] = times(layout.slope[t], draws.outcome.coef)
     fixed: list[dict[str, np.ndarray]] = []
     for equation, arm, family in zip(EQUATIONS, (s, t), layout.families, strict=True):
         own = layout.parameters(draws, equation, arm)
@@ -273,7 +273,7 @@ def _pair(layout: Layout, draws: Draws, t: int, s: int, level: int) -> tuple[Pai
         fixed.append({name: own[name] for name in own if name not in by_row})
     knots = layout.rows.knots if functions else ()
     pair = Pair(
-        *layout.families, fixed[0], fixed[1], draws.rho, functions, draws.outcome_coef, knots
+        *layout.families, fixed[0], fixed[1], draws.rho, functions, draws.outcome.coef, knots
     )
     return pair, at
 

@@ -87,7 +87,7 @@ Cells = dict[tuple[int, int], LatentCell]
 
 def parameters_of(draws: Draws, rows: Counterfactuals) -> dict[str, Any]:
     """The outcome's parameters by draw, and its data columns."""
-    own: dict[str, Any] = dict(draws.outcome_parameters)
+    own: dict[str, Any] = dict(draws.outcome.parameters)
     own |= {
         name: value if name == "scores" else _column(value)
         for name, value in rows.outcome_columns.items()
@@ -109,8 +109,8 @@ def cells_of(draws: Draws, family: Family, rows: Counterfactuals) -> Cells:
     At rho = 0 they move along rho as :mod:`bayesmed.means.along_rho` says; elsewhere v has no meaning.
     """
     assert rows.base is not None and rows.slope is not None
-    beta, coef = draws.mediator_coef, draws.outcome_coef
-    sigma, own = draws.mediator_parameters["sigma"], parameters_of(draws, rows)
+    beta, coef = draws.mediator.coef, draws.outcome.coef
+    sigma, own = draws.mediator.parameters["sigma"], parameters_of(draws, rows)
     scale = own.get("sigma", np.ones(1))
     shift = common_slope(rows.mediator[1] - rows.mediator[0], beta)
     cells: Cells = {}
@@ -205,7 +205,7 @@ def serves_nodes(rows: Counterfactuals) -> bool:
 def has_latent_cells(draws: Draws, families: tuple[Family, Family], rows: Counterfactuals) -> bool:
     """Whether the outcome has a normal latent variable, affine in a normal mediator."""
     affine = rows.base is not None and rows.slope is not None
-    plain = draws.mediator_sigma_coef is None and draws.outcome_sigma_coef is None
+    plain = all(own.sigma_coef is None for own in draws.equations.values())
     normal = families[0].latent == "free" and (families[0].additive or rows.log_mediator)
     return affine and plain and normal and families[1].latent is not None
 
@@ -239,12 +239,12 @@ def cell_blocks(count: int, rows: Counterfactuals) -> list[slice]:
 
 def fixed_cell(draws: Draws, rows: Counterfactuals, arm: int, m: float) -> LatentCell:
     """Y(t, m): its latent mean at the draws' own rho, and how that moves from rho = 0."""
-    beta, coef, own = draws.mediator_coef, draws.outcome_coef, parameters_of(draws, rows)
+    beta, coef, own = draws.mediator.coef, draws.outcome.coef, parameters_of(draws, rows)
     offset = 0.0 if rows.mediator_offset is None else rows.mediator_offset[:, None]
     added = 0.0 if rows.outcome_offset is None else rows.outcome_offset[:, None]
     u = design_at(rows, arm, m) @ coef.T + added
     gap = (np.log(m) if rows.log_mediator else m) - (rows.mediator[arm] @ beta.T + offset)
-    scale = own.get("sigma", np.ones(1)) / draws.mediator_parameters["sigma"]
+    scale = own.get("sigma", np.ones(1)) / draws.mediator.parameters["sigma"]
     return LatentCell(u, -scale * gap, own)
 
 

@@ -10,6 +10,7 @@ from scipy.special import ndtri
 from bayesmed.families.family import Family
 from bayesmed.means.along_rho import (
     Regression,
+    at_target,
     interpolate,
     is_latent_curve,
     latent_cells,
@@ -118,9 +119,7 @@ def quantile_curve(
     """Quantiles along rho of a closed pair, shape (rho, 2, 2, S); None where it has no shortcut."""
     if not is_latent_curve(regression, (families[0], target.family), rows):
         return None
-    cuts = np.zeros((1, len(regression.draws)))
-    start = replace(regression, parameters0={**regression.parameters0, "cutpoints": cuts})
-    own = target.rows(rows)
+    start, own = at_target(regression, target), target.rows(rows)
     out = np.empty((len(rho), 2, 2, len(regression.draws)))
     odds, degree = rho / np.sqrt((1.0 - rho) * (1.0 + rho)), 0
     for part in cell_blocks(len(regression.draws), rows):
@@ -183,7 +182,7 @@ def _latent_roots(target: Target, rows: Counterfactuals, cell: LatentCell, s: fl
 
 def _at(draws: Draws, q: np.ndarray, index: np.ndarray) -> Draws:
     own = draws.block(index)
-    return replace(own, outcome_parameters={**own.outcome_parameters, "cutpoints": q[None]})
+    return own.changed("outcome", parameters={**own.outcome.parameters, "cutpoints": q[None]})
 
 
 def _roots(exceeds: Exceeds, count: int, target: Target) -> np.ndarray:

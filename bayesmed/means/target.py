@@ -202,7 +202,7 @@ class Target:
         if self.cutpoints is None:
             return draws
         cuts = self.cutpoints[:, None] * np.ones(len(draws))
-        return replace(draws, outcome_parameters={**draws.outcome_parameters, "cutpoints": cuts})
+        return draws.changed("outcome", parameters={**draws.outcome.parameters, "cutpoints": cuts})
 
     def rows(self, rows: Counterfactuals) -> Counterfactuals:
         """Rows with the data columns that the family reads."""

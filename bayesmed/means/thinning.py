@@ -83,7 +83,7 @@ def _points(at: Coordinates, count: int, ease: float) -> tuple[float, float]:
 
 def _steps(pair: Pair, draws: Draws) -> int:
     """Thresholds of an outcome with few values."""
-    return len(draws.outcome_parameters.get("cutpoints", (0,)))
+    return len(draws.outcome.parameters.get("cutpoints", (0,)))
 
 
 def _nodes(pair: Pair, at: Coordinates, draws: Draws, points: float, first: float) -> float:

@@ -7,10 +7,10 @@ import numpy as np
 from bayesmed.families.family import Family
 from bayesmed.means.along_rho import (
     Regression,
+    at_target,
     curve_cells,
     is_latent_curve,
     latent_cells,
-    with_cutpoints,
 )
 from bayesmed.means.means import ARMS, equal_rows, expected_rows
 from bayesmed.means.normal import Cells, cell_blocks, latent_mean_at, row_blocks
@@ -48,12 +48,14 @@ def tipping_points(
     target = target or target_of(MEAN, families[1])
     own = (families[0], target.family)
     slopes, mixed = _common_slopes(regression, rows), _mixed_signs(regression, rows)
-    sigma = regression.draws.mediator_parameters["sigma"]
-    scale = regression.parameters0.get("sigma", np.ones(len(sigma)))
+    sigma = regression.draws.mediator.parameters["sigma"]
+    scale = regression.draws.outcome.parameters.get("sigma", np.ones(len(sigma)))
     if own[1].additive and slopes is None:
         expected = expected_rows(regression.draws, own, rows)
-        acme = np.einsum("ast,st->as", expected[:, 1] - expected[:, 0], regression.coef0)
-        shift = regression.draws.mediator_coef @ rows.mean(rows.mediator[1] - rows.mediator[0])
+        acme = np.einsum(
+            "ast,st->as", expected[:, 1] - expected[:, 0], regression.draws.outcome.coef
+        )
+        shift = regression.draws.mediator.coef @ rows.mean(rows.mediator[1] - rows.mediator[0])
         return _from_odds(np.stack([*acme, acme.mean(axis=0)]) * sigma / (scale * shift))
     if slopes is None or not (own[1].additive or is_latent_curve(regression, own, rows)):
         return _bracketed(regression, families, rows, target)
@@ -90,7 +92,7 @@ def _bracketed(
     acme = _acme(curve_cells(regression, families, rows, _BRACKETS, target))
     rho_zero, roots = roots_on_grid(_BRACKETS, acme)
     if is_latent_curve(regression, own, rows):
-        added = with_cutpoints(regression, target)
+        added = at_target(regression, target)
         rho_zero = _refined(added, own, target.rows(rows), acme, rho_zero)
     return rho_zero, roots
 
@@ -109,7 +111,7 @@ def _between(
     """
     from scipy.optimize import elementwise
 
-    regression, rows = with_cutpoints(regression, target), target.rows(rows)
+    regression, rows = at_target(regression, target), target.rows(rows)
     low, high = ends.min(axis=0), ends.max(axis=0)
     out = np.empty(len(low))
     for part in cell_blocks(len(regression.draws), rows):
@@ -131,7 +133,7 @@ def _between(
 def _mixed_signs(regression: Regression, rows: Counterfactuals) -> np.ndarray:
     """Draws in which rows differ in the sign of the effect on the mediator, boolean (S,)."""
     shift = rows.mediator[1] - rows.mediator[0]
-    beta = regression.draws.mediator_coef
+    beta = regression.draws.mediator.coef
     if np.all(shift == shift[:1]):
         return np.zeros(len(beta), dtype=bool)
     parts = [shift @ beta[part].T for part in row_blocks(len(regression.draws), rows)]
@@ -149,7 +151,7 @@ def _common_slopes(
     """Slope in m of each arm at rho = 0, where it is the same for every row."""
     if rows.slope is None or not all(equal_rows(rows.slope[t]) for t in ARMS):
         return None
-    control, treated = (regression.coef0 @ rows.slope[t][0] for t in ARMS)
+    control, treated = (regression.draws.outcome.coef @ rows.slope[t][0] for t in ARMS)
     return control, treated
 
 

@@ -68,19 +68,20 @@ def _rows(
     data: xr.Dataset, equation: str, block: Draws, regression: ClosedMap | None
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Linear predictor (obs, S) and parameters of an equation for a block of draws."""
-    coef, own = getattr(block, f"{equation}_coef"), getattr(block, f"{equation}_parameters")
+    mediator, draws = block.mediator, block.equations[equation]
+    coef, own = draws.coef, draws.parameters
     if equation == "outcome" and regression is not None:
         coef, own = regression.regression(
-            coef, own, block.mediator_coef, block.mediator_parameters["sigma"], block.rho
+            coef, own, mediator.coef, mediator.parameters["sigma"], block.rho
         )
     eta = data[f"{equation}_design"].to_numpy() @ coef.T
     if f"{equation}_offset" in data:
         eta = eta + data[f"{equation}_offset"].to_numpy()[:, None]
     columns = kept_columns(data, equation, ("trials", "event", "lower", "upper"))
     parameters = {**own, **{name: value[:, None] for name, value in columns.items()}}
-    scale = getattr(block, f"{equation}_sigma_coef")
-    if scale is not None:
-        parameters["sigma"] = np.exp(data[f"{equation}_sigma_design"].to_numpy() @ scale.T)
+    if draws.sigma_coef is not None:
+        scale = data[f"{equation}_sigma_design"].to_numpy()
+        parameters["sigma"] = np.exp(scale @ draws.sigma_coef.T)
     return eta, parameters
 
 

@@ -29,7 +29,7 @@ def simulate_rows(model: System, draws: Draws, rng: np.random.Generator) -> dict
     e_m, z = rng.standard_normal((2, *size))
     e_y = rho * e_m + np.sqrt(1.0 - rho**2) * z
     own = [_row_parameters(model, draws, name) for name in EQUATIONS]
-    eta = draws.mediator_coef @ model.designs[0].matrix.T + _offset(model, "mediator")
+    eta = draws.mediator.coef @ model.designs[0].matrix.T + _offset(model, "mediator")
     m = model.families[0].value(e_m, eta, own[0])
     eta = _outcome_eta(model, draws, m) + _offset(model, "outcome")
     y = model.families[1].value(e_y, eta, own[1])
@@ -39,12 +39,12 @@ def simulate_rows(model: System, draws: Draws, rng: np.random.Generator) -> dict
 
 
 def _row_parameters(model: System, draws: Draws, equation: str) -> dict[str, np.ndarray]:
-    place = EQUATIONS.index(equation)
-    own = getattr(draws, f"{equation}_parameters")
-    found = {name: value[..., None] for name, value in own.items()}
-    scale, coef = model.scale_designs[place], getattr(draws, f"{equation}_sigma_coef")
+    place, own = EQUATIONS.index(equation), draws.equations[equation]
+    found = {name: value[..., None] for name, value in own.parameters.items()}
+    scale = model.scale_designs[place]
     if scale is not None:
-        found["sigma"] = np.exp(coef @ scale.matrix.T)
+        assert own.sigma_coef is not None
+        found["sigma"] = np.exp(own.sigma_coef @ scale.matrix.T)
     return {**found, **model.responses[place].columns}
 
 
@@ -62,13 +62,13 @@ def _outcome_eta(model: System, draws: Draws, m: np.ndarray) -> np.ndarray:
         return outcome.rows(assign(frame, {name: values}))
 
     if model.families[0].kind == "ordered":
-        eta = [draws.outcome_coef @ at(level).T for level in model.responses[0].levels]
+        eta = [draws.outcome.coef @ at(level).T for level in model.responses[0].levels]
         return np.choose(m.astype(int), eta)
     if model.families[0].kind == "binary" or outcome.is_affine(name):
         base, one = at(0), at(1)
-        return draws.outcome_coef @ base.T + m * (draws.outcome_coef @ (one - base).T)
+        return draws.outcome.coef @ base.T + m * (draws.outcome.coef @ (one - base).T)
     rows = (outcome.rows(frame.assign(**{name: values})) for values in m)
-    return np.stack([row @ coef for row, coef in zip(rows, draws.outcome_coef, strict=True)])
+    return np.stack([row @ coef for row, coef in zip(rows, draws.outcome.coef, strict=True)])
 
 
 def posterior_predictive(fit: Posterior, draws: int, random_seed: int | None) -> xr.DataTree:

@@ -13,7 +13,7 @@ from bayesmed.families.catalogue import FAMILIES
 from bayesmed.families.family import Family
 from bayesmed.posterior.arrays import kept_counterfactuals, kept_map
 from bayesmed.posterior.convergence import Convergence, check_convergence
-from bayesmed.posterior.draws import Draws
+from bayesmed.posterior.draws import Draws, EquationDraws
 from bayesmed.system.closed import ClosedMap
 from bayesmed.system.rows import Counterfactuals, RowSource
 from bayesmed.system.system import System
@@ -40,20 +40,19 @@ def draws_of(
         values = posterior[name].transpose("chain", "draw", ...).to_numpy()
         return values.reshape(-1, *values.shape[2:])
 
-    def own(equation: str) -> dict[str, np.ndarray]:
-        names = [name for name in parameters[equation] if f"{equation}_{name}" in posterior]
-        return {name: np.moveaxis(flat(f"{equation}_{name}"), 0, -1) for name in names}
-
-    def scale(equation: str) -> np.ndarray | None:
-        name = f"{equation}_sigma_coef"
-        return flat(name) if name in posterior else None
+    def own(key: str, names: list[str]) -> EquationDraws:
+        kept = [name for name in names if f"{key}_{name}" in posterior]
+        values = {name: np.moveaxis(flat(f"{key}_{name}"), 0, -1) for name in kept}
+        scale = f"{key}_sigma_coef"
+        return EquationDraws(
+            flat(f"{key}_coef"), values, flat(scale) if scale in posterior else None
+        )
 
     count = posterior.sizes["chain"] * posterior.sizes["draw"]
     return Draws(
-        flat("mediator_coef"), own("mediator"), flat("outcome_coef"), own("outcome"),
+        {key: own(key, names) for key, names in parameters.items()},
         flat("rho") if rho is None else np.full(count, float(rho)),
-        scale("mediator"), scale("outcome"),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, eq=False)

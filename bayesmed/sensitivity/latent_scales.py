@@ -102,8 +102,8 @@ def latent_scales(fit: Posterior) -> LatentScales:
         )
     draws, (mediator, outcome) = fit.draws, fit.families
     return LatentScales(
-        _residual_sd(mediator, draws.mediator_parameters, len(draws)),
-        _residual_sd(outcome, draws.outcome_parameters, len(draws)),
+        _residual_sd(mediator, draws.mediator.parameters, len(draws)),
+        _residual_sd(outcome, draws.outcome.parameters, len(draws)),
         draws.rho,
         _shown(fit, draws) if mediator.discrete else np.ones(len(draws)),
     )
@@ -133,7 +133,7 @@ def explained_shares(fit: Posterior, scales: LatentScales) -> tuple[np.ndarray, 
     """
     draws, data = fit.draws, fit.tree["constant_data"].to_dataset()
     columns = np.hstack([data["mediator_design"].to_numpy(), _offset(data, "mediator")])
-    of_mediator = _variance(columns, _with_one(draws.mediator_coef))
+    of_mediator = _variance(columns, _with_one(draws.mediator.coef))
     of_outcome = _outcome_variance(fit, draws, scales)
     return (
         of_mediator / (of_mediator + scales.mediator_sd**2),
@@ -145,14 +145,14 @@ def _outcome_variance(fit: Posterior, draws: Draws, scales: LatentScales) -> np.
     """Variance of eta_0 over the rows, shape (S,)."""
     data, family = fit.tree["constant_data"].to_dataset(), fit.families[0]
     columns = [data["outcome_design"].to_numpy(), _offset(data, "outcome")]
-    coef = [_with_one(draws.outcome_coef)]
+    coef = [_with_one(draws.outcome.coef)]
     if np.any(draws.rho) and family.discrete:
         return _by_rows(fit, draws, _variance_with_intervals)
     if np.any(draws.rho):
         assert family.working is not None
         residual = family.working(fit.tree["observed_data"]["mediator"].to_numpy())[:, None]
         columns += [residual - _offset(data, "mediator"), data["mediator_design"].to_numpy()]
-        coef += [scales.pull[:, None], -scales.pull[:, None] * draws.mediator_coef]
+        coef += [scales.pull[:, None], -scales.pull[:, None] * draws.mediator.coef]
     return _variance(np.hstack(columns), np.hstack(coef))
 
 
@@ -190,10 +190,10 @@ def _variance_with_intervals(fit: Posterior, draws: Draws) -> np.ndarray:
     observed = fit.tree["observed_data"]["mediator"].to_numpy()[:, None]
     eta = _mediator_eta(fit, draws)
     known = interval_mean(
-        *(mediator.score(m, eta, draws.mediator_parameters) for m in (observed - 1.0, observed))
+        *(mediator.score(m, eta, draws.mediator.parameters) for m in (observed - 1.0, observed))
     )[0]
-    fitted = times(data["outcome_design"].to_numpy(), draws.outcome_coef)
-    pull = draws.rho * _residual_sd(outcome, draws.outcome_parameters, len(draws))
+    fitted = times(data["outcome_design"].to_numpy(), draws.outcome.coef)
+    pull = draws.rho * _residual_sd(outcome, draws.outcome.parameters, len(draws))
     return np.asarray((fitted + _offset(data, "outcome") + pull * known).var(axis=0))
 
 
@@ -202,7 +202,7 @@ def _shown(fit: Posterior, draws: Draws) -> np.ndarray:
     family = fit.families[0]
 
     def shown(fit: Posterior, draws: Draws) -> np.ndarray:
-        eta, own = _mediator_eta(fit, draws), draws.mediator_parameters
+        eta, own = _mediator_eta(fit, draws), draws.mediator.parameters
         levels = len(own["cutpoints"]) + 1 if "cutpoints" in own else 2
         total = np.zeros_like(eta)
         for level in range(levels):
@@ -216,7 +216,7 @@ def _shown(fit: Posterior, draws: Draws) -> np.ndarray:
 
 def _mediator_eta(fit: Posterior, draws: Draws) -> np.ndarray:
     data = fit.tree["constant_data"].to_dataset()
-    return times(data["mediator_design"].to_numpy(), draws.mediator_coef) + _offset(
+    return times(data["mediator_design"].to_numpy(), draws.mediator.coef) + _offset(
         data, "mediator"
     )
 

@@ -181,8 +181,8 @@ def covariate_strength(fit: Posterior, covariate: str, scales: LatentScales) -> 
     draws = fit.draws
     columns = _columns(fit, covariate)
     v_m, v_my, v_y = columns.covariances()
-    beta = draws.mediator_coef[:, columns.of_mediator]
-    theta = draws.outcome_coef[:, columns.of_outcome]
+    beta = draws.mediator.coef[:, columns.of_mediator]
+    theta = draws.outcome.coef[:, columns.of_outcome]
     mm, my, yy = (
         np.einsum("sp,sp->s", left @ v, right)
         for left, v, right in ((beta, v_m, beta), (beta, v_my, theta), (theta, v_y, theta))

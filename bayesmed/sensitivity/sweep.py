@@ -136,7 +136,7 @@ def _by_points(
     progress: bool,
 ) -> dict[float, RhoPoint]:
     """Where each rho has a posterior of its own."""
-    if regression is None or "cutpoints" in regression.parameters0:
+    if regression is None or "cutpoints" in regression.draws.outcome.parameters:
         return _by_transport(fit, asked, grid, progress)
     if fit.about["rho_fixed"] is None:
         return _by_refits(fit, asked, grid, progress)
@@ -261,7 +261,7 @@ def _by_weights(
         priors, data["outcome_term"].to_numpy().tolist(), prior_basis(data, "outcome")
     )
     drawn = fit.draws
-    before = log_prior(drawn.outcome_coef, drawn.outcome_parameters.get("sigma"))
+    before = log_prior(drawn.outcome.coef, drawn.outcome.parameters.get("sigma"))
     kept = asked.kept(fit.shape).ravel()
     run = Run()
     bad: list[str] = []
@@ -270,7 +270,7 @@ def _by_weights(
             run.points[float(value)] = fitted_point(fit, asked)
             continue
         mapped = regression.at(float(value))
-        after = log_prior(mapped.outcome_coef, mapped.outcome_parameters.get("sigma"))
+        after = log_prior(mapped.outcome.coef, mapped.outcome.parameters.get("sigma"))
         index, k = smooth_and_resample(after - before, fit.shape, about["settings"]["random_seed"])
         if k > LARGEST_PARETO_K and fit.model is not None:
             again = refit_point(fit, asked, float(value), run.failed)

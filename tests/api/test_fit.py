@@ -359,8 +359,8 @@ def test_structural_priors_pull_on_rho(jobs):
     log_weight = []
     for rho in grid:
         mapped = regression.at(rho)
-        ratio = log_prior(mapped.outcome_coef, mapped.outcome_parameters["sigma"]) - log_prior(
-            regression.coef0, regression.parameters0["sigma"]
+        ratio = log_prior(mapped.outcome.coef, mapped.outcome.parameters["sigma"]) - log_prior(
+            regression.draws.outcome.coef, regression.draws.outcome.parameters["sigma"]
         )
         log_weight.append(np.log(np.mean(np.exp(ratio))) - 0.5 * np.log(1 - rho**2))
     weight = np.exp(np.array(log_weight) - max(log_weight))

@@ -50,7 +50,8 @@ def effects(pair: str) -> dict[str, float]:
     """Seconds and peak memory of the counterfactual means of many rows."""
     from bayesmed.api.simulation import TYPICAL
     from bayesmed.families.catalogue import FAMILIES
-    from bayesmed.means.means import Draws, cell_means
+    from bayesmed.means.means import cell_means
+    from bayesmed.posterior.draws import Draws, EquationDraws
     from bayesmed.system.rows import Counterfactuals
 
     mediator, outcome, rho = pair.split("/")
@@ -64,11 +65,10 @@ def effects(pair: str) -> dict[str, float]:
     slope[..., -1] = 1.0
     near = lambda value: np.asarray(value)[..., None] + 0.02 * rng.standard_normal(DRAWS)
     own = [{name: near(TYPICAL[name]) for name in family.parameters} for family in families]
-    draws = Draws(
-        np.array([0.0, 0.4, 0.2, -0.2, 0.1]) + 0.02 * rng.standard_normal((DRAWS, 5)), own[0],
-        np.array([0.0, 0.3, 0.2, 0.1, -0.1, -0.3]) + 0.02 * rng.standard_normal((DRAWS, 6)), own[1],
-        np.full(DRAWS, float(rho)),
-    )  # fmt: skip
+    first = np.array([0.0, 0.4, 0.2, -0.2, 0.1]) + 0.02 * rng.standard_normal((DRAWS, 5))
+    second = np.array([0.0, 0.3, 0.2, 0.1, -0.1, -0.3]) + 0.02 * rng.standard_normal((DRAWS, 6))
+    equations = {"mediator": EquationDraws(first, own[0]), "outcome": EquationDraws(second, own[1])}
+    draws = Draws(equations, np.full(DRAWS, float(rho)))
     began = time.perf_counter()
     cell_means(draws, families, Counterfactuals(rows, base, slope))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

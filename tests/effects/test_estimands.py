@@ -17,7 +17,7 @@ from bayesmed.families.catalogue import FAMILIES
 from bayesmed.means.along_rho import Regression
 from bayesmed.means.target import resolve_functional, target_of
 from bayesmed.means.tipping import tipping_points
-from bayesmed.posterior.draws import Draws
+from tests.support.handmade import hand_draws
 from tests.support.models import BOTH, FRAMING, JOBS, SIGMA, quiet_model
 from tests.support.oracles import PARAMETERS, law
 
@@ -150,10 +150,8 @@ def hand_made(mediator, outcome, rho, seed=3):
         {name: np.asarray(PARAMETERS[name])[..., None] for name in FAMILIES[f].parameters}
         for f in (mediator, outcome)
     ]
-    draws = Draws(
-        np.array([[-0.2, 0.6, 0.2]]), own[0], np.array([[0.1, 0.3, 0.2, 0.35, 0.1]]), own[1],
-        np.array([rho]),
-    )  # fmt: skip
+    coefs = np.array([[-0.2, 0.6, 0.2]]), np.array([[0.1, 0.3, 0.2, 0.35, 0.1]])
+    draws = hand_draws(*zip(coefs, own, strict=True), np.array([rho]))
     return rows, draws
 
 
@@ -194,7 +192,7 @@ def test_functionals_are_those_of_simulated_people(mediator, outcome, of, rho):
     e_m = rng.standard_normal((SIZE, ROWS))
     e_y = rho * e_m + np.sqrt(1 - rho**2) * rng.standard_normal((SIZE, ROWS))
     u_m, u_y = stats.norm.cdf(e_m), stats.norm.cdf(e_y)
-    b, c = draws.mediator_coef[0], draws.outcome_coef[0]
+    b, c = draws.mediator.coef[0], draws.outcome.coef[0]
     for t, s in itertools.product(ARMS, ARMS):
         m = quantile_of(mediator, rows.mediator[s] @ b, u_m)
         x = rows.mediator[t][:, 2]
@@ -269,9 +267,9 @@ def closed_regression(outcome, size=5):
     mediator = coef(len(model.designs[0].terms))
     mediator[:, 1] = 0.5 + 0.3 * np.abs(mediator[:, 1])
     outcome_coef = coef(len(model.designs[1].terms))
-    draws = Draws(mediator, {"sigma": rng.uniform(0.6, 1.2, size)}, outcome_coef, parameters,
-                  np.zeros(size))  # fmt: skip
-    return model, Regression(draws, outcome_coef, parameters, model.identification.map)
+    first = mediator, {"sigma": rng.uniform(0.6, 1.2, size)}
+    draws = hand_draws(first, (outcome_coef, parameters), np.zeros(size))
+    return model, Regression(draws, model.identification.map)
 
 
 def closed_view(model, of, m=None):
@@ -325,7 +323,7 @@ def test_controlled_direct_effect_of_gaussian_equations():
     view = closed_view(model, "mean", m=0.7)
     terms = list(model.designs[1].terms)
     for rho in (-0.6, 0.0, 0.5):
-        coef = regression.at(rho).outcome_coef
+        coef = regression.at(rho).outcome.coef
         cells = view.curve(regression, np.array([rho]))[0]
         mine = cells[1, 2] - cells[0, 2]
         by_hand = coef[:, terms.index("treat")] + 0.7 * coef[:, terms.index("m:treat")]
@@ -344,7 +342,7 @@ def test_controlled_direct_effect_of_a_probit_outcome():
         ]) for t in ARMS
     }  # fmt: skip
     for t in ARMS:
-        by_hand = stats.norm.cdf(x[t] @ draws.outcome_coef.T).mean(axis=0)
+        by_hand = stats.norm.cdf(x[t] @ draws.outcome.coef.T).mean(axis=0)
         np.testing.assert_allclose(view.cells(draws)[t, 2], by_hand, rtol=1e-10)
 
 
@@ -354,8 +352,8 @@ def test_quantile_of_one_gaussian_row_is_the_normal_quantile():
     view = replace(view, rows=view.rows.take(np.array([3])))
     draws = regression.at(0.3)
     mean = View(view.families, view.rows, closed_view(model, "mean").target).cells(draws)
-    slope = np.stack([draws.outcome_coef @ view.rows.slope[t][0] for t in ARMS])
-    sm, sy = draws.mediator_parameters["sigma"], draws.outcome_parameters["sigma"]
+    slope = np.stack([draws.outcome.coef @ view.rows.slope[t][0] for t in ARMS])
+    sm, sy = draws.mediator.parameters["sigma"], draws.outcome.parameters["sigma"]
     sd = np.sqrt(sy**2 + (slope * sm) ** 2 + 2 * 0.3 * slope * sm * sy)
     by_hand = mean + stats.norm.ppf(0.8) * sd[:, None]
     np.testing.assert_allclose(view.cells(draws), by_hand, rtol=1e-6, atol=1e-7)

@@ -112,16 +112,16 @@ def test_coefficients_of_every_outcome_keep_the_law_in_each_arm(data, outcome, r
         u = (1.0 - share) * data["m"].var()
         for arm in (0, 1):
             one = observed.structural(found, rho, arm)
-            sigma_m = one.mediator_parameters["sigma"][draw]
+            sigma_m = one.mediator.parameters["sigma"][draw]
             assert sigma_m**2 + u == pytest.approx(np.linspace(0.9, 1.2, S)[draw] ** 2, abs=1e-12)
             sigma_y = (
-                one.outcome_parameters["sigma"][draw] if "sigma" in one.outcome_parameters else 1.0
+                one.outcome.parameters["sigma"][draw] if "sigma" in one.outcome.parameters else 1.0
             )
-            g = rows.slope[arm] @ one.outcome_coef[draw]
-            a = rows.mediator[arm] @ one.mediator_coef[draw]
+            g = rows.slope[arm] @ one.outcome.coef[draw]
+            a = rows.mediator[arm] @ one.mediator.coef[draw]
             across = g * sigma_m**2 + rho[draw] * sigma_m * sigma_y
             mean = (
-                rows.base[arm] @ one.outcome_coef[draw]
+                rows.base[arm] @ one.outcome.coef[draw]
                 + g * a
                 + across / (sigma_m**2 + u) * (m - a)
             )
@@ -129,7 +129,7 @@ def test_coefficients_of_every_outcome_keep_the_law_in_each_arm(data, outcome, r
             left = np.sqrt(left - across**2 / (sigma_m**2 + u))
             eta, s = latent(fit, arm, rows, m, draw)
             if outcome == "ordered_probit":
-                cut = one.outcome_parameters["cutpoints"][:, draw]
+                cut = one.outcome.parameters["cutpoints"][:, draw]
                 own = fit.posterior["outcome_cutpoints"].to_numpy().reshape(S, -1)[draw]
                 np.testing.assert_allclose(
                     (cut[:, None] - mean) / left, own[:, None] - eta, atol=1e-10

@@ -10,7 +10,7 @@ from scipy import integrate, stats
 import bayesmed as bm
 from bayesmed.effects.estimands import contrasts
 from bayesmed.effects.means_of import potential_outcomes
-from bayesmed.means.means import Draws
+from tests.support.handmade import hand_draws
 from tests.support.models import quiet_model
 
 N, S = 40, 5
@@ -38,7 +38,7 @@ def draws_for(model, rho=0.0, seed=1, **parameters):
         {name: parameters.get(name, np.linspace(0.7, 1.2, S)) for name in family.parameters}
         for family in model.families
     ]
-    return Draws(coef[0], own[0], coef[1], own[1], np.full(S, rho))
+    return hand_draws(*zip(coef, own, strict=True), np.full(S, rho))
 
 
 def effects(model, draws, rows=None):
@@ -52,12 +52,12 @@ def acme(model, draws, arm="control", rows=None):
 
 def coef(model, draws, term, equation=1):
     terms = model.designs[equation].terms
-    return (draws.outcome_coef if equation else draws.mediator_coef)[:, terms.index(term)]
+    return (draws.outcome.coef if equation else draws.mediator.coef)[:, terms.index(term)]
 
 
 def mediator_means(model, draws):
     rows = model.counterfactuals.mediator
-    return [rows[s] @ draws.mediator_coef.T for s in (0, 1)]
+    return [rows[s] @ draws.mediator.coef.T for s in (0, 1)]
 
 
 def test_a_quadratic_term_is_recomputed_at_the_counterfactual_mediator(data):
@@ -87,12 +87,12 @@ def test_a_spline_of_the_mediator_is_recomputed(data):
     right = "bs(m, df=4, extrapolation='extend') + t + x"
     model = quiet_model(data, mediator="m ~ t + x", outcome=f"y ~ {right}", treatment="t")
     draws = draws_for(model)
-    means, sigma = mediator_means(model, draws), draws.mediator_parameters["sigma"]
+    means, sigma = mediator_means(model, draws), draws.mediator.parameters["sigma"]
     row, draw = data.iloc[[0]].assign(t=0), 2
     knots = model.designs[1].knots("m")
 
     def outcome(m):
-        return float((model.designs[1].rows(row.assign(m=m)) @ draws.outcome_coef[draw]).item())
+        return float((model.designs[1].rows(row.assign(m=m)) @ draws.outcome.coef[draw]).item())
 
     def expected(mean):
         law = stats.norm(mean, sigma[draw])
@@ -121,8 +121,9 @@ def test_a_treatment_coded_as_a_factor_gives_the_numbers_of_the_plain_one(data, 
         design = coded.designs[equation].matrix
         return np.linalg.lstsq(design, plain.designs[equation].matrix @ coefficients.T)[0].T
 
-    same = Draws(solve(0, draws.mediator_coef), draws.mediator_parameters,
-                 solve(1, draws.outcome_coef), draws.outcome_parameters, draws.rho)  # fmt: skip
+    same = draws
+    for i, (key, own) in enumerate(draws.equations.items()):
+        same = same.changed(key, coef=solve(i, own.coef))
     for name, values in effects(coded, same).items():
         np.testing.assert_allclose(values, effects(plain, draws)[name], rtol=1e-9, atol=1e-12)
     assert coded.identification.map is not None
@@ -152,15 +153,16 @@ def test_covariates_in_another_order_or_set_change_nothing(data):
         order = [one.designs[equation].terms.index(term) for term in two.designs[equation].terms]
         return coefficients[:, order]
 
-    again = Draws(permuted(0, draws.mediator_coef), draws.mediator_parameters,
-                  permuted(1, draws.outcome_coef), draws.outcome_parameters, draws.rho)  # fmt: skip
+    again = draws
+    for i, (key, own) in enumerate(draws.equations.items()):
+        again = again.changed(key, coef=permuted(i, own.coef))
     for name, values in effects(two, again).items():
         np.testing.assert_allclose(values, effects(one, draws)[name], rtol=1e-12)
     # The exact map names columns too: its coefficients agree term by term.
     maps = [model.identification.map for model in (one, two)]
     there = [
-        maps[i].structural(d.outcome_coef, d.outcome_parameters, d.mediator_coef,
-                           d.mediator_parameters["sigma"], 0.5)[0]
+        maps[i].structural(d.outcome.coef, d.outcome.parameters, d.mediator.coef,
+                           d.mediator.parameters["sigma"], 0.5)[0]
         for i, d in enumerate((draws, again))
     ]  # fmt: skip
     np.testing.assert_allclose(permuted(1, there[0]), there[1], rtol=1e-10, atol=1e-12)
@@ -192,7 +194,7 @@ def test_a_binary_mediator_is_summed_not_simulated(data, outcome):
                         mediator_family="probit", outcome_family=family)  # fmt: skip
     draws = draws_for(model)
     low, high = (stats.norm.cdf(eta) for eta in mediator_means(model, draws))
-    without = model.designs[1].rows(data.assign(t=0, d=0)) @ draws.outcome_coef.T
+    without = model.designs[1].rows(data.assign(t=0, d=0)) @ draws.outcome.coef.T
     with_m = without + coef(model, draws, "d")
     mean = (lambda eta: eta) if family == "gaussian" else stats.logistic.cdf
     truth = ((high - low) * (mean(with_m) - mean(without))).mean(axis=0)
@@ -222,14 +224,14 @@ def test_cutpoints_carry_their_uncertainty_into_the_effects(data):
                         outcome_family="ordered_probit")  # fmt: skip
     cutpoints = np.stack([np.linspace(-0.8, -0.3, S), np.linspace(0.3, 0.9, S)])
     draws = draws_for(model, cutpoints=cutpoints)
-    first = Draws(
-        np.repeat(draws.mediator_coef[:1], S, axis=0), {"sigma": np.full(S, 0.9)},
-        np.repeat(draws.outcome_coef[:1], S, axis=0), {"cutpoints": cutpoints}, np.zeros(S),
+    first = hand_draws(
+        (np.repeat(draws.mediator.coef[:1], S, axis=0), {"sigma": np.full(S, 0.9)}),
+        (np.repeat(draws.outcome.coef[:1], S, axis=0), {"cutpoints": cutpoints}), np.zeros(S),
     )  # fmt: skip
     b = coef(model, first, "m")[0]
     spread = np.sqrt(1.0 + (0.9 * b) ** 2)
     means = mediator_means(model, first)
-    base = model.designs[1].rows(scored.assign(t=0, m=0.0)) @ first.outcome_coef.T
+    base = model.designs[1].rows(scored.assign(t=0, m=0.0)) @ first.outcome.coef.T
     truth = np.mean([
         sum(stats.norm.cdf((base + b * after - cut) / spread)
             - stats.norm.cdf((base + b * before - cut) / spread) for cut in cutpoints)

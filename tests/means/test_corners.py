@@ -12,9 +12,9 @@ from bayesmed.means.along_rho import Regression
 from bayesmed.means.means import cell_means
 from bayesmed.means.target import MEAN, target_of
 from bayesmed.means.tipping import tipping_points
-from bayesmed.posterior.draws import Draws
 from bayesmed.system.default_priors import default_priors, default_scale_priors
 from bayesmed.system.rows import Counterfactuals
+from tests.support.handmade import hand_draws
 from tests.support.models import quiet_model
 
 ARMS = (0, 1)
@@ -28,9 +28,8 @@ def test_tails_of_an_outcome_whose_sigma_differs_by_row():
         np.ones((2, n, 1)), np.zeros((2, n, 1)), np.ones((2, n, 1)),
         outcome_sigma=np.broadcast_to(np.log(sigma)[:, None], (2, n, 1)).copy(),
     )  # fmt: skip
-    draws = Draws(
-        np.array([[0.2]]), {}, np.array([[b]]), {}, np.array([rho]), None, np.ones((1, 1))
-    )
+    outcome = np.array([[b]]), {}, np.ones((1, 1))
+    draws = hand_draws((np.array([[0.2]]), {}), outcome, np.array([rho]))
     mine = cell_means(draws, (FAMILIES["probit"], FAMILIES["loglogistic"]), rows)[1, 1, 0]
 
     def mean(s):
@@ -55,8 +54,8 @@ def test_a_function_of_the_mediator_that_turns(q):
         outcome_family="poisson",
     )  # fmt: skip
     assert model.designs[1].terms == ("Intercept", "t", "m", "I(m ** 2)")
-    draws = Draws(np.array([[0.2, 0.5]]), {"sigma": np.array([0.7])},
-                  np.array([[1.0, 0.4, 0.1, q]]), {}, np.array([0.5]))  # fmt: skip
+    draws = hand_draws((np.array([[0.2, 0.5]]), {"sigma": np.array([0.7])}),
+                       (np.array([[1.0, 0.4, 0.1, q]]), {}), np.array([0.5]))  # fmt: skip
     mine = cell_means(draws, model.families, model.counterfactuals)[..., 0]
     e, counts = np.linspace(-9, 9, 6001), np.arange(120)
     for t in ARMS:
@@ -75,8 +74,8 @@ def test_as_many_rows_with_trials_of_their_own_as_draws():
     count, rng = 20, np.random.default_rng(2)
     one, trials = np.ones((2, count, 1)), np.arange(1.0, count + 1.0)
     rows = Counterfactuals(one, 0 * one, one, outcome_columns={"trials": trials})
-    draws = Draws(rng.normal(size=(count, 1)), {"sigma": np.ones(count)},
-                  rng.normal(size=(count, 1)), {}, np.full(count, 0.4))  # fmt: skip
+    draws = hand_draws((rng.normal(size=(count, 1)), {"sigma": np.ones(count)}),
+                       (rng.normal(size=(count, 1)), {}), np.full(count, 0.4))  # fmt: skip
     families = FAMILIES["gaussian"], FAMILIES["binomial"]
     whole = cell_means(draws, families, rows)
     apart = [cell_means(draws, families, rows.take(np.array([i]))) for i in range(count)]
@@ -139,8 +138,9 @@ def test_curve_where_set_covariates_break_the_span():
     model = shifted_model()
     rng = np.random.default_rng(6)
     coef = rng.normal(size=(4, 4))
-    draws = Draws(rng.normal(size=(4, 3)), {"sigma": np.full(4, 0.8)}, coef, {}, np.zeros(4))
-    regression = Regression(draws, coef, {}, model.identification.map)
+    mediator = rng.normal(size=(4, 3)), {"sigma": np.full(4, 0.8)}
+    draws = hand_draws(mediator, (coef, {}), np.zeros(4))
+    regression = Regression(draws, model.identification.map)
     view = View(
         model.families, model.counterfactuals_at({"x": 1.5}), target_of(MEAN, model.families[1])
     )
@@ -158,10 +158,9 @@ def test_exact_root_where_rows_differ_in_the_sign_of_the_effect_on_the_mediator(
     mediator = np.tile([0.1, 0.3, 0.2, 0.6], (size, 1))
     outcome = np.zeros((size, len(model.designs[1].terms)))
     outcome[:, list(model.designs[1].terms).index("m")] = 0.5
-    draws = Draws(
-        mediator, {"sigma": np.ones(size)}, outcome, {"sigma": np.ones(size)}, np.zeros(size)
-    )
-    regression = Regression(draws, outcome, {"sigma": np.ones(size)}, model.identification.map)
+    sigma = {"sigma": np.ones(size)}
+    draws = hand_draws((mediator, sigma), (outcome, sigma), np.zeros(size))
+    regression = Regression(draws, model.identification.map)
     found, _ = tipping_points(regression, model.families, model.counterfactuals)
     exact = 0.5 / np.sqrt(1.25)
     assert np.all(np.isclose(found, exact, atol=1e-9) | (np.abs(found) < exact))

@@ -10,10 +10,11 @@ from scipy import integrate, special, stats
 from bayesmed.families.catalogue import FAMILIES
 from bayesmed.families.family import Family
 from bayesmed.means import conditional as given
-from bayesmed.means.means import Draws, cell_means, mediator_effect
+from bayesmed.means.means import cell_means, mediator_effect
 from bayesmed.means.thinning import thinning
 from bayesmed.numerics import surface
 from bayesmed.system.rows import Counterfactuals
+from tests.support.handmade import hand_draws
 
 ARMS = (0, 1)
 CUTS, SCORES = np.array([-0.8, 0.3, 1.1]), np.array([0.0, 1.0, 2.5, 3.0])
@@ -50,10 +51,9 @@ def rows_and_draws(pair, rho, n=3, size=1, seed=0, **fields):
         g = -0.3
     coefs = np.array([0.2, 0.5, 0.4, g, -0.4 * g if g > 0 else 0.4 * g])
     jitter = rng.normal(0.0, 0.05, (size, 8)) * (np.arange(size) > 0)[:, None]
-    draws = Draws(
-        np.array([0.3, 0.4, 0.5]) + jitter[:, :3], own(pair[0], size),
-        coefs * (1.0 + jitter[:, 3:]), own(pair[1], size), np.full(size, rho),
-    )  # fmt: skip
+    first = np.array([0.3, 0.4, 0.5]) + jitter[:, :3], own(pair[0], size)
+    second = coefs * (1.0 + jitter[:, 3:]), own(pair[1], size)
+    draws = hand_draws(first, second, np.full(size, rho))
     return Counterfactuals(mediator, base, slope, **fields), draws
 
 
@@ -125,7 +125,7 @@ def truth(pair, rows, draws, eta=None, knots=(), by_row=False):
     )
     for t in ARMS:
         for s in ARMS:
-            eta_m = rows.mediator[s] @ draws.mediator_coef[0] + offset_m
+            eta_m = rows.mediator[s] @ draws.mediator.coef[0] + offset_m
             own = first_draw(rows, draws, "mediator", s)
             theirs = first_draw(rows, draws, "outcome", t)
 
@@ -140,15 +140,15 @@ def truth(pair, rows, draws, eta=None, knots=(), by_row=False):
 
 def first_draw(rows, draws, equation, arm):
     """Parameters of the first draw by row."""
-    found = {k: v[..., 0] for k, v in getattr(draws, f"{equation}_parameters").items()}
-    coef = getattr(draws, f"{equation}_sigma_coef")
-    if coef is not None:
-        found["sigma"] = np.exp(getattr(rows, f"{equation}_sigma")[arm] @ coef[0])
+    own = draws.equations[equation]
+    found = {k: v[..., 0] for k, v in own.parameters.items()}
+    if own.sigma_coef is not None:
+        found["sigma"] = np.exp(getattr(rows, f"{equation}_sigma")[arm] @ own.sigma_coef[0])
     return found | {k: np.asarray(v) for k, v in getattr(rows, f"{equation}_columns").items()}
 
 
 def affine_eta(rows, draws, t, m):
-    coef = draws.outcome_coef[0]
+    coef = draws.outcome.coef[0]
     if rows.by_level is not None:
         return rows.by_level[t][int(m)] @ coef
     m = np.log(m) if rows.log_mediator else m
@@ -203,18 +203,18 @@ def test_a_log_link_without_confounding_takes_the_mediators_moment(
     """E[exp(base + g M)] by the moment generating functions, near where they end and far out."""
     pair = (mediator, outcome)
     rows, draws = rows_and_draws(pair, 0.0)
-    draws.mediator_coef[:, 0], draws.outcome_coef[:, 3:] = intercept, [slope, 0.0]
+    draws.mediator.coef[:, 0], draws.outcome.coef[:, 3:] = intercept, [slope, 0.0]
     found = cells_of(pair, rows, draws)[..., 0]
     shape, alpha = PARAMETERS["shape"], PARAMETERS["alpha"]
     constant = special.gamma(1.0 + PARAMETERS["sigma"]) if outcome == "weibull" else 1.0
     for t, s in itertools.product(ARMS, ARMS):
-        mean = np.exp(rows.mediator[s] @ draws.mediator_coef[0])
+        mean = np.exp(rows.mediator[s] @ draws.mediator.coef[0])
         moment = {
             "gamma": lambda mean: (1.0 - slope * mean / shape) ** -shape,
             "negative_binomial": lambda mean: (1.0 - np.expm1(slope) * mean / alpha) ** -alpha,
             "poisson": lambda mean: np.exp(mean * np.expm1(slope)),
         }[mediator](mean)
-        expected = constant * (np.exp(rows.base[t] @ draws.outcome_coef[0]) * moment).mean()
+        expected = constant * (np.exp(rows.base[t] @ draws.outcome.coef[0]) * moment).mean()
         assert found[t, s] == pytest.approx(expected, rel=2e-9)
 
 
@@ -270,7 +270,7 @@ def test_cells_are_those_of_simulated_people(pair):
     found = cells_of(pair, rows, draws)[..., 0]
     e_m, z = np.random.default_rng(3).standard_normal((2, count))
     u_m, u_y = special.ndtr(e_m), special.ndtr(rho * e_m + np.sqrt(1.0 - rho**2) * z)
-    (a, b, c), coef, x = draws.mediator_coef[0], draws.outcome_coef[0], rows.mediator[0, 0, 1]
+    (a, b, c), coef, x = draws.mediator.coef[0], draws.outcome.coef[0], rows.mediator[0, 0, 1]
     for s in ARMS:
         m = drawn(pair[0], u_m, a + b * x + c * s)
         for t in ARMS:
@@ -305,11 +305,11 @@ def through_functions(pair, name, rho, by_covariate=False, n=3, **arguments):
         design[..., 4] *= weights[part][:, None]
         return design
 
-    draws.outcome_coef[:, 3:] = [0.4, -0.3]
+    draws.outcome.coef[:, 3:] = [0.4, -0.3]
 
     def eta(t, m):
         values = function(m) * np.column_stack([np.ones(n), weights])
-        return base[t][:, :3] @ draws.outcome_coef[0, :3] + values @ draws.outcome_coef[0, 3:]
+        return base[t][:, :3] @ draws.outcome.coef[0, :3] + values @ draws.outcome.coef[0, 3:]
 
     return replace(rows, base=None, slope=None, rows_at=rows_at, knots=knots), draws, eta
 
@@ -341,9 +341,9 @@ def test_a_function_of_the_mediator_and_a_covariate_that_is_no_product(mediator,
         return design
 
     def eta(t, m):
-        return base[t][:, :3] @ draws.outcome_coef[0, :3] + 0.2 * m - 0.5 * np.tanh(m * x)
+        return base[t][:, :3] @ draws.outcome.coef[0, :3] + 0.2 * m - 0.5 * np.tanh(m * x)
 
-    draws.outcome_coef[:, 3:] = [0.2, -0.5]
+    draws.outcome.coef[:, 3:] = [0.2, -0.5]
     assert_truth(pair, replace(rows, base=None, slope=None, rows_at=rows_at), draws, eta=eta)
 
 
@@ -386,13 +386,10 @@ def test_offsets_are_added_to_the_linear_predictors(pair):
 def test_regressions_of_sigma(pair):
     rows, draws = rows_and_draws(pair, 0.5)
     designs = {}
-    for equation, own in (
-        ("mediator", draws.mediator_parameters),
-        ("outcome", draws.outcome_parameters),
-    ):
-        if own.pop("sigma", None) is not None:
-            designs[f"{equation}_sigma"] = rows.mediator
-            draws = replace(draws, **{f"{equation}_sigma_coef": np.array([[-0.9, 0.3, 0.2]])})
+    for key, own in draws.equations.items():
+        if own.parameters.pop("sigma", None) is not None:
+            designs[f"{key}_sigma"] = rows.mediator
+            draws = draws.changed(key, sigma_coef=np.array([[-0.9, 0.3, 0.2]]))
     assert_truth(pair, replace(rows, **designs), draws)
 
 
@@ -420,7 +417,7 @@ def test_the_effect_on_an_ordered_mediator_is_of_its_scores():
     found = mediator_effect(draws, (FAMILIES["ordered_logit"], FAMILIES["gaussian"]), rows)
     by_arm = []
     for s in ARMS:
-        eta = rows.mediator[s] @ draws.mediator_coef[0]
+        eta = rows.mediator[s] @ draws.mediator.coef[0]
         above = 1.0 - stats.logistic.cdf(CUTS[:, None] - eta)
         by_arm.append((SCORES[0] + np.diff(SCORES) @ above).mean())
     assert found[0] == pytest.approx(by_arm[1] - by_arm[0], abs=1e-12)
@@ -479,8 +476,8 @@ def test_only_dear_integrals_are_thinned():
 @pytest.mark.parametrize("rho", [0.0, 0.5])
 def test_an_infinite_mean_is_an_error(pair, rho):
     rows, draws = rows_and_draws(pair, rho, size=4)
-    draws.outcome_coef[:, 3:] = [0.0, 0.0]
-    draws.outcome_coef[:1, 3] = 6.0
+    draws.outcome.coef[:, 3:] = [0.0, 0.0]
+    draws.outcome.coef[:1, 3] = 6.0
     with pytest.raises(
         ArithmeticError, match=rf"infinite in 25.0% of the draws: a {pair[1]} .*{pair[0]}"
     ):
@@ -489,7 +486,7 @@ def test_an_infinite_mean_is_an_error(pair, rho):
 
 def test_an_outcome_without_a_mean_is_an_error():
     rows, draws = rows_and_draws(("gaussian", "loglogistic"), 0.0, size=2)
-    draws.outcome_parameters["sigma"][0] = 1.2
+    draws.outcome.parameters["sigma"][0] = 1.2
     with pytest.raises(ArithmeticError, match=r"50.0% of the draws: the mean of a loglogistic"):
         cells_of(("gaussian", "loglogistic"), rows, draws)
 
@@ -498,16 +495,16 @@ def test_an_outcome_without_a_mean_is_an_error():
 def test_two_tails_that_act_together_make_an_infinite_mean(mediator, rate):
     """u = 0.5 and s = 0.7 at rho = 0.8: (1 - k^2 u)(1 - k^2 s) = 0.613 < rho^2, though both < 1."""
     rows, draws = rows_and_draws((mediator, "loglogistic"), 0.8, size=2)
-    draws.mediator_coef[:] = 0.0  # a mean of one
+    draws.mediator.coef[:] = 0.0  # a mean of one
     name, value = {"gamma": ("shape", rate), "negative_binomial": ("alpha", np.expm1(rate))}[
         mediator
     ]
-    draws.mediator_parameters[name][:] = value
-    draws.outcome_parameters["sigma"][:] = 0.7
-    draws.outcome_coef[:, 3:] = [0.5, 0.0]
+    draws.mediator.parameters[name][:] = value
+    draws.outcome.parameters["sigma"][:] = 0.7
+    draws.outcome.coef[:, 3:] = [0.5, 0.0]
     with pytest.raises(ArithmeticError, match=r"infinite in 100.0% of the draws"):
         cells_of((mediator, "loglogistic"), rows, draws)
-    draws.outcome_coef[:, 3] = 0.2  # u = 0.2: 0.694 > 0.64
+    draws.outcome.coef[:, 3] = 0.2  # u = 0.2: 0.694 > 0.64
     assert np.isfinite(cells_of((mediator, "loglogistic"), rows, draws)).all()
 
 
@@ -515,7 +512,7 @@ def test_two_tails_that_act_together_make_an_infinite_mean(mediator, rate):
 def test_a_moment_that_a_student_t_mediator_lacks_is_an_error(nu, power):
     pair = ("student_t", "gaussian")
     rows, draws = rows_and_draws(pair, 0.0, size=2)
-    draws.mediator_parameters["nu"][:] = nu
+    draws.mediator.parameters["nu"][:] = nu
     at_zero, slope = rows.base, rows.slope
 
     def rows_at(arm, m, part=slice(None)):
@@ -530,8 +527,8 @@ def test_a_moment_that_a_student_t_mediator_lacks_is_an_error(nu, power):
 def test_a_function_with_too_heavy_a_tail_is_an_error(outcome):
     pair = ("student_t", outcome)
     rows, draws, _ = through_functions(pair, "square", 0.3)
-    draws.mediator_parameters["nu"][:] = 1.8
-    draws.outcome_coef[:, 4] = 0.3
+    draws.mediator.parameters["nu"][:] = 1.8
+    draws.outcome.coef[:, 4] = 0.3
     with pytest.raises(ArithmeticError, match="student_t"):
         cells_of(pair, rows, draws)
 
@@ -568,7 +565,7 @@ def test_a_count_between_whole_numbers_is_not_asked_for():
         known, name="my count", score=lambda y, eta, own: known.score(np.floor(y), eta, own)
     )
     rows, draws = rows_and_draws(("gaussian", "poisson"), 0.5, n=1)
-    draws.outcome_coef[:, 0] = 5.0
+    draws.outcome.coef[:, 0] = 5.0
     found = cell_means(draws, (FAMILIES["gaussian"], stepped), rows)
     np.testing.assert_allclose(found, cells_of(("gaussian", "poisson"), rows, draws), rtol=1e-8)
 

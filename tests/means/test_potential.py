@@ -11,10 +11,11 @@ from scipy import integrate, interpolate, optimize, special, stats
 
 import bayesmed as bm
 from bayesmed.means.along_rho import Regression, curve_cells
-from bayesmed.means.means import Draws, cell_means
+from bayesmed.means.means import cell_means
 from bayesmed.means.tipping import roots_on_grid, tipping_points
 from bayesmed.posterior import blocks
 from bayesmed.sensitivity.grid import DEFAULT_GRID
+from tests.support.handmade import hand_draws
 from tests.support.models import quiet_model
 
 ARMS = (0, 1)
@@ -55,11 +56,11 @@ def scales(family, rng, size):
 def random_draws(model, rho, size=3, seed=0):
     rng, names = np.random.default_rng(seed), [family.name for family in model.families]
     sizes = [len(design.terms) for design in model.designs]
-    return Draws(
-        rng.normal(0.0, 0.7, (size, sizes[0])), scales(names[0], rng, size),
-        rng.normal(0.0, 0.7, (size, sizes[1])), scales(names[1], rng, size),
-        np.full(size, float(rho)),
-    )  # fmt: skip
+    equations = [
+        (rng.normal(0.0, 0.7, (size, width)), scales(name, rng, size))
+        for width, name in zip(sizes, names, strict=True)
+    ]
+    return hand_draws(*equations, np.full(size, float(rho)))
 
 
 # --- the structural model, written out ------------------------------------------------------
@@ -113,7 +114,7 @@ def threshold(family, eta):
 def mean_given_score(family, eta, e, draws):
     """E[Y | eta, e_m = e], from e_y = rho e + k z."""
     if family == "gaussian":
-        return eta + draws.rho * draws.outcome_parameters["sigma"] * e
+        return eta + draws.rho * draws.outcome.parameters["sigma"] * e
     k = np.sqrt(1.0 - draws.rho**2)
     return special.ndtr((draws.rho * e - threshold(family, eta)) / k)
 
@@ -121,10 +122,10 @@ def mean_given_score(family, eta, e, draws):
 def truth(model, draws, by_row=False):
     """The four cells by adaptive quadrature of E[Y(t, M(t'))] over e_m, (2, 2, S)."""
     first, second = (family.name for family in model.families)
-    sigma, cells = draws.mediator_parameters.get("sigma"), []
+    sigma, cells = draws.mediator.parameters.get("sigma"), []
     for t, s in CELLS:
-        eta_m = predictor(model, 0, draws.mediator_coef, s)[1](0.0)
-        eta = predictor(model, 1, draws.outcome_coef, t)[1]
+        eta_m = predictor(model, 0, draws.mediator.coef, s)[1](0.0)
+        eta = predictor(model, 1, draws.outcome.coef, t)[1]
         # Integrate up and down from where M, or the outcome in it, is not smooth.
         cut = threshold(first, eta_m) if sigma is None else (spline_knot(model) - eta_m) / sigma
 
@@ -147,10 +148,10 @@ def truth(model, draws, by_row=False):
 
 def closed_truth(model, draws):
     """The same of a Gaussian mediator: in closed form, or by a dense trapezoid for a square."""
-    out, sigma = np.empty((2, 2, len(draws))), draws.mediator_parameters["sigma"]
+    out, sigma = np.empty((2, 2, len(draws))), draws.mediator.parameters["sigma"]
     for t, s in CELLS:
-        mean = predictor(model, 0, draws.mediator_coef, s)[1](0.0)
-        (base, slope, square), eta = predictor(model, 1, draws.outcome_coef, t)
+        mean = predictor(model, 0, draws.mediator.coef, s)[1](0.0)
+        (base, slope, square), eta = predictor(model, 1, draws.outcome.coef, t)
         if model.families[1].name == "gaussian":
             cell = base + slope * mean + square * (mean**2 + sigma**2)
         elif not square.any():
@@ -214,8 +215,8 @@ def test_cells_where_the_outcome_is_steep_in_the_mediator(pair, rho):
     for outcome in outcomes:
         model = build(pair, outcome=outcome)
         draws = random_draws(model, rho)
-        sigma = draws.mediator_parameters.get("sigma", 1.0)
-        draws.outcome_coef[:, model.designs[1].terms.index("m")] = 3.0 / sigma
+        sigma = draws.mediator.parameters.get("sigma", 1.0)
+        draws.outcome.coef[:, model.designs[1].terms.index("m")] = 3.0 / sigma
         assert_cells(model, draws)
 
 
@@ -234,11 +235,11 @@ def test_cells_are_those_of_simulated_people():
     e, z = rng.standard_normal((2, 20_000, 40))
     e_y = 0.6 * e + 0.8 * z
     found = cell_means(draws, model.families, model.counterfactuals)[..., 0]
-    x, (a, b, c) = model.frame.data["x"].to_numpy(), draws.mediator_coef[0]
-    order = dict(zip(model.designs[1].terms, draws.outcome_coef[0], strict=True))
+    x, (a, b, c) = model.frame.data["x"].to_numpy(), draws.mediator.coef[0]
+    order = dict(zip(model.designs[1].terms, draws.outcome.coef[0], strict=True))
     assert model.designs[0].terms == ("Intercept", "t", "x")
     for t, s in CELLS:
-        m = a + b * s + c * x + draws.mediator_parameters["sigma"] * e
+        m = a + b * s + c * x + draws.mediator.parameters["sigma"] * e
         eta = (
             order["Intercept"]
             + order["m"] * m
@@ -364,20 +365,20 @@ def closed_model(pair, formulas):
 def regression_of(model, seed=3, size=3):
     """Random draws at rho = 0 with the map."""
     draws = random_draws(model, 0.0, size, seed)
-    return Regression(draws, draws.outcome_coef, draws.outcome_parameters, model.identification.map)
+    return Regression(draws, model.identification.map)
 
 
 def row_log_likelihood(model, draws):
     """log p(m, y) of the observed rows, (obs, S)."""
     m, y = (model.values(equation)[:, None] for equation in ("mediator", "outcome"))
     mean, sigma = (
-        model.designs[0].matrix @ draws.mediator_coef.T,
-        draws.mediator_parameters["sigma"],
+        model.designs[0].matrix @ draws.mediator.coef.T,
+        draws.mediator.parameters["sigma"],
     )
-    eta, k = model.designs[1].matrix @ draws.outcome_coef.T, np.sqrt(1.0 - draws.rho**2)
+    eta, k = model.designs[1].matrix @ draws.outcome.coef.T, np.sqrt(1.0 - draws.rho**2)
     e, first = (m - mean) / sigma, stats.norm.logpdf(m, mean, sigma)
     if model.families[1].name == "gaussian":
-        s = draws.outcome_parameters["sigma"]
+        s = draws.outcome.parameters["sigma"]
         return first + stats.norm.logpdf(y, eta + draws.rho * s * e, s * k)
     return first + stats.norm.logcdf((2.0 * y - 1.0) * (eta + draws.rho * e) / k)
 
@@ -397,16 +398,15 @@ def test_likelihood_is_constant_along_the_map(pair, formulas):
 @closed_pairs
 def test_structural_and_regression_invert_each_other(pair, formulas):
     regression = regression_of(closed_model(pair, formulas))
-    beta, sigma = regression.draws.mediator_coef, regression.draws.mediator_parameters["sigma"]
+    beta, sigma = regression.draws.mediator.coef, regression.draws.mediator.parameters["sigma"]
+    zero = regression.draws.outcome
     for rho in (np.float64(-0.9), np.array([-0.5, 0.1, 0.8])):
-        there = regression.map.structural(
-            regression.coef0, regression.parameters0, beta, sigma, rho
-        )
+        there = regression.map.structural(zero.coef, zero.parameters, beta, sigma, rho)
         coef, parameters = regression.map.regression(*there, beta, sigma, rho)
-        np.testing.assert_allclose(coef, regression.coef0, rtol=1e-11, atol=1e-11)
-        assert parameters.keys() == regression.parameters0.keys()
+        np.testing.assert_allclose(coef, zero.coef, rtol=1e-11, atol=1e-11)
+        assert parameters.keys() == zero.parameters.keys()
         for name, value in parameters.items():
-            np.testing.assert_allclose(value, regression.parameters0[name], rtol=1e-13)
+            np.testing.assert_allclose(value, zero.parameters[name], rtol=1e-13)
 
 
 @pytest.mark.parametrize("formulas", ["plain", "T x M", "X x M", "T x X", "square"])
@@ -442,11 +442,7 @@ def acme(model, regression, rho):
 
 
 def one_draw(regression, i):
-    part = slice(i, i + 1)
-    parameters = {name: value[part] for name, value in regression.parameters0.items()}
-    return Regression(
-        regression.draws.block(part), regression.coef0[part], parameters, regression.map
-    )
+    return regression.block(np.array([i]))
 
 
 @pytest.mark.parametrize(
@@ -486,9 +482,10 @@ def test_plain_tipping_point_is_the_closed_form(pair):
     model = closed_model(pair, "plain")
     regression = regression_of(model)
     found, counts = tipping_points(regression, model.families, model.counterfactuals)
-    slope = regression.coef0[:, model.designs[1].terms.index("m")]
-    s = regression.parameters0.get("sigma", 1.0)
-    x = slope * regression.draws.mediator_parameters["sigma"] / s
+    zero = regression.draws.outcome
+    slope = zero.coef[:, model.designs[1].terms.index("m")]
+    s = zero.parameters.get("sigma", 1.0)
+    x = slope * regression.draws.mediator.parameters["sigma"] / s
     np.testing.assert_allclose(found, np.tile(x / np.sqrt(1.0 + x * x), (3, 1)), rtol=1e-12)
     assert (counts == 1).all()
 

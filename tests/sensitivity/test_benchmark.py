@@ -136,20 +136,20 @@ def test_leaving_a_covariate_out_gives_the_rho_of_formula_a(binary):
         model_of(made.data, "m ~ t + x", "y ~ m + t + x", **families((False, binary)))
     )
     draws, full = dropped.draws, fit.draws
-    s = draws.outcome_parameters.get("sigma", np.ones(1))[0]
-    s_m = draws.mediator_parameters["sigma"][0]
+    s = draws.outcome.parameters.get("sigma", np.ones(1))[0]
+    s_m = draws.mediator.parameters["sigma"][0]
     # b(rho) is on the scale of the residual with z in it: its sd is 1 there in a probit.
-    slope = full.outcome_coef[0, 1]
+    slope = full.outcome.coef[0, 1]
     if binary:
         slope /= np.sqrt(1.0 + 0.8**2)
         k_root = [
             rho
             for rho in np.linspace(-0.999, 0.999, 20001)
-            if abs(np.sqrt(1 - rho**2) * draws.outcome_coef[0, 1] - rho / s_m - slope) < 1e-4
+            if abs(np.sqrt(1 - rho**2) * draws.outcome.coef[0, 1] - rho / s_m - slope) < 1e-4
         ]
         truth = np.mean(k_root)
     else:
-        x = (draws.outcome_coef[0, 1] - slope) * s_m / s
+        x = (draws.outcome.coef[0, 1] - slope) * s_m / s
         truth = x / np.sqrt(1.0 + x * x)
     assert mine == pytest.approx(truth, abs=MC_PROBIT if binary else MC)
     assert abs(mine) > 0.2
@@ -256,9 +256,9 @@ def test_the_strength_that_reaches_rho_zero(noisy):
     sens, found = noisy.sensitivity([0.0, 0.5], progress=False), noisy.benchmarks()
     draws, x = noisy.draws, noisy.model.designs[0].matrix
     rest = x[:, 3] - x[:, :3] @ np.linalg.lstsq(x[:, :3], x[:, 3])[0]
-    v, s_m = (rest**2).mean(), draws.mediator_parameters["sigma"]
-    s, beta = draws.outcome_parameters["sigma"], draws.mediator_coef[:, 3]
-    theta, odds = draws.outcome_coef[:, 4], draws.outcome_coef[:, 1] * s_m / s
+    v, s_m = (rest**2).mean(), draws.mediator.parameters["sigma"]
+    s, beta = draws.outcome.parameters["sigma"], draws.mediator.coef[:, 3]
+    theta, odds = draws.outcome.coef[:, 4], draws.outcome.coef[:, 1] * s_m / s
     a, b, c = beta**2 * v / s_m**2, beta * theta * v / (s_m * s), theta**2 * v / s**2
     k = odds / (b + a * odds)
     k = np.where((odds * b > 0) & (k * (a + c) < 1), k, np.inf)
@@ -370,12 +370,12 @@ def test_a_fit_at_another_rho_has_the_benchmarks_of_the_fit_at_zero(jobs_fit):
     """In a closed pair the map takes one to the other, draw by draw."""
     moved = jobs_fit.model.with_rho(0.4)
     sweep = jobs_fit.closed_map.structural(
-        jobs_fit.draws.outcome_coef, jobs_fit.draws.outcome_parameters,
-        jobs_fit.draws.mediator_coef, jobs_fit.draws.mediator_parameters["sigma"], np.float64(0.4),
+        jobs_fit.draws.outcome.coef, jobs_fit.draws.outcome.parameters,
+        jobs_fit.draws.mediator.coef, jobs_fit.draws.mediator.parameters["sigma"], np.float64(0.4),
     )  # fmt: skip
     there = made_fit(
-        moved, mediator_coef=jobs_fit.draws.mediator_coef,
-        mediator_sigma=jobs_fit.draws.mediator_parameters["sigma"], outcome_coef=sweep[0],
+        moved, mediator_coef=jobs_fit.draws.mediator.coef,
+        mediator_sigma=jobs_fit.draws.mediator.parameters["sigma"], outcome_coef=sweep[0],
         outcome_sigma=sweep[1]["sigma"],
     )  # fmt: skip
     mine, theirs = there.benchmarks().draws["rho"], jobs_fit.benchmarks().draws["rho"]

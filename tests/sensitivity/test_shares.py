@@ -79,7 +79,7 @@ def test_explained_shares_are_those_of_the_two_regressions(confounded):
         assert r2 == pytest.approx(own, rel=1e-9)
     known = 1.0
     if binary[0]:
-        known = normal_scores_known(fit.model.designs[0].matrix @ fit.draws.mediator_coef[0])
+        known = normal_scores_known(fit.model.designs[0].matrix @ fit.draws.mediator.coef[0])
     assert found[2] == pytest.approx(known, rel=1e-9)
 
 
@@ -163,9 +163,9 @@ def test_the_contour_of_a_linear_model_is_known():
     sens = fit.sensitivity(np.linspace(-0.8, 0.8, 9), progress=False)
     found, products = sens.r_squared("total"), np.array([0.0, 0.01, 0.13, 0.3])
     x = fit.draws
-    a, g0 = x.mediator_coef[0, 1], x.outcome_coef[0, 1]
+    a, g0 = x.mediator.coef[0, 1], x.outcome.coef[0, 1]
     unexplained = (1 - found.draws["r2_mediator"][0, 0]) * (1 - found.draws["r2_outcome0"][0, 0])
-    step = x.outcome_parameters["sigma"][0] / x.mediator_parameters["sigma"][0]
+    step = x.outcome.parameters["sigma"][0] / x.mediator.parameters["sigma"][0]
     for sign in (1, -1):
         expected = a * (g0 - sign * np.sqrt(products / float(unexplained)) * step)
         mine = along_products(found.draws, products, sign, "average")

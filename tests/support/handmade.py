@@ -8,9 +8,15 @@ from scipy import optimize, stats
 
 import bayesmed as bm
 from bayesmed.posterior.arrays import constant_data
+from bayesmed.posterior.draws import Draws, EquationDraws
 from bayesmed.system.about import describe
 
 CHAINS = 2
+
+
+def hand_draws(mediator, outcome, rho):
+    """Draws of two equations, each (coefficients, parameters[, coefficients of log sigma])."""
+    return Draws({"mediator": EquationDraws(*mediator), "outcome": EquationDraws(*outcome)}, rho)
 
 
 def hand_fit(model, **arrays):
