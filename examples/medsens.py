@@ -108,9 +108,13 @@ def framing_curves(
     """
     design = model.designs[0].matrix
     assert model.designs[0].terms[:2] == ("Intercept", "treat")
-    beta, sigma, gamma, b = estimates(design, model.values("mediator"), model.values("outcome"))
+    beta, sigma, gamma, b = estimates(
+        design,
+        model.equations["mediator"].response.values,
+        model.equations["outcome"].response.values,
+    )
     rng, (n, width) = np.random.default_rng(SEED), design.shape
-    columns = np.column_stack([design, model.values("mediator")])
+    columns = np.column_stack([design, model.equations["mediator"].response.values])
     eta = columns @ np.append(b, gamma)
     log = -(eta**2) - np.log(2 * np.pi) - log_ndtr(eta) - log_ndtr(-eta)
     information = columns.T @ (np.exp(log)[:, None] * columns)

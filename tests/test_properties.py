@@ -48,7 +48,9 @@ def same(model, other):
         assert a.terms == b.terms
         np.testing.assert_array_equal(a.matrix, b.matrix)
     for name in ("mediator", "outcome"):
-        np.testing.assert_array_equal(model.values(name), other.values(name))
+        np.testing.assert_array_equal(
+            model.equations[name].response.values, other.equations[name].response.values
+        )
     assert (model.contrast.control, model.contrast.treated) == (
         other.contrast.control, other.contrast.treated
     )  # fmt: skip

@@ -7,10 +7,10 @@ from typing import Any
 from bayesmed.families.names import refuse_unknown
 from bayesmed.posterior.draw import DEFAULTS
 from bayesmed.posterior.nuts import SAMPLERS, check_sampler, sampler_options
-from bayesmed.system.system import System
+from bayesmed.system.statement import Statement
 
 #: Arguments of :class:`MediationModel`, beside the data.
-MODEL_ARGUMENTS = [f.name for f in fields(System) if f.init and f.name != "data"]
+MODEL_ARGUMENTS = [one.name for one in fields(Statement)]
 
 
 def split_arguments(

@@ -1,20 +1,29 @@
 """The model as a user states it."""
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from bayesmed.api.arguments import split_arguments
+import pandas as pd
+
+from bayesmed.api.arguments import MODEL_ARGUMENTS, split_arguments
 from bayesmed.api.effects import Effects
 from bayesmed.api.fit import MediationFit, fit_of
 from bayesmed.data.chunks import is_dask
+from bayesmed.data.levels import Level
 from bayesmed.effects.prior_effects import prior_effects
+from bayesmed.families.family import Family
 from bayesmed.families.names import names_nearest
+from bayesmed.families.prior import Prior
 from bayesmed.posterior.draw import draw_posterior
 from bayesmed.posterior.graphs import graph_of
 from bayesmed.posterior.streamed import keep_means
 from bayesmed.show.notebook import html_of, model_lines, prior_frame
 from bayesmed.system.about import describe
+from bayesmed.system.default_priors import centred_terms
+from bayesmed.system.settle import settle, tell
+from bayesmed.system.statement import PriorScale, Statement
 from bayesmed.system.system import System
 
 if TYPE_CHECKING:
@@ -22,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @names_nearest
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class MediationModel(System):
     r"""A Bayesian model of causal mediation: two equations and one residual correlation.
 
@@ -128,7 +137,34 @@ class MediationModel(System):
     True
     """
 
+    def __init__(
+        self,
+        data: Any,
+        *,
+        mediator: str,
+        outcome: str,
+        treatment: str,
+        control: Level | None = None,
+        treated: Level | None = None,
+        mediator_family: str | Family = "gaussian",
+        outcome_family: str | Family = "gaussian",
+        rho: float | Prior = 0.0,
+        priors: Mapping[str, Mapping[str, Prior]] | None = None,
+        priors_on: PriorScale | None = None,
+        mediator_data: Mapping[str, Any] | None = None,
+        outcome_data: Mapping[str, Any] | None = None,
+        mediator_sigma: str | None = None,
+        outcome_sigma: str | None = None,
+        weights: None = None,
+    ) -> None:
+        stated = {name: value for name, value in locals().items() if name in MODEL_ARGUMENTS}
+        super().__init__(**settle(data, Statement(**stated)).parts)
+        self.check()
+        tell(self)
+
     def __getattr__(self, name: str) -> Any:
+        if name in MODEL_ARGUMENTS:
+            return getattr(self.statement, name)
         if not name.startswith("_") and hasattr(MediationFit, name):
             raise AttributeError(
                 f"{name!r} is of the fit, not of the model: fit = model.fit(), then fit.{name}."
@@ -141,6 +177,45 @@ class MediationModel(System):
     def _repr_html_(self) -> str:
         about = describe(self)
         return html_of(model_lines(about), prior_frame(about), "Priors")
+
+    def with_contrast(self, control: Level, treated: Level) -> Self:
+        """The same model with another pair of treatment values; its posterior is the same.
+
+        Raises
+        ------
+        ValueError
+            If a value does not exist or lies outside the data, or both are the same.
+        """
+        stated = replace(self.statement, control=control, treated=treated)
+        again = self.changed(contrast=self.contrast_of(control, treated), statement=stated)
+        again.check()
+        return again
+
+    def with_data(self, data: Any) -> Self:
+        """The same model on other data; a fit of it compiles nothing new.
+
+        Default priors are taken anew from the scale of the new data.
+        """
+        return type(self)(data, **vars(self.statement))
+
+    def prior_summary(self) -> pd.DataFrame:
+        """Every prior in use: equation, parameter, prior, and where it comes from.
+
+        A default that is "centred" speaks of the coefficient where the columns that its column is
+        multiplied with are at their means (:func:`bayesmed.data.centring.centred_basis`).
+        """
+        given, rows = self.statement.priors or {}, []
+        for equation in self.equations.values():
+            centred = centred_terms(equation)
+            for key, priors in equation.priors.items():
+                for name, prior in priors.items():
+                    own = "default, centred" if name in centred[key] else "default"
+                    own = "user" if name in given.get(key, {}) else own
+                    rows.append((key, name, repr(prior), own))
+        rho = self.correlation
+        shown = str(rho) if rho.prior is None else repr(rho.prior)
+        rows.append(("both", "rho", shown, "default" if rho.fixed == 0.0 else "user"))
+        return pd.DataFrame(rows, columns=["equation", "parameter", "prior", "source"])
 
     def build(self) -> "pm.Model":
         """Return the PyMC model.

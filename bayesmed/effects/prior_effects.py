@@ -67,7 +67,7 @@ def prior_note(model: System, effects: xr.Dataset) -> str:
     """
     family = model.families[1]
     bounded = family.kind == "binary" or family.name == "beta"
-    limit = 0.5 if bounded else 2.0 * float(np.std(model.values("outcome")))
+    limit = 0.5 if bounded else 2.0 * float(np.std(model.last.response.values))
     words = "0.5 on the probability scale" if family.kind == "binary" else f"{limit:.3g}"
     words += "" if bounded else ", two standard deviations of the outcome"
     shares = {

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmed.data.levels import Contrast
 from bayesmed.data.texts import number_as_text
 from bayesmed.data.warn import warn
 from bayesmed.effects.estimands import SCALES, Scale
 from bayesmed.effects.view import Asked, View
-from bayesmed.families.family import EQUATIONS, Family
+from bayesmed.families.family import Family
 from bayesmed.families.listing import few
 from bayesmed.families.names import nearest
 from bayesmed.means.means import equal_rows
@@ -67,14 +68,14 @@ def ask(
     for one in targets:
         check_scale(one, scale)
         _warn_of_horizon(fit, one.functional)
-    sources = _sources(fit, contrast)
+    contrasts = _contrasts(fit, contrast)
     values = _mediator_values(fit, m)
     views, groups, alike = [], None, scale in ("difference", "standardised")
-    for source in sources:
-        passed = source.passes is not None and not at
-        rows = source.kept_counterfactuals if passed else source.counterfactuals(at)
+    for chosen in contrasts:
+        passed = fit.passes is not None and not at
+        rows = fit.kept_counterfactuals if passed else fit.counterfactuals(at, chosen)
         alike = alike and all(_same_for_all(fit.families[0], rows, one) for one in targets)
-        own = _groups(source, rows, columns, on, weights)
+        own = _groups(fit, rows, columns, on, weights, chosen)
         groups = [label for label, _ in own]
         sizes = {str(label): part.mediator.shape[1] for label, part in own}
         for (_, part), target, value in itertools.product(own, targets, values):
@@ -84,20 +85,21 @@ def ask(
             views.append(View(fit.families, own_rows, target, value, passes))
     assert groups is not None
     if columns is not None:
-        warn_of_ranges(sources[0].require_model("by="), columns)
-        warn_of_alike(sources[0].require_model("by="), columns)
-    if columns is not None and about["treatment"] not in columns:
-        warn_of_one_arm([source.require_model("by=") for source in sources], columns)
+        model = fit.require_model("by=")
+        warn_of_ranges(model, columns)
+        warn_of_alike(model, columns)
+        if about["treatment"] not in columns:
+            warn_of_one_arm(model, [one or model.contrast for one in contrasts], columns)
     dims: dict[str, list[Any]] = {}
     if isinstance(contrast, list) or contrast == "pairwise":
-        dims["contrast"] = [_contrast(source).split(": ", 1)[1] for source in sources]
+        dims["contrast"] = [str(chosen).split(": ", 1)[1] for chosen in contrasts]
     if by is not None:
         dims["by"] = groups
     if of == "categories":
         dims["category"] = list(levels)
     if isinstance(m, (list, tuple, np.ndarray)):
         dims["m"] = list(m)
-    named = _contrast(sources[0])
+    named = str(contrasts[0] or about["contrast"])
     if "contrast" in dims:
         named = f"{about['treatment']}: {'; '.join(dims['contrast'])}"
     said = {
@@ -113,9 +115,9 @@ def ask(
         "m": "" if m is None else str(list(m) if isinstance(m, (list, tuple, np.ndarray)) else m),
         "mediator": about["mediator"],
     }
-    unit = _unit(fit, sources, dims, scale)
+    unit = _unit(fit, contrasts, dims, scale)
     if scale == "standardised":
-        said["per_sd"] = _contrast_in_sd(fit) is not None
+        said["per_sd"] = _contrast_in_sd(fit, None) is not None
     return Asked(tuple(views), dims, scale, unit, said)
 
 
@@ -126,10 +128,6 @@ def _same_for_all(mediator: Family, rows: Counterfactuals, target: Target) -> bo
         return False
     changes = (rows.mediator[1] - rows.mediator[0], rows.base[1] - rows.base[0], rows.slope[0])
     return np.array_equal(*rows.slope) and all(map(equal_rows, changes))
-
-
-def _contrast(fit: Posterior) -> str:
-    return str(fit.model.contrast) if fit.model is not None else str(fit.about["contrast"])
 
 
 def _of_label(of: Any, functional: Functional, outcome: str) -> str:
@@ -195,10 +193,10 @@ def _warn_of_horizon(fit: Posterior, functional: Functional) -> None:
         )
 
 
-def _sources(fit: Posterior, contrast: Any) -> list[Posterior]:
-    """The fit under each contrast that is asked for."""
+def _contrasts(fit: Posterior, contrast: Any) -> list[Contrast | None]:
+    """Those that are asked for; None is the fit's own."""
     if contrast is None:
-        return [fit]
+        return [None]
     model = fit.require_model("contrast=")
     if isinstance(contrast, str):
         pairs = _all_pairs(model, contrast)
@@ -212,7 +210,7 @@ def _sources(fit: Posterior, contrast: Any) -> list[Posterior]:
                     "contrast= takes (control, treated), a list of such pairs or 'pairwise'; "
                     f"{contrast!r} was given."
                 )
-    return [_under(fit, model, *pair) for pair in pairs]
+    return [_other(model, *pair) for pair in pairs]
 
 
 def _all_pairs(model: System, word: str) -> list[tuple[Any, Any]]:
@@ -231,15 +229,15 @@ def _all_pairs(model: System, word: str) -> list[tuple[Any, Any]]:
     return pairs
 
 
-def _under(fit: Posterior, model: System, control: Any, treated: Any) -> Posterior:
-    """The same draws under another contrast."""
-    own = model.with_contrast(control, treated)
-    if (own.identification.map is None) != (model.identification.map is None):
+def _other(model: System, control: Any, treated: Any) -> Contrast:
+    """Another contrast, under which the draws are the same."""
+    chosen = model.contrast_of(control, treated)
+    if (model.closed_under(chosen).map is None) != (model.identification.map is None):
         raise ValueError(
             f"Between {control!r} and {treated!r} the pair is not closed in the same way as for the "
             "model's own contrast; fit a model with this contrast."
         )
-    return replace(fit, model=own)
+    return chosen
 
 
 def _mediator_values(fit: Posterior, m: Any) -> list[float | None]:
@@ -283,6 +281,7 @@ def _groups(
     by: list[str] | None,
     on: str,
     weights: str | None,
+    contrast: Contrast | None,
 ) -> list[tuple[Any, Counterfactuals]]:
     """Rows of each subgroup, weighted, with its label."""
     if on not in ("all", "treated", "untreated"):
@@ -298,7 +297,8 @@ def _groups(
         rows = replace(rows, weights=_checked_weights(model, weights))
     wanted = np.ones(size, dtype=bool)
     if on != "all":
-        level = model.contrast.treated if on == "treated" else model.contrast.control
+        chosen = contrast or model.contrast
+        level = chosen.treated if on == "treated" else chosen.control
         wanted = (model.frame.data[model.treatment] == level).to_numpy()
         if not wanted.any():
             raise ValueError(
@@ -338,8 +338,8 @@ def _refuse_weighing_by_role(model: System, name: str) -> None:
             f"weights={name!r} is the treatment; on='treated' or on='untreated' averages over those "
             "of one arm."
         )
-    for role, design in zip(EQUATIONS, model.designs, strict=True):
-        if name == design.parsed.response:
+    for role, equation in model.equations.items():
+        if name == equation.name:
             raise ValueError(
                 f"weights={name!r} is the {role}, which the treatment moves; weights say whom the "
                 "effects are averaged over, such as survey weights."
@@ -365,22 +365,24 @@ def _limited(fit: Posterior, rows: Counterfactuals, target: Target) -> Counterfa
     return replace(rows, outcome_columns={**rows.outcome_columns, **columns})
 
 
-def _unit(fit: Posterior, sources: list[Posterior], dims: Mapping[str, Any], scale: str) -> Any:
+def _unit(
+    fit: Posterior, contrasts: list[Contrast | None], dims: Mapping[str, Any], scale: str
+) -> Any:
     """sd of the outcome; for a numeric treatment, times the contrast in sds of the treatment."""
     if scale != "standardised":
         return 1.0
     sd = float(fit.tree["observed_data"]["outcome"].std(ddof=1))
-    units = [sd * (_contrast_in_sd(source) or 1.0) for source in sources]
+    units = [sd * (_contrast_in_sd(fit, chosen) or 1.0) for chosen in contrasts]
     if "contrast" not in dims:
         return units[0]
     return xr.DataArray(units, dims=("contrast",), coords={"contrast": dims["contrast"]})
 
 
-def _contrast_in_sd(fit: Posterior) -> float | None:
+def _contrast_in_sd(fit: Posterior, contrast: Contrast | None) -> float | None:
     """As the model has it, or the file of a fit."""
     about = fit.about
     if about.get("moments") or (fit.model is None and "contrast_in_sd" not in about):
         fit.require_model("scale='standardised'")
     if fit.model is not None:
-        return contrast_in_sd(fit.model)
+        return contrast_in_sd(fit.model, contrast or fit.model.contrast)
     return about["contrast_in_sd"]  # type: ignore[no-any-return]

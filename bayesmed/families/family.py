@@ -15,10 +15,9 @@ Parameters = Mapping[str, Any]
 DefaultPrior = Callable[[np.ndarray], Prior]
 Kind = Literal["continuous", "binary", "ordered", "count"]
 
-#: The two equations, and the names of the regressions of their log sigma.
+#: Keys of the two equations.
 Equation = Literal["mediator", "outcome"]
 EQUATIONS: tuple[Equation, Equation] = ("mediator", "outcome")
-SCALES = ("mediator_sigma", "outcome_sigma")
 #: Stands for an infinite normal score: its probability is zero, and arithmetic stays finite.
 FAR = 1e8
 

@@ -6,7 +6,6 @@ import numpy as np
 import xarray as xr
 
 from bayesmed.data.formula import INTERCEPT
-from bayesmed.families.family import EQUATIONS
 from bayesmed.system.closed import ClosedMap
 from bayesmed.system.rows import Counterfactuals
 from bayesmed.system.system import System
@@ -17,23 +16,18 @@ def constant_data(model: System) -> xr.Dataset:
     rows, closed = model.counterfactuals, model.identification.map
     coords: dict[str, Any] = {"arm": ["control", "treated"]}
     data: dict[str, Any] = {"mediator_rows": (("arm", "obs", "mediator_term"), rows.mediator)}
-    for name, design, scale, response in zip(
-        EQUATIONS, model.designs, model.scale_designs, model.responses, strict=True
-    ):
-        coords[f"{name}_term"] = list(design.terms)
-        data[f"{name}_design"] = (("obs", f"{name}_term"), design.matrix)
-        data[f"{name}_prior_basis"] = ((f"{name}_prior", f"{name}_term"), model.prior_basis[name])
-        if scale is not None:
-            key = f"{name}_sigma"
-            data[f"{key}_prior_basis"] = ((f"{key}_prior", f"{key}_term"), model.prior_basis[key])
-            coords[f"{name}_sigma_term"] = list(scale.terms)
-            data[f"{name}_sigma_design"] = (("obs", f"{name}_sigma_term"), scale.matrix)
-            arms = getattr(rows, f"{name}_sigma")
-            data[f"{name}_sigma_rows"] = (("arm", "obs", f"{name}_sigma_term"), arms)
-        if response.offset is not None:
-            data[f"{name}_offset"] = ("obs", response.offset)
-        for key, values in response.columns.items():
-            data[f"{name}_{key}"] = (f"{name}_category" if key == "scores" else "obs", values)
+    for key, equation in model.equations.items():
+        for name, design in equation.designs.items():
+            coords[f"{name}_term"] = list(design.terms)
+            data[f"{name}_design"] = (("obs", f"{name}_term"), design.matrix)
+            data[f"{name}_prior_basis"] = ((f"{name}_prior", f"{name}_term"), equation.basis[name])
+        if equation.sigma is not None:
+            arms = getattr(rows, f"{key}_sigma")
+            data[f"{key}_sigma_rows"] = (("arm", "obs", f"{key}_sigma_term"), arms)
+        if equation.response.offset is not None:
+            data[f"{key}_offset"] = ("obs", equation.response.offset)
+        for column, values in equation.response.columns.items():
+            data[f"{key}_{column}"] = (f"{key}_category" if column == "scores" else "obs", values)
     outcome = ("arm", "obs", "outcome_term")
     if rows.base is not None:
         data["outcome_base"], data["outcome_slope"] = (outcome, rows.base), (outcome, rows.slope)

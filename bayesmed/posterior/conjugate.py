@@ -19,7 +19,6 @@ import numpy as np
 from scipy import linalg
 
 from bayesmed.families.catalogue import FAMILIES
-from bayesmed.families.family import EQUATIONS
 from bayesmed.posterior import density as compiled
 from bayesmed.posterior.graphs import condensed_rows_of
 from bayesmed.system.condensed import Rows
@@ -28,14 +27,15 @@ from bayesmed.system.system import System
 
 def is_exact(model: System) -> bool:
     """Whether the posterior is that of two Gaussian regressions with flat priors."""
-    plain = all(family is FAMILIES["gaussian"] for family in model.families)
-    if not (plain and model.independent and all(condensed_rows_of(model))):
+    equations = model.equations.values()
+    plain = all(equation.family is FAMILIES["gaussian"] for equation in equations)
+    if not (plain and model.independent and all(condensed_rows_of(model).values())):
         return False
     flat = {"Flat", "HalfFlat"}
     return all(
         prior.distribution in flat
-        for equation in EQUATIONS
-        for prior in model.priors_in_use[equation].values()
+        for equation in equations
+        for prior in equation.priors[equation.key].values()
     )
 
 
@@ -45,11 +45,10 @@ def exact_draws(model: System, settings: Mapping[str, Any]) -> dict[str, np.ndar
     shape = (settings["chains"], settings["draws"])
     suffix = "_rho0" if model.prior_scale == "regression" else ""
     found: dict[str, np.ndarray] = {}
-    for place, (equation, rows) in enumerate(zip(EQUATIONS, condensed_rows_of(model), strict=True)):
+    for key, rows in condensed_rows_of(model).items():
         assert rows is not None
-        coef, sigma = _regression(rows, rng, shape)
-        own = suffix if place == 1 else ""
-        found[f"{equation}_coef{own}"], found[f"{equation}_sigma{own}"] = coef, sigma
+        own = suffix if key == model.last.key else ""
+        found[f"{key}_coef{own}"], found[f"{key}_sigma{own}"] = _regression(rows, rng, shape)
     return compiled.constrain(model, compiled.unconstrain(model, found))
 
 

@@ -16,7 +16,6 @@ import numpy as np
 from scipy.special import ndtri
 
 from bayesmed.data.design import Design
-from bayesmed.families.family import EQUATIONS
 from bayesmed.families.prior import Prior
 from bayesmed.numerics.threads import threads
 from bayesmed.posterior.graphs import condensed_graph_of
@@ -105,18 +104,15 @@ class LogDensity:
 def structure(model: System) -> tuple[Any, ...]:
     """What two models must share to share compiled code."""
     parts: list[Any] = [model.families, model.prior_scale, model.identification.map is not None]
-    parts.append(_kind(model.rho) if isinstance(model.rho, Prior) else "fixed")
-    parts.append(model.independent)
-    for equation, design, family, response in zip(
-        EQUATIONS, model.designs, model.families, model.responses, strict=True
-    ):
-        priors = model.priors_in_use[equation]
-        own = tuple((name, _kind(priors[name])) for name in family.parameters if name in priors)
-        parts.append((_equation_structure(design, priors), own))
+    prior = model.correlation.prior
+    parts += ["fixed" if prior is None else _kind(prior), model.independent]
+    for equation in model.equations.values():
+        priors, response = equation.priors[equation.key], equation.response
+        names = [name for name in equation.family.parameters if name in priors]
+        parts.append(tuple((name, _kind(priors[name])) for name in names))
         parts.append((tuple(response.rowwise), response.offset is not None))
-        scale = model.scale_designs[EQUATIONS.index(equation)]
-        if scale is not None:
-            parts.append(_equation_structure(scale, model.priors_in_use[f"{equation}_sigma"]))
+        for name, design in equation.designs.items():
+            parts.append((name, _equation_structure(design, equation.priors[name])))
     return tuple(parts)
 
 
@@ -205,11 +201,10 @@ def start_point(model: System) -> np.ndarray:
     start = np.zeros(sizes[-1])
     for i, variable in enumerate(graph.free_RVs):
         transform = graph.rvs_to_transforms[variable]
-        equation, _, parameter = variable.name.partition("_")
-        if equation not in EQUATIONS:
+        key, _, parameter = variable.name.partition("_")
+        if key not in model.equations:
             continue
-        place = EQUATIONS.index(equation)
-        family, response = model.families[place], model.responses[place]
+        family, response = model.equations[key].family, model.equations[key].response
         if parameter.startswith("sigma") and getattr(transform, "name", "").startswith("log"):
             spread = scale_of(family, response)[1]
             start[sizes[i]] = np.log(spread)

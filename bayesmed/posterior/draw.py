@@ -9,9 +9,7 @@ import numpy as np
 import xarray as xr
 
 from bayesmed.data.warn import warn
-from bayesmed.families.family import EQUATIONS
 from bayesmed.families.names import refuse_unknown
-from bayesmed.families.prior import Prior
 from bayesmed.posterior.arrays import constant_data
 from bayesmed.posterior.conjugate import exact_draws, is_exact
 from bayesmed.posterior.graphs import condensed_graph_of
@@ -84,7 +82,7 @@ def draw_tree(
         "draws": int(draws), "tune": int(tune), "chains": int(chains), "cores": cores,
         "random_seed": seed,
     }  # fmt: skip
-    if isinstance(model.rho, Prior) and model.identification.map is None:
+    if model.correlation.prior is not None and model.identification.map is None:
         warn(
             "The posterior of rho is not evidence about confounding: it is identified by "
             f"{model.identification.reason}.",
@@ -159,10 +157,10 @@ def _tree(
     }
     graph = condensed_graph_of(model)
     coords = {name: list(values) for name, values in graph.coords.items() if name != "obs"}
-    observed = xr.Dataset({name: ("obs", model.values(name)) for name in EQUATIONS})
+    observed = {key: ("obs", one.response.values) for key, one in model.equations.items()}
     return xr.DataTree.from_dict({
         "posterior": to_dataset(arrays, coords, dict(graph.named_vars_to_dims)),
         "sample_stats": to_dataset(stats, {}, {}),
-        "observed_data": observed,
+        "observed_data": xr.Dataset(observed),
         "constant_data": constant_data(model),
     })  # fmt: skip

@@ -149,8 +149,10 @@ def _differences(model: System, tree: xr.DataTree, saved: Mapping[str, Any]) -> 
 
 def _groups(model: System) -> xr.DataTree:
     """What a fit of the model would keep of its data."""
-    observed = xr.Dataset({name: ("obs", model.values(name)) for name in EQUATIONS})
-    return xr.DataTree.from_dict({"observed_data": observed, "constant_data": constant_data(model)})
+    observed = {key: ("obs", one.response.values) for key, one in model.equations.items()}
+    return xr.DataTree.from_dict(
+        {"observed_data": xr.Dataset(observed), "constant_data": constant_data(model)}
+    )
 
 
 def _by_row(tree: xr.DataTree) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
 """The PyMC graph of a mediation model. Data are shared variables, so a refit compiles nothing."""
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +11,16 @@ import pytensor
 import pytensor.tensor as pt
 from pymc.logprob.transforms import Transform
 
-from bayesmed.families.family import EQUATIONS, Family
+from bayesmed.data.design import Design
+from bayesmed.families.family import Family
 from bayesmed.families.prior import Prior
 from bayesmed.posterior.coefficients import ClosedInputs, coefficient_variable, column_centre
 from bayesmed.system import copula
 from bayesmed.system.closed import ClosedMap
 from bayesmed.system.condensed import Rows
+from bayesmed.system.correlation import Correlation
 from bayesmed.system.default_priors import scale_of
+from bayesmed.system.equation import Equation
 from bayesmed.system.system import System
 
 
@@ -24,9 +28,14 @@ from bayesmed.system.system import System
 class Side:
     """One equation in the graph: linear predictor, and parameters and data by name."""
 
-    family: Family
+    equation: Equation
     eta: Any
     named: dict[str, Any]
+
+    @property
+    def family(self) -> Family:
+        """The equation's."""
+        return self.equation.family
 
     @property
     def arguments(self) -> list[Any]:
@@ -50,43 +59,39 @@ class Side:
         return copula.margin(self.family, y, *self.parameters(values))
 
 
-def build_graph(
-    model: System, condensed: tuple[Rows | None, Rows | None] | None = None
-) -> pm.Model:
+def build_graph(model: System, condensed: Mapping[str, Rows | None] | None = None) -> pm.Model:
     """Build the PyMC model; see :meth:`bayesmed.MediationModel.build`.
 
     With condensed rows, where an equation may keep its own (None), the likelihood is a
     potential: the same sum, over fewer terms.
     """
-    rows = condensed or (None, None)
+    rows = condensed or {}
+    first, last = model.only_mediator, model.last
     with pm.Model(coords=_coords(model)) as graph:
-        rho = _rho(model.rho)
+        rho = _rho(model.correlation)
         closed = _shared_map(model.identification.map)
-        beta = _coefficients(model, "mediator", "mediator_coef")
-        mediator = _side(model, "mediator", beta, _parameters(model, "mediator", beta, ""), rows[0])
+        beta = _coefficients(first, "mediator_coef")
+        mediator = _side(first, beta, _parameters(first, beta, ""), rows.get(first.key))
         if closed is not None and model.prior_scale == "regression":
-            coef, parameters = _regression_outcome(model, closed, beta, mediator.named, rho)
+            coef, parameters = _regression_outcome(last, closed, beta, mediator.named, rho)
         else:
-            coef, parameters = _structural_outcome(model, closed, beta, mediator.named, rho)
-        outcome = _side(model, "outcome", coef, parameters, rows[1])
+            coef, parameters = _structural_outcome(last, closed, beta, mediator.named, rho)
+        outcome = _side(last, coef, parameters, rows.get(last.key))
         used = None if model.independent else rho
         if condensed is None:
-            _likelihood(model, mediator, outcome, used)
+            _likelihood(mediator, outcome, used)
         else:
-            _condensed_likelihood(model, mediator, outcome, used, rows)
+            _condensed_likelihood((mediator, outcome), used, rows)
     return graph
 
 
 def _coords(model: System) -> dict[str, Any]:
-    coords: dict[str, Any] = {"obs": np.arange(len(model.designs[0].matrix))}
-    for name, design, scale, response in zip(
-        EQUATIONS, model.designs, model.scale_designs, model.responses, strict=True
-    ):
-        coords[f"{name}_term"] = list(design.terms)
-        if scale is not None:
-            coords[f"{name}_sigma_term"] = list(scale.terms)
-        if response.levels:
-            coords[f"{name}_cutpoint"] = cutpoint_names(response.levels)
+    coords: dict[str, Any] = {"obs": np.arange(len(model.last.design.matrix))}
+    for key, equation in model.equations.items():
+        for name, design in equation.designs.items():
+            coords[f"{name}_term"] = list(design.terms)
+        if equation.response.levels:
+            coords[f"{key}_cutpoint"] = cutpoint_names(equation.response.levels)
     return coords
 
 
@@ -95,10 +100,10 @@ def cutpoint_names(levels: Any) -> list[str]:
     return [f"{a} | {b}" for a, b in itertools.pairwise(levels)]
 
 
-def _rho(rho: float | Prior) -> Any:
-    if isinstance(rho, Prior):
-        return _variable("rho", rho)
-    return pm.Data("rho", np.float64(rho))
+def _rho(correlation: Correlation) -> Any:
+    if correlation.prior is not None:
+        return _variable("rho", correlation.prior)
+    return pm.Data("rho", np.float64(correlation.fixed))
 
 
 def _variable(name: str, prior: Prior, **options: Any) -> Any:
@@ -121,52 +126,47 @@ def _shared_map(closed: ClosedMap | None) -> ClosedMap | None:
     )
 
 
-def _coefficients(
-    model: System, equation: str, name: str, closed: ClosedInputs | None = None
-) -> Any:
-    place = EQUATIONS.index(equation)
-    response, priors = model.responses[place], model.priors_in_use[equation]
-    location, scale = scale_of(model.families[place], response)
+def _coefficients(equation: Equation, name: str, closed: ClosedInputs | None = None) -> Any:
+    key, family = equation.key, equation.family
+    location, scale = scale_of(family, equation.response)
     return coefficient_variable(
-        name, f"{equation}_term", model.designs[place], priors, model.prior_basis[equation],
-        location, scale, bool(model.families[place].vectors), closed,
+        name, f"{key}_term", equation.design, equation.priors[key], equation.basis[key],
+        location, scale, bool(family.vectors), closed,
     )  # fmt: skip
 
 
-def _parameters(model: System, equation: str, coef: Any, suffix: str) -> dict[str, Any]:
+def _parameters(equation: Equation, coef: Any, suffix: str) -> dict[str, Any]:
     """A family's parameters: numbers, cutpoints, or a sigma for each row."""
-    place = EQUATIONS.index(equation)
-    family, priors = model.families[place], model.priors_in_use[equation]
+    key, family = equation.key, equation.family
     found = {}
     for name in family.parameters:
+        if name == "sigma" and equation.sigma is not None:
+            found[name] = _row_sigma(equation, equation.sigma)
+            continue
+        prior = equation.priors[key][name]
         if name in family.vectors:
-            found[name] = _cutpoints(model, equation, priors[name], coef, suffix)
-        elif name == "sigma" and model.scale_designs[place] is not None:
-            found[name] = _row_sigma(model, equation)
+            found[name] = _cutpoints(equation, prior, coef, suffix)
         else:
-            found[name] = _variable(f"{equation}_{name}{suffix}", priors[name])
+            found[name] = _variable(f"{key}_{name}{suffix}", prior)
     return found
 
 
-def _row_sigma(model: System, equation: str) -> Any:
-    place, key = EQUATIONS.index(equation), f"{equation}_sigma"
-    design, response = model.scale_designs[place], model.responses[place]
-    assert design is not None
-    spread = scale_of(model.families[place], response)[1]
+def _row_sigma(equation: Equation, design: Design) -> Any:
+    key = f"{equation.key}_sigma"
+    spread = scale_of(equation.family, equation.response)[1]
     coef = coefficient_variable(
-        f"{key}_coef", f"{key}_term", design, model.priors_in_use[key], model.prior_basis[key],
+        f"{key}_coef", f"{key}_term", design, equation.priors[key], equation.basis[key],
         float(np.log(spread)), 1.0,
     )  # fmt: skip
     columns = pm.Data(f"{key}_design", design.matrix, dims=("obs", f"{key}_term"))
     return pt.exp(columns @ coef)
 
 
-def _cutpoints(model: System, equation: str, prior: Prior, coef: Any, suffix: str) -> Any:
+def _cutpoints(equation: Equation, prior: Prior, coef: Any, suffix: str) -> Any:
     """Increasing cutpoints, with their prior at the means of the columns."""
-    place = EQUATIONS.index(equation)
     names = list(prior.parameters)
     values = [pytensor.shared(np.array(prior.parameters[n], dtype=float), shape=()) for n in names]
-    blank = pytensor.shared(np.zeros(len(model.responses[place].levels) - 1), shape=(None,))
+    blank = pytensor.shared(np.zeros(len(equation.response.levels) - 1), shape=(None,))
 
     def each(parameters: Any, like: Any) -> Any:
         own = dict(zip(names, parameters, strict=True))
@@ -177,51 +177,51 @@ def _cutpoints(model: System, equation: str, prior: Prior, coef: Any, suffix: st
         total = pm.logp(each(parameters[: len(names)], value), value).sum()
         return total + pt.gammaln(value.shape[0] + 1.0)
 
-    dim = f"{equation}_cutpoint"
+    dim = f"{equation.key}_cutpoint"
     at_means = pm.CustomDist(
-        f"{equation}_cutpoints_at_means{suffix}", *values, blank,
+        f"{dim}s_at_means{suffix}", *values, blank,
         dist=lambda *a, size=None: pt.sort(each(a[: len(names)], a[len(names)])),
         logp=log_prior, signature=",".join(["()"] * len(values)) + ",(c)->(c)", dims=dim,
         class_name="Cutpoints", transform=pm.distributions.transforms.ordered,
     )  # fmt: skip
-    design = model.designs[place]
-    centre = pytensor.shared(column_centre(design, True), name=f"{dim}_centre", shape=(None,))
-    return pm.Deterministic(f"{equation}_cutpoints{suffix}", at_means + centre @ coef, dims=dim)
+    columns = column_centre(equation.design, True)
+    centre = pytensor.shared(columns, name=f"{dim}_centre", shape=(None,))
+    return pm.Deterministic(f"{dim}s{suffix}", at_means + centre @ coef, dims=dim)
 
 
 def _regression_outcome(
-    model: System, closed: ClosedMap, beta: Any, mediator_parameters: Any, rho: Any
+    outcome: Equation, closed: ClosedMap, beta: Any, mediator_parameters: Any, rho: Any
 ) -> tuple[Any, dict[str, Any]]:
     """Priors on the regression at rho = 0; the structural parameters follow by the map."""
-    coef0 = _coefficients(model, "outcome", "outcome_coef_rho0")
-    parameters0 = _parameters(model, "outcome", coef0, "_rho0")
+    coef0 = _coefficients(outcome, "outcome_coef_rho0")
+    parameters0 = _parameters(outcome, coef0, "_rho0")
     coef, parameters = closed.structural(
         coef0, parameters0, beta, mediator_parameters["sigma"], rho
     )
     pm.Deterministic("outcome_coef", coef, dims="outcome_term")
     for name, value in parameters.items():
-        dims = "outcome_cutpoint" if name in model.families[1].vectors else None
+        dims = "outcome_cutpoint" if name in outcome.family.vectors else None
         pm.Deterministic(f"outcome_{name}", value, dims=dims)
     return coef0, parameters0
 
 
 def _structural_outcome(
-    model: System,
+    outcome: Equation,
     closed: ClosedMap | None,
     beta: Any,
     mediator_parameters: Any,
     rho: Any,
 ) -> tuple[Any, dict[str, Any]]:
     """Priors on the structural coefficients at rho; closed pairs sample at rho = 0."""
-    if closed is None or model.families[1].vectors:
-        coef = _coefficients(model, "outcome", "outcome_coef")
-        return coef, _parameters(model, "outcome", coef, "")
+    if closed is None or outcome.family.vectors:
+        coef = _coefficients(outcome, "outcome_coef")
+        return coef, _parameters(outcome, coef, "")
     parameters = {}
     if closed.latent == "free":
-        parameters["sigma"] = _scale_at_rho(model.priors_in_use["outcome"]["sigma"], rho)
+        parameters["sigma"] = _scale_at_rho(outcome.priors["outcome"]["sigma"], rho)
     scale = parameters.get("sigma", pt.constant(1.0))
     inputs = ClosedInputs(closed, beta, mediator_parameters["sigma"], scale, rho)
-    return _coefficients(model, "outcome", "outcome_coef", inputs), parameters
+    return _coefficients(outcome, "outcome_coef", inputs), parameters
 
 
 class _LogResidualScale(Transform):
@@ -269,35 +269,29 @@ def _scale_at_rho(prior: Prior, rho: Any) -> Any:
     )
 
 
-def _side(
-    model: System,
-    equation: str,
-    coef: Any,
-    parameters: dict[str, Any],
-    rows: Rows | None = None,
-) -> Side:
-    place = EQUATIONS.index(equation)
-    design, response = model.designs[place], model.responses[place]
+def _side(equation: Equation, coef: Any, parameters: dict[str, Any], rows: Rows | None) -> Side:
+    key, design, response = equation.key, equation.design, equation.response
     if rows is not None:
-        eta = pm.Data(f"{equation}_design", rows.design) @ coef
-        columns = {
-            name: pm.Data(f"{equation}_{name}", value) for name, value in rows.columns.items()
-        }
+        eta = pm.Data(f"{key}_design", rows.design) @ coef
+        columns = {name: pm.Data(f"{key}_{name}", value) for name, value in rows.columns.items()}
         eta = eta + columns.pop("offset", 0.0)
-        return Side(model.families[place], eta, {**parameters, **columns})
-    eta = pm.Data(f"{equation}_design", design.matrix, dims=("obs", f"{equation}_term")) @ coef
+        return Side(equation, eta, {**parameters, **columns})
+    eta = pm.Data(f"{key}_design", design.matrix, dims=("obs", f"{key}_term")) @ coef
     if response.offset is not None:
-        eta = eta + pm.Data(f"{equation}_offset", response.offset, dims="obs")
+        eta = eta + pm.Data(f"{key}_offset", response.offset, dims="obs")
     columns = {
-        name: pm.Data(f"{equation}_{name}", values, dims="obs")
+        name: pm.Data(f"{key}_{name}", values, dims="obs")
         for name, values in response.rowwise.items()
     }
-    return Side(model.families[place], eta, {**parameters, **columns})
+    return Side(equation, eta, {**parameters, **columns})
 
 
-def _likelihood(model: System, mediator: Side, outcome: Side, rho: Any) -> None:
+def _likelihood(mediator: Side, outcome: Side, rho: Any) -> None:
     """The observed variables: log p(m) and log p(y | m); rho None for independent residuals."""
-    data = [pm.Data(f"{name}_data", model.values(name), dims="obs") for name in EQUATIONS]
+    data = [
+        pm.Data(f"{side.equation.key}_data", side.equation.response.values, dims="obs")
+        for side in (mediator, outcome)
+    ]
     count = len(mediator.arguments)
 
     def log_outcome(y: Any, *values: Any) -> Any:
@@ -339,15 +333,13 @@ def _likelihood(model: System, mediator: Side, outcome: Side, rho: Any) -> None:
 
 
 def _condensed_likelihood(
-    model: System,
-    mediator: Side,
-    outcome: Side,
-    rho: Any,
-    condensed: tuple[Rows | None, Rows | None],
+    sides: tuple[Side, Side], rho: Any, condensed: Mapping[str, Rows | None]
 ) -> None:
     margins, weights = [], []
-    for name, side, rows in zip(EQUATIONS, (mediator, outcome), condensed, strict=True):
-        values = pm.Data(f"{name}_data", model.values(name) if rows is None else rows.values)
+    for side in sides:
+        name, rows = side.equation.key, condensed[side.equation.key]
+        own = side.equation.response.values if rows is None else rows.values
+        values = pm.Data(f"{name}_data", own)
         margins.append(copula.margin(side.family, values, side.eta, side.named))
         weights.append(1.0 if rows is None else pm.Data(f"{name}_weight", rows.weights))
     if rho is None:

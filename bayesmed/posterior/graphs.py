@@ -26,20 +26,21 @@ def graph_of(system: System) -> "pm.Model":
     return _once(system, "plain", lambda: _build(system))  # type: ignore[no-any-return]
 
 
-def condensed_rows_of(system: System) -> tuple[Rows | None, Rows | None]:
-    """Rows that serve for all in the likelihood of either equation; None for all."""
+def condensed_rows_of(system: System) -> dict[str, Rows | None]:
+    """Rows that serve for all in the likelihood of an equation; None for all."""
     return _once(system, "rows", lambda: condense(system))  # type: ignore[no-any-return]
 
 
 def condensed_graph_of(system: System) -> "pm.Model":
     """The same log-density over fewer rows, where those suffice; see ``condense``."""
     rows = condensed_rows_of(system)
-    if system.independent and rows == (None, None) and system.counted is None:
+    plain = all(own is None for own in rows.values())
+    if system.independent and plain and system.counted is None:
         return graph_of(system)
     return _once(system, "condensed", lambda: _build(system, rows))  # type: ignore[no-any-return]
 
 
-def _build(system: System, rows: tuple[Rows | None, Rows | None] | None = None) -> "pm.Model":
+def _build(system: System, rows: dict[str, Rows | None] | None = None) -> "pm.Model":
     from bayesmed.posterior.graph import build_graph  # late: it imports PyMC
 
     return build_graph(system, rows)

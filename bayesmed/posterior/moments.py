@@ -10,7 +10,7 @@ same posterior as the n rows; they are made from R of the columns' QR decomposit
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,22 +20,24 @@ from scipy import linalg
 
 from bayesmed.data.centring import centred_basis
 from bayesmed.data.chunks import Parts, columns_of_part, parts_of, rows_of_part, with_levels
-from bayesmed.data.design import Design
 from bayesmed.data.formula import INTERCEPT, as_factors, parse
 from bayesmed.data.frame import counts
 from bayesmed.data.response import Response
 from bayesmed.data.texts import number_as_text, text_notes
 from bayesmed.data.warn import warn
-from bayesmed.families.family import EQUATIONS, Family
+from bayesmed.families.family import EQUATIONS
 from bayesmed.families.listing import few, short
 from bayesmed.posterior.draw import draw_posterior
 from bayesmed.posterior.state import Posterior
 from bayesmed.posterior.streamed import Passes, response_of
 from bayesmed.system.condensed import triangle
-from bayesmed.system.default_priors import count_scale, settle_basis, settle_priors
+from bayesmed.system.default_priors import count_scale, with_priors
+from bayesmed.system.equation import Equation
 from bayesmed.system.rows import Counterfactuals
 from bayesmed.system.separation import UnboundedWarning
 from bayesmed.system.separation_parts import notes_of_parts
+from bayesmed.system.settle import settle, tell
+from bayesmed.system.statement import Statement
 from bayesmed.system.system import System
 
 #: Rows from which formulas are checked and the structure of the designs is learnt.
@@ -98,13 +100,13 @@ def posterior_of_parts(
     model = _head_model(found, arguments)
     for note in notes_of_parts(model, parts, variables, found.levels):
         warn(note, UnboundedWarning)
-    _take_moments(model, found, _accumulate(parts, variables, found, model))
-    if any(family.name != "gaussian" for family in model.families):
-        rows = Passes(parts, tuple(variables), found.levels, found.complete, model)
-        object.__setattr__(model, "passes", rows)
+    model = _with_moments(model, found, _accumulate(parts, variables, found, model))
+    if any(one.family.name != "gaussian" for one in model.equations.values()):
+        passes = Passes(parts, tuple(variables), found.levels, found.complete, model)
+        model = replace(model, passes=passes)
         settings = {"method": "laplace", **settings}
     fit = draw_posterior(model, **settings)
-    mediator = model.frame.data[model.designs[0].parsed.response]  # its ends are in the head
+    mediator = model.frame.data[model.only_mediator.name]  # its ends are in the head
     ends = [float(mediator.min()), float(mediator.max())]
     kept = {"mediator": ends, "passes": model.passes is not None}
     fit.tree.attrs["bayesmed"] = json.dumps({**fit.about, "moments": kept})
@@ -132,7 +134,7 @@ def _refuse(arguments: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
 
 
 def _variables(arguments: Mapping[str, Any], columns: list[str]) -> list[str]:
-    parsed = [parse(str(arguments.get(e)), columns, e) for e in ("mediator", "outcome")]
+    parsed = [parse(str(arguments.get(key)), columns, key) for key in EQUATIONS]
     wanted = [str(arguments.get("treatment"))]
     for part in parsed:
         wanted += [part.response, *part.variables]
@@ -213,12 +215,15 @@ def _head_model(found: Scan, arguments: Mapping[str, Any]) -> System:
     head = pd.concat([with_levels(part, found.levels) for part in found.head], ignore_index=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnboundedWarning)  # of the head; all rows are asked later
-        model = System(head, **arguments)
-    for design in model.designs:
-        stateful = [str(name) for name, state in design.spec.transform_state.items() if state]
+        model = settle(head, Statement(**arguments))
+        model.check()
+        tell(model)
+    for equation in model.equations.values():
+        spec, formula = equation.design.spec, equation.design.parsed.text
+        stateful = [str(name) for name, state in spec.transform_state.items() if state]
         if stateful:
             raise ValueError(
-                f"{few(stateful)} in {short(design.parsed.text)} looks at all rows at once, which are read part "
+                f"{few(stateful)} in {short(formula)} looks at all rows at once, which are read part "
                 "by part here; make a column of it first, or use numbers and factors."
             )
     return model
@@ -228,28 +233,25 @@ def _head_model(found: Scan, arguments: Mapping[str, Any]) -> System:
 class _Columns:
     """One part of the second pass: R of a constant and its columns, and the sums of the numbers."""
 
-    designs: tuple[Design, Design]
-    families: tuple[Family, Family]
+    equations: tuple[Equation, ...]
     variables: tuple[str, ...]
     levels: dict[str, list[Any]]
     shift: np.ndarray
 
     def __call__(self, part: pd.DataFrame) -> tuple[np.ndarray, pd.Series]:
         frame = rows_of_part(part, self.variables, self.levels)
-        columns = columns_of(self.designs, self.families, frame) - self.shift
+        columns = columns_of(self.equations, frame) - self.shift
         sums = frame.select_dtypes("number").sum()
         return triangle(np.column_stack([np.ones(len(columns)), columns])), sums
 
 
-def columns_of(
-    designs: tuple[Design, Design], families: tuple[Family, Family], frame: pd.DataFrame
-) -> np.ndarray:
-    """Both designs, each followed by its response on the scale of the linear predictor."""
+def columns_of(equations: Iterable[Equation], frame: pd.DataFrame) -> np.ndarray:
+    """All designs, each followed by its response on the scale of the linear predictor."""
     parts = []
-    for design, family in zip(designs, families, strict=True):
-        y = response_of(frame, design.parsed.response, family)
-        working = y if family.working is None else np.asarray(family.working(y), dtype=float)
-        parts += [design.rows(frame), working[:, None]]
+    for equation in equations:
+        y, working = response_of(frame, equation), equation.family.working
+        own = y if working is None else np.asarray(working(y), dtype=float)
+        parts += [equation.design.rows(frame), own[:, None]]
     return np.column_stack(parts)
 
 
@@ -272,9 +274,10 @@ class Moments:
 
 
 def _accumulate(parts: Parts, variables: list[str], found: Scan, model: System) -> Moments:
-    head = columns_of(model.designs, model.families, model.frame.data)
+    equations = tuple(model.equations.values())
+    head = columns_of(equations, model.frame.data)
     shift = head.mean(axis=0)
-    read = _Columns(model.designs, model.families, tuple(variables), found.levels, shift)
+    read = _Columns(equations, tuple(variables), found.levels, shift)
     kept, total = np.empty((0, head.shape[1] + 1)), pd.Series(dtype=float)
     for one, sums in parts.each(read, variables):
         kept, total = triangle(np.concatenate([kept, one])), total.add(sums, fill_value=0.0)
@@ -283,24 +286,20 @@ def _accumulate(parts: Parts, variables: list[str], found: Scan, model: System) 
     return Moments(found.complete, mean, kept[1:, 1:], means)
 
 
-def _take_moments(model: System, found: Scan, moments: Moments) -> None:
-    """Put the twin's rows in place of those of the head."""
-    first, second = model.designs
-    twin, width = moments.twin(), first.matrix.shape[1]
+def _with_moments(model: System, found: Scan, moments: Moments) -> System:
+    """The twin's rows in place of those of the head."""
+    twin = moments.twin()
     rows = _counterfactuals(model, twin)
-    head = model.frame.data
-    designs = tuple(
-        replace(
-            design, matrix=rows, basis=centred_basis(design, head, moments.means, rows.mean(axis=0))
+    equations, start = {}, 0
+    for key, equation in model.equations.items():
+        end = start + equation.design.matrix.shape[1]
+        own, working, start = twin[:, start:end], twin[:, end], end + 1
+        basis = centred_basis(equation.design, model.frame.data, moments.means, own.mean(axis=0))
+        equations[key] = replace(
+            equation,
+            design=replace(equation.design, matrix=own, basis=basis),
+            response=_response(equation, working, moments),
         )
-        for design, rows in ((first, twin[:, :width]), (second, twin[:, width + 1 : -1]))
-    )
-    responses = tuple(
-        _response(
-            model, place, twin[:, column], moments.means[model.designs[place].parsed.response]
-        )
-        for place, column in enumerate((width, -1))
-    )
     dropped = found.given - found.complete
     note = f"{dropped} of {found.given} rows dropped for missing values " + (
         f"({counts(found.missing)})."
@@ -309,19 +308,18 @@ def _take_moments(model: System, found: Scan, moments: Moments) -> None:
     for one in said:
         warn(one)
     notes = (*said, *model.frame.told)
-    frame = replace(model.frame, n_given=found.given, missing=found.missing, notes=notes)
-    settled = {"designs": designs, "responses": responses, "frame": frame, "notes": notes,
-               "counted": moments.n}  # fmt: skip
-    for name, value in settled.items():
-        object.__setattr__(model, name, value)
-    model.__dict__["counterfactuals"] = rows
-    object.__setattr__(model, "priors_in_use", settle_priors(model))
-    object.__setattr__(model, "prior_basis", settle_basis(model))
+    return replace(
+        model,
+        frame=replace(model.frame, n_given=found.given, missing=found.missing, notes=notes),
+        equations=with_priors(equations, model.statement.priors),
+        counted=moments.n,
+        stand_in=rows,
+    )
 
 
 def _text_notes(model: System, found: Scan) -> list[str]:
     """What the head, whose columns of text are categories, did not tell of them."""
-    factors = {name for design in model.designs for name in as_factors(design.parsed)}
+    factors = {name for one in model.equations.values() for name in as_factors(one.design.parsed)}
     return [
         note
         for name, levels in found.levels.items()
@@ -332,27 +330,26 @@ def _text_notes(model: System, found: Scan) -> list[str]:
     ]
 
 
-def _response(model: System, place: int, working: np.ndarray, mean: float) -> Response:
+def _response(equation: Equation, working: np.ndarray, moments: Moments) -> Response:
     """The twin's response; of another family some of the head's values, and the scale of all."""
-    family, response = model.families[place], model.responses[place]
+    family, response = equation.family, equation.response
     if family.name == "gaussian":
         return replace(response, values=working)
     values = np.resize(response.values, len(working))
     if family.working is None:
         return replace(response, values=values)
-    if INTERCEPT not in model.designs[place].terms:
+    if INTERCEPT not in equation.design.terms:
         raise ValueError(
-            f"The {EQUATIONS[place]} equation has no intercept; with a {family.name} family, rows that "
+            f"The {equation.key} equation has no intercept; with a {family.name} family, rows that "
             "are read part by part need one."
         )
-    return replace(
-        response, values=values, scale=count_scale(mean, float(working.std()), model.size)
-    )
+    scale = count_scale(moments.means[equation.name], float(working.std()), moments.n)
+    return replace(response, values=values, scale=scale)
 
 
 def _counterfactuals(model: System, twin: np.ndarray) -> Counterfactuals:
     """The twin's rows under either arm, by the linear relation that the head's rows show."""
-    seen = columns_of(model.designs, model.families, model.frame.data)
+    seen = columns_of(model.equations.values(), model.frame.data)
     rows = model.counterfactuals
     if rows.base is None or rows.slope is None:
         raise ValueError(

@@ -7,10 +7,10 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.data.frame import assign
-from bayesmed.families.family import EQUATIONS
 from bayesmed.posterior.draws import Draws
 from bayesmed.posterior.nuts import check_count, settle_seed
 from bayesmed.posterior.state import Posterior
+from bayesmed.system.equation import Equation
 from bayesmed.system.groups import levels_of
 from bayesmed.system.system import System
 
@@ -28,43 +28,41 @@ def simulate_rows(model: System, draws: Draws, rng: np.random.Generator) -> dict
     rho = draws.rho[:, None]
     e_m, z = rng.standard_normal((2, *size))
     e_y = rho * e_m + np.sqrt(1.0 - rho**2) * z
-    own = [_row_parameters(model, draws, name) for name in EQUATIONS]
-    eta = draws.mediator.coef @ model.designs[0].matrix.T + _offset(model, "mediator")
-    m = model.families[0].value(e_m, eta, own[0])
-    eta = _outcome_eta(model, draws, m) + _offset(model, "outcome")
-    y = model.families[1].value(e_y, eta, own[1])
-    limits = model.responses[1].columns
+    mediator, outcome = model.only_mediator, model.last
+    eta = draws.mediator.coef @ mediator.design.matrix.T + _offset(mediator)
+    m = mediator.family.value(e_m, eta, _row_parameters(mediator, draws))
+    eta = _outcome_eta(model, draws, m) + _offset(outcome)
+    y = outcome.family.value(e_y, eta, _row_parameters(outcome, draws))
+    limits = outcome.response.columns
     y = np.clip(y, limits.get("lower", -np.inf), limits.get("upper", np.inf))
     return {"mediator": m, "outcome": y}
 
 
-def _row_parameters(model: System, draws: Draws, equation: str) -> dict[str, np.ndarray]:
-    place, own = EQUATIONS.index(equation), draws.equations[equation]
+def _row_parameters(equation: Equation, draws: Draws) -> dict[str, np.ndarray]:
+    own = draws.equations[equation.key]
     found = {name: value[..., None] for name, value in own.parameters.items()}
-    scale = model.scale_designs[place]
-    if scale is not None:
+    if equation.sigma is not None:
         assert own.sigma_coef is not None
-        found["sigma"] = np.exp(own.sigma_coef @ scale.matrix.T)
-    return {**found, **model.responses[place].columns}
+        found["sigma"] = np.exp(own.sigma_coef @ equation.sigma.matrix.T)
+    return {**found, **equation.response.columns}
 
 
-def _offset(model: System, equation: str) -> Any:
-    offset = model.responses[EQUATIONS.index(equation)].offset
-    return 0.0 if offset is None else offset
+def _offset(equation: Equation) -> Any:
+    return 0.0 if equation.response.offset is None else equation.response.offset
 
 
 def _outcome_eta(model: System, draws: Draws, m: np.ndarray) -> np.ndarray:
     """Linear predictor of the outcome at the observed treatment and simulated mediators."""
-    mediator, outcome = model.designs
-    name, frame = mediator.parsed.response, model.frame.data
+    mediator, outcome, frame = model.only_mediator, model.last.design, model.frame.data
+    name, kind = mediator.name, mediator.family.kind
 
     def at(values: Any) -> np.ndarray:
         return outcome.rows(assign(frame, {name: values}))
 
-    if model.families[0].kind == "ordered":
-        eta = [draws.outcome.coef @ at(level).T for level in model.responses[0].levels]
+    if kind == "ordered":
+        eta = [draws.outcome.coef @ at(level).T for level in mediator.response.levels]
         return np.choose(m.astype(int), eta)
-    if model.families[0].kind == "binary" or outcome.is_affine(name):
+    if kind == "binary" or outcome.is_affine(name):
         base, one = at(0), at(1)
         return draws.outcome.coef @ base.T + m * (draws.outcome.coef @ (one - base).T)
     rows = (outcome.rows(frame.assign(**{name: values})) for values in m)
@@ -85,17 +83,17 @@ def posterior_predictive(fit: Posterior, draws: int, random_seed: int | None) ->
     coords = {"chain": [0], "draw": np.arange(draws), "obs": np.arange(model.size)}
     dims = ("chain", "draw", "obs")
     simulated = xr.Dataset(
-        {name: (dims, np.asarray(data[name], float)[None]) for name in EQUATIONS}, coords
+        {name: (dims, np.asarray(values, float)[None]) for name, values in data.items()}, coords
     )
-    observed = {name: ("obs", model.values(name)) for name in EQUATIONS}
+    observed = {key: ("obs", one.response.values) for key, one in model.equations.items()}
     arm, order = _arms(fit)
     tree = {
         "posterior_predictive": simulated.assign_coords(arm=("obs", arm)),
         "observed_data": xr.Dataset(observed, {"obs": coords["obs"], "arm": ("obs", arm)}),
     }
     tree["observed_data"].attrs["arms"] = order
-    if "event" in model.responses[1].columns:
-        tree["observed_data"].attrs["event"] = model.responses[1].columns["event"].tolist()
+    if "event" in model.last.response.columns:
+        tree["observed_data"].attrs["event"] = model.last.response.columns["event"].tolist()
     fit.tree["posterior_predictive"] = xr.DataTree(simulated)
     return xr.DataTree.from_dict(tree)
 

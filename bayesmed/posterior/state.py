@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bayesmed.data.levels import Contrast
 from bayesmed.families.catalogue import FAMILIES
 from bayesmed.families.family import Family
 from bayesmed.posterior.arrays import kept_counterfactuals, kept_map
@@ -123,16 +124,18 @@ class Posterior:
             self.require_model(f"The family {own[0]!r}, which is not one of the package's own,")
         return families_of(self.about)
 
-    def counterfactuals(self, at: Mapping[str, Any] | None = None) -> Counterfactuals:
-        """Rows of both equations under either arm.
+    def counterfactuals(
+        self, at: Mapping[str, Any] | None = None, contrast: Contrast | None = None
+    ) -> Counterfactuals:
+        """Rows of both equations under either arm, of the model's own contrast or another.
 
         Raises
         ------
         ValueError
             If a formula is needed and the fit was loaded without its model.
         """
-        if at:
-            return self.require_model("at=").counterfactuals_at(at)
+        if at or contrast is not None:
+            return self.require_model("at=").counterfactuals_at(at or {}, contrast)
         if self.passes is not None:
             self.require_model("This question")
         if self.model is not None:

@@ -8,11 +8,9 @@ with the compiled log-density of the model in place of :math:`\ell`, its rows re
 of a part. Counterfactual means are means over the rows, so those of the parts are averaged too.
 """
 
-import copy
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +18,8 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.data.chunks import Parts, rows_of_part
-from bayesmed.families.family import EQUATIONS, Family
 from bayesmed.posterior.graphs import condensed_rows_of
+from bayesmed.system.equation import Equation
 from bayesmed.system.rows import Counterfactuals, counterfactuals
 from bayesmed.system.system import System
 
@@ -57,19 +55,11 @@ class Passes:
     model: System
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    @cached_property
-    def bare(self) -> System:
-        """The model without its rows, which travel by themselves."""
-        model = copy.copy(self.model)
-        object.__setattr__(model, "passes", None)
-        return model
-
     def density(self, base: "LogDensity") -> "PassedDensity":
         """The log-density of all rows, given that of the model on a few."""
-        places = [i for i, rows in enumerate(condensed_rows_of(self.model)) if rows is None]
-        names = [EQUATIONS[i] for i in places]
+        keys = [key for key, rows in condensed_rows_of(self.model).items() if rows is None]
         without = tuple(
-            _without_rows(name, value, names)
+            _without_rows(name, value, keys)
             for name, value in zip(base.names, base.data[:-1], strict=True)
         )
         empty = replace(base, data=(*without, base.data[-1]))
@@ -78,13 +68,13 @@ class Passes:
             for name, value in zip(base.names, without, strict=True)
         )
         _OPENED[self.token] = replace(base, data=(*rest, base.data[-1]))
-        width = sum(self.model.designs[i].matrix.shape[1] + 1 for i in places)
+        width = sum(self.model.equations[key].design.matrix.shape[1] + 1 for key in keys)
         size = self.n * width + sum(np.size(value) for value in without)
-        return PassedDensity(self, empty, tuple(places), size)
+        return PassedDensity(self, empty, tuple(keys), size)
 
     def mean(self, function: Callable[[Counterfactuals], np.ndarray]) -> np.ndarray:
         """Average, over all rows, what a function makes of the counterfactual rows of a part."""
-        read = _Arms(self.bare, self.variables, self.levels)
+        read = _Arms(self.model, self.variables, self.levels)
         total: Any = 0.0
         for rows in self.parts.each(read, list(self.variables)):
             if rows is not None:
@@ -106,7 +96,7 @@ class PassedDensity:
 
     passes: Passes
     empty: "LogDensity"
-    places: tuple[int, ...]
+    keys: tuple[str, ...]
     size: int
 
     @property
@@ -122,7 +112,7 @@ class PassedDensity:
     def _sums(self, points: np.ndarray, gradients: bool) -> np.ndarray:
         own, points = self.passes, np.ascontiguousarray(points)
         read = _Evaluate(
-            own.bare, own.token, self.places, own.variables, own.levels, points, gradients
+            own.model, own.token, self.keys, own.variables, own.levels, points, gradients
         )
         total = evaluate(self.empty, points, gradients)
         nothing = evaluate(_OPENED[own.token], points, gradients)
@@ -152,7 +142,7 @@ class _Evaluate:
 
     model: System
     token: str
-    places: tuple[int, ...]
+    keys: tuple[str, ...]
     variables: tuple[str, ...]
     levels: dict[str, list[Any]]
     points: np.ndarray
@@ -169,10 +159,10 @@ class _Evaluate:
             bare.density(log_density(self.model))
         base = _OPENED[self.token]
         rows: dict[str, np.ndarray] = {}
-        for place in self.places:
-            design, family = self.model.designs[place], self.model.families[place]
-            rows[f"{EQUATIONS[place]}_design"] = design.rows(frame)
-            rows[f"{EQUATIONS[place]}_data"] = response_of(frame, design.parsed.response, family)
+        for key in self.keys:
+            equation = self.model.equations[key]
+            rows[f"{key}_design"] = equation.design.rows(frame)
+            rows[f"{key}_data"] = response_of(frame, equation)
         data = [
             rows.get(name, value) for name, value in zip(base.names, base.data[:-1], strict=True)
         ]
@@ -180,19 +170,19 @@ class _Evaluate:
         return evaluate(own, self.points, self.gradients)
 
 
-def response_of(frame: pd.DataFrame, name: str, family: Family) -> np.ndarray:
-    """The response of some rows, shape (row,).
+def response_of(frame: pd.DataFrame, equation: Equation) -> np.ndarray:
+    """The response of an equation in some rows, shape (row,).
 
     Raises
     ------
     ValueError
         For values that the family does not have.
     """
-    y = frame[name].to_numpy(dtype=float)
+    y, family = frame[equation.name].to_numpy(dtype=float), equation.family
     broken = ~np.asarray(family.valid(y))
     if broken.any():
         raise ValueError(
-            f"{name!r} has values such as {y[broken][0]:g}, but the {family.name} family takes "
+            f"{equation.name!r} has values such as {y[broken][0]:g}, but the {family.name} family takes "
             f"{family.domain}; recode the column, or choose another family."
         )
     return y
@@ -210,8 +200,9 @@ class _Arms:
         frame = rows_of_part(part, self.variables, self.levels)
         if not len(frame):
             return None
+        model, mediator = self.model, self.model.only_mediator
         return counterfactuals(
-            *self.model.designs, frame, self.model.contrast, self.model.families[0], []
+            mediator.design, model.last.design, frame, model.contrast, mediator.family, []
         )
 
 

@@ -245,13 +245,15 @@ def _at_mean_mediator(fit: Posterior) -> np.ndarray:
     designs at each, weighted by their shares.
     """
     model = fit.require_model("A benchmark of a covariate that interacts with the mediator")
-    design, family, name = model.designs[1], model.families[0], fit.about["mediator"]
-    values = model.values("mediator")
+    mediator, design = model.only_mediator, model.last.design
+    family, values = mediator.family, mediator.response.values
     if family.discrete:
-        levels = list(model.responses[0].levels) or [0, 1]
+        levels = list(mediator.response.levels) or [0, 1]
         at = zip(levels, [float((values == j).mean()) for j in range(len(levels))], strict=True)
     else:
         middle = np.exp(np.log(values).mean()) if fit.about["log_mediator"] else values.mean()
         at = zip([float(middle)], [1.0], strict=True)
-    rows = [share * design.rows(assign(model.frame.data, {name: level})) for level, share in at]
+    rows = [
+        share * design.rows(assign(model.frame.data, {mediator.name: level})) for level, share in at
+    ]
     return np.asarray(sum(rows))

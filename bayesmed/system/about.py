@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from bayesmed.data.design import column_variables
+from bayesmed.data.design import Design, column_variables
+from bayesmed.data.levels import Contrast
 from bayesmed.families.catalogue import FAMILIES
-from bayesmed.families.family import EQUATIONS, Family
-from bayesmed.families.prior import Prior
+from bayesmed.families.family import Family
 from bayesmed.system.covariates import associated, covariates_of
 from bayesmed.system.default_priors import centred_terms
 from bayesmed.system.groups import is_graded, levels_of
@@ -49,63 +49,43 @@ def versions(sampler: str) -> dict[str, str]:
 
 def describe(model: System) -> dict[str, Any]:
     """What tables, reports and a loaded file need to know about a model, as plain data."""
-    closed = model.identification
+    closed, rho, equations = model.identification, model.correlation, model.equations
+    stated = model.statement.priors or {}
     return {
-        "formulas": {e: d.parsed.text for e, d in zip(EQUATIONS, model.designs, strict=True)},
-        "mediator": model.designs[0].parsed.response,
-        "outcome": model.designs[1].parsed.response,
+        "formulas": {key: one.design.parsed.text for key, one in equations.items()},
+        "mediator": model.only_mediator.name,
+        "outcome": model.last.name,
         "treatment": model.treatment,
         "contrast": str(model.contrast),
         "categories": {
-            e: list(response.levels)
-            for e, response in zip(EQUATIONS, model.responses, strict=True)
-            if response.levels
+            key: list(one.response.levels) for key, one in equations.items() if one.response.levels
         },
-        "contrast_in_sd": contrast_in_sd(model) if _has_rows(model) else None,
+        "contrast_in_sd": contrast_in_sd(model, model.contrast) if _has_rows(model) else None,
         "levels": [str(model.contrast.control), str(model.contrast.treated)],
-        "variables": {
-            e: column_variables(d) for e, d in zip(EQUATIONS, model.designs, strict=True)
-        },
-        "covariates": {e: covariates_of(model, place) for place, e in enumerate(EQUATIONS)},
+        "variables": {key: column_variables(one.design) for key, one in equations.items()},
+        "covariates": {key: covariates_of(model, key) for key in equations},
         "associated": associated(model),
         "families": [family.name for family in model.families],
         "own_families": [f.name for f in model.families if f is not FAMILIES.get(f.name)],
-        "data": {
-            e: dict(data)
-            for e, data in zip(EQUATIONS, (model.mediator_data, model.outcome_data), strict=True)
-            if data
-        },
-        "sigma": {
-            e: design.parsed.rhs
-            for e, design in zip(EQUATIONS, model.scale_designs, strict=True)
-            if design is not None
-        },
-        "parameters": {
-            e: list(f.parameters) for e, f in zip(EQUATIONS, model.families, strict=True)
-        },
+        "data": {key: dict(one.data) for key, one in equations.items() if one.data},
+        "sigma": {key: one.sigma.parsed.rhs for key, one in equations.items() if one.sigma},
+        "parameters": {key: list(one.family.parameters) for key, one in equations.items()},
         "n": model.size,
         "arms": _arms(model),
         "n_given": model.frame.n_given,
         "missing": model.frame.missing,
         "notes": list(model.notes),
         "priors": {
-            equation: {
-                name: [prior.distribution, prior.parameters] for name, prior in priors.items()
-            }
-            for equation, priors in model.priors_in_use.items()
+            name: {own: [prior.distribution, prior.parameters] for own, prior in priors.items()}
+            for name, priors in model.priors_in_use.items()
         },
-        "prior_source": {
-            equation: sorted((model.priors or {}).get(equation, {}))
-            for equation in model.priors_in_use
-        },
-        "centred": any(centred_terms(model).values()),
+        "prior_source": {name: sorted(stated.get(name, {})) for name in model.priors_in_use},
+        "centred": any(any(centred_terms(one).values()) for one in equations.values()),
         "priors_on": model.prior_scale,
-        "rho_stated": [model.rho.distribution, model.rho.parameters]
-        if isinstance(model.rho, Prior)
-        else None,
-        "rho_prior": repr(model.rho) if isinstance(model.rho, Prior) else None,
-        "rho_fixed": None if isinstance(model.rho, Prior) else float(model.rho),
-        "rho": f"~ {model.rho!r}" if isinstance(model.rho, Prior) else f"fixed at {model.rho:g}",
+        "rho_stated": None if rho.prior is None else [rho.prior.distribution, rho.prior.parameters],
+        "rho_prior": None if rho.prior is None else repr(rho.prior),
+        "rho_fixed": rho.fixed,
+        "rho": str(rho),
         "closed": closed.map.latent if closed.map is not None else None,
         "identified_by": closed.reason,
         "independent": model.independent,
@@ -136,37 +116,42 @@ def _plain(level: Any) -> str:
     return str(int(level) if isinstance(level, float) and level.is_integer() else level)
 
 
-def contrast_in_sd(model: System) -> float | None:
-    """The contrast in standard deviations of a numeric treatment of more than two values."""
+def contrast_in_sd(model: System, contrast: Contrast) -> float | None:
+    """A contrast in standard deviations of a numeric treatment of more than two values."""
     if not is_graded(model):
         return None
     column = model.frame.data[model.treatment]
-    gap = float(model.contrast.treated) - float(model.contrast.control)
+    gap = float(contrast.treated) - float(contrast.control)
     return gap / float(column.std())
 
 
 def model_hash(model: System) -> str:
     """Fingerprint of data, formulas, families, contrast, priors and rho: a saved fit is matched by it."""
-    digest = hashlib.sha256()
-    for design in model.designs:
-        digest.update(repr((design.parsed.text, design.terms)).encode())
-        digest.update(np.ascontiguousarray(design.matrix).tobytes())
-    for equation in EQUATIONS:
-        digest.update(np.ascontiguousarray(model.values(equation)).tobytes())
-    for scale, response in zip(model.scale_designs, model.responses, strict=True):
-        if scale is not None:
-            digest.update(repr((scale.parsed.text, scale.terms)).encode())
-            digest.update(np.ascontiguousarray(scale.matrix).tobytes())
+    digest, equations = hashlib.sha256(), model.equations.values()
+    for equation in equations:
+        _add_design(digest, equation.design)
+    for equation in equations:
+        digest.update(np.ascontiguousarray(equation.response.values).tobytes())
+    for equation in equations:
+        response = equation.response
+        if equation.sigma is not None:
+            _add_design(digest, equation.sigma)
         for name, column in response.columns.items():
             digest.update(name.encode() + np.ascontiguousarray(column).tobytes())
         if response.offset is not None:
             digest.update(np.ascontiguousarray(response.offset).tobytes())
-    digest.update(repr((model.contrast, [family.name for family in model.families])).encode())
-    for family in model.families:
-        if family is not FAMILIES.get(family.name):
-            digest.update(_fingerprint(family))
-    digest.update(repr((model.priors_in_use, model.prior_scale, model.rho)).encode())
+    digest.update(repr((model.contrast, [one.family.name for one in equations])).encode())
+    for equation in equations:
+        if equation.family is not FAMILIES.get(equation.family.name):
+            digest.update(_fingerprint(equation.family))
+    stated = (model.priors_in_use, model.prior_scale, model.correlation.stated)
+    digest.update(repr(stated).encode())
     return digest.hexdigest()
+
+
+def _add_design(digest: Any, design: Design) -> None:
+    digest.update(repr((design.parsed.text, design.terms)).encode())
+    digest.update(np.ascontiguousarray(design.matrix).tobytes())
 
 
 def _fingerprint(family: Family) -> bytes:

@@ -22,12 +22,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import linalg
 
 from bayesmed.data.design import Design
+from bayesmed.data.levels import Contrast
 from bayesmed.families.listing import few
 from bayesmed.numerics import special
-from bayesmed.system.equations import Equations
+from bayesmed.system.equation import Equation
 from bayesmed.system.rows import arm_frames
 
 _SPAN_TOLERANCE = 1e-8
@@ -159,25 +161,35 @@ class Closedness:
     __repr__ = __str__
 
 
-def closedness(model: Equations) -> Closedness:
-    """Decide by the span of the stacked rows whether the pair is closed."""
-    mediator, outcome = model.designs
-    name = mediator.parsed.response
-    outcome_only = _outcome_only(mediator, outcome, model.contrast.treatment)
-    reason = _open_reason(model)
+def closedness(
+    equations: Mapping[str, Equation], frame: pd.DataFrame, contrast: Contrast
+) -> Closedness:
+    """Decide by the span of the stacked rows whether the pair is closed.
+
+    Parameters
+    ----------
+    equations : mapping of str to Equation
+        Of one mediator and the outcome.
+    frame : pandas.DataFrame
+        The complete rows.
+    contrast : Contrast
+    """
+    mediator, outcome = equations.values()
+    name = mediator.name
+    outcome_only = _outcome_only(mediator.design, outcome.design, contrast.treatment)
+    reason = _open_reason(mediator, outcome)
     if reason:
         return Closedness(None, reason, False, outcome_only)
-    rows_m, rows_y, values, offset = _stacked(model)
-    holds_m = outcome.holding(name)
-    if model.families[1].vectors:  # the cutpoints supply a constant, as the last column
+    rows_m, rows_y, values, offset = _stacked(mediator, outcome, frame, contrast)
+    holds_m = outcome.design.holding(name)
+    if outcome.family.vectors:  # the cutpoints supply a constant, as the last column
         rows_y = np.column_stack([rows_y, np.ones(len(rows_y))])
         holds_m = np.append(holds_m, False)
     loading = np.zeros((rows_y.shape[1], rows_m.shape[1]))
     loading[~holds_m], gap_m = _solve(rows_y[:, ~holds_m], rows_m)
     direction, gap_y = _solve(rows_y, values[:, None])
-    outside = [
-        term for term, gap in zip(mediator.terms, gap_m, strict=True) if gap > _SPAN_TOLERANCE
-    ]
+    terms = mediator.design.terms
+    outside = [term for term, gap in zip(terms, gap_m, strict=True) if gap > _SPAN_TOLERANCE]
     if offset is not None:
         shift, gap = _solve(rows_y[:, ~holds_m], offset[:, None])
         direction[~holds_m] -= shift
@@ -194,49 +206,49 @@ def closedness(model: Equations) -> Closedness:
             "which it is Gaussian)"
         )
         return Closedness(None, reason, False, outcome_only)
-    count = len(outcome.terms)
+    count = len(outcome.design.terms)
     constant = direction[count:, 0].sum()  # of one row or none
     closed = ClosedMap(
-        direction[:count, 0], loading[:count], str(model.families[1].latent), constant,
+        direction[:count, 0], loading[:count], str(outcome.family.latent), constant,
         loading[count:].sum(axis=0),
     )  # fmt: skip
     return Closedness(closed, "", False, outcome_only)
 
 
-def _stacked(model: Equations) -> tuple[Any, Any, Any, Any]:
+def _stacked(
+    mediator: Equation, outcome: Equation, frame: pd.DataFrame, contrast: Contrast
+) -> tuple[Any, Any, Any, Any]:
     """Observed, control and treated rows of both designs, the Gaussian mediator, its offset."""
-    mediator, outcome = model.designs
-    frames = [model.frame.data, *arm_frames(model.frame.data, model.contrast)]
-    working = model.families[0].working
+    frames = [frame, *arm_frames(frame, contrast)]
+    working = mediator.family.working
     assert working is not None
-    column = [rows[mediator.parsed.response].to_numpy(dtype=float) for rows in frames]
-    offset = model.responses[0].offset
+    column = [rows[mediator.name].to_numpy(dtype=float) for rows in frames]
+    offset = mediator.response.offset
     return (
-        np.vstack([mediator.rows(rows) for rows in frames]),
-        np.vstack([outcome.rows(rows) for rows in frames]),
+        np.vstack([mediator.design.rows(rows) for rows in frames]),
+        np.vstack([outcome.design.rows(rows) for rows in frames]),
         np.concatenate([working(values) for values in column]),
         None if offset is None else np.tile(offset, len(frames)),
     )
 
 
-def _open_reason(model: Equations) -> str:
+def _open_reason(mediator: Equation, outcome: Equation) -> str:
     """Why the families, scales or offsets leave the pair open, or nothing."""
-    families = model.families
-    if families[0].latent != "free" or families[1].latent is None:
+    if mediator.family.latent != "free" or outcome.family.latent is None:
         return (
-            f"functional form (a {families[0].name} mediator with a {families[1].name} outcome: the "
-            "likelihood depends on rho through the shape of the two distributions)"
+            f"functional form (a {mediator.family.name} mediator with a {outcome.family.name} outcome: "
+            "the likelihood depends on rho through the shape of the two distributions)"
         )
-    if families[1].latent == "unit" and model.responses[1].offset is not None:
+    if outcome.family.latent == "unit" and outcome.response.offset is not None:
         return (
-            f"functional form (the offset of a {families[1].name} outcome keeps its scale while the "
+            f"functional form (the offset of a {outcome.family.name} outcome keeps its scale while the "
             "coefficients change theirs with rho)"
         )
-    for design, equation in zip(model.scale_designs, ("mediator", "outcome"), strict=True):
-        if design is not None:
+    for equation in (mediator, outcome):
+        if equation.sigma is not None:
             return (
-                f"functional form (sigma of the {equation} depends on {few(design.terms)}, and the "
-                "likelihood on rho through it)"
+                f"functional form (sigma of the {equation.key} depends on {few(equation.sigma.terms)}, "
+                "and the likelihood on rho through it)"
             )
     return ""
 

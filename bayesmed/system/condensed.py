@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import linalg
 
 from bayesmed.families.catalogue import FAMILIES
+from bayesmed.system.equation import Equation
 from bayesmed.system.rows import Counterfactuals
 from bayesmed.system.system import System
 
@@ -46,65 +47,67 @@ class Rows:
     weights: np.ndarray
 
 
-def condense(model: System) -> tuple[Rows | None, Rows | None]:
-    """Rows for the likelihood of the mediator and the outcome; None where all are needed."""
+def condense(model: System) -> dict[str, Rows | None]:
+    """Rows for the likelihood of each equation; None where all are needed."""
+    equations = list(model.equations.values())
     if model.counted is not None:
-        return _of_many(model)
-    if not model.independent:
-        return _jointly(model)
-    first, second = (_one(model, place) for place in (0, 1))
-    return first, second
+        found = _of_many(equations, model.counted, model.independent)
+    elif model.independent:
+        found = [_one(equation) for equation in equations]
+    else:
+        found = _jointly(equations)
+    return dict(zip(model.equations, found, strict=True))
 
 
-def _of_many(model: System) -> tuple[Rows | None, Rows | None]:
+def _of_many(equations: list[Equation], count: int, independent: bool) -> list[Rows | None]:
     """Gaussian equations by their moments; rows of the others are read in passes."""
-    gaussian = [family is FAMILIES["gaussian"] for family in model.families]
-    if not (model.independent or all(gaussian)):
-        return None, None
-    first, second = (_moments(model, i) if own else None for i, own in enumerate(gaussian))
-    return first, second
+    gaussian = [equation.family is FAMILIES["gaussian"] for equation in equations]
+    if not (independent or all(gaussian)):
+        return [None] * len(equations)
+    return [
+        _moments(one, count) if own else None for one, own in zip(equations, gaussian, strict=True)
+    ]
 
 
-def _moments(model: System, place: int) -> Rows:
+def _moments(equation: Equation, count: int) -> Rows:
     """Rows that have the moments of many: each counts as its share of them."""
-    assert model.counted is not None
-    design, values = model.designs[place].matrix, model.responses[place].values
-    return Rows(design, values, {}, np.full(len(values), model.counted / len(values)))
+    design, values = equation.design.matrix, equation.response.values
+    return Rows(design, values, {}, np.full(len(values), count / len(values)))
 
 
-def _jointly(model: System) -> tuple[Rows | None, Rows | None]:
-    """Both Gaussian: one rotation for both, since residuals of a row belong together."""
-    if not (_is_gaussian(model, 0) and _is_gaussian(model, 1)):
-        return None, None
-    parts = [_columns(model, place) for place in (0, 1)]
-    rotated = triangle(np.column_stack([*parts[0], *parts[1]]))
-    n, width = len(parts[0][1]), parts[0][0].shape[1]
-    return (
-        _with_constant(rotated[:, :width], rotated[:, width], n),
-        _with_constant(rotated[:, width + 1 : -1], rotated[:, -1], n),
-    )
+def _jointly(equations: list[Equation]) -> list[Rows | None]:
+    """All Gaussian: one rotation for all, since residuals of a row belong together."""
+    if not all(_is_gaussian(equation) for equation in equations):
+        return [None] * len(equations)
+    parts = [np.column_stack(_columns(equation)) for equation in equations]
+    rotated = triangle(np.column_stack(parts))
+    ends = np.cumsum([part.shape[1] for part in parts])[:-1]
+    return [
+        _with_constant(own[:, :-1], own[:, -1], len(parts[0]))
+        for own in np.split(rotated, ends, axis=1)
+    ]
 
 
-def _one(model: System, place: int) -> Rows | None:
-    if _is_gaussian(model, place):
-        design, values = _columns(model, place)
+def _one(equation: Equation) -> Rows | None:
+    if _is_gaussian(equation):
+        design, values = _columns(equation)
         rotated = triangle(np.column_stack([design, values]))
         return _with_constant(rotated[:, :-1], rotated[:, -1], len(values))
-    if model.families[place].discrete and model.scale_designs[place] is None:
-        return _counted(model, place)
+    if equation.family.discrete and equation.sigma is None:
+        return _counted(equation)
     return None
 
 
-def _is_gaussian(model: System, place: int) -> bool:
-    plain = model.families[place] is FAMILIES["gaussian"] and model.scale_designs[place] is None
-    design = model.designs[place].matrix
-    return plain and not model.responses[place].rowwise and len(design) > design.shape[1] + 2
+def _is_gaussian(equation: Equation) -> bool:
+    plain = equation.family is FAMILIES["gaussian"] and equation.sigma is None
+    design = equation.design.matrix
+    return plain and not equation.response.rowwise and len(design) > design.shape[1] + 2
 
 
-def _columns(model: System, place: int) -> tuple[np.ndarray, np.ndarray]:
-    response = model.responses[place]
+def _columns(equation: Equation) -> tuple[np.ndarray, np.ndarray]:
+    response = equation.response
     values = response.values if response.offset is None else response.values - response.offset
-    return model.designs[place].matrix, values
+    return equation.design.matrix, values
 
 
 def triangle(columns: np.ndarray) -> np.ndarray:
@@ -125,9 +128,9 @@ def _with_constant(design: np.ndarray, values: np.ndarray, n: int) -> Rows:
     )  # fmt: skip
 
 
-def _counted(model: System, place: int) -> Rows | None:
+def _counted(equation: Equation) -> Rows | None:
     """Equal rows put together, in the order in which they first occur."""
-    response, design = model.responses[place], model.designs[place].matrix
+    response, design = equation.response, equation.design.matrix
     columns = dict(response.rowwise)
     if response.offset is not None:
         columns["offset"] = response.offset

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from bayesmed.system.equations import Equations
+from bayesmed.system.system import System
 
 #: An association with the treatment that chance alone would hardly give.
 _CHANCE = 1e-4
@@ -12,15 +12,15 @@ _CHANCE = 1e-4
 _MOST_LEVELS = 12
 
 
-def covariates_of(model: Equations, equation: int | None = None) -> list[str]:
-    """Variables of one equation or both, without treatment, mediator and outcome."""
-    designs = model.designs if equation is None else (model.designs[equation],)
-    own = {model.treatment, *(design.parsed.response for design in model.designs)}
-    used = dict.fromkeys(name for design in designs for name in design.parsed.variables)
+def covariates_of(model: System, key: str | None = None) -> list[str]:
+    """Variables of one equation or all, without treatment, mediator and outcome."""
+    equations = model.equations.values() if key is None else [model.equations[key]]
+    own = {model.treatment, *(equation.name for equation in model.equations.values())}
+    used = dict.fromkeys(name for one in equations for name in one.design.parsed.variables)
     return [name for name in used if name not in own]
 
 
-def associated(model: Equations) -> list[str]:
+def associated(model: System) -> list[str]:
     """Covariates with which the treatment is associated given the others, beyond chance.
 
     An F test of each in a linear regression of the treatment, or of the treated level among
@@ -75,7 +75,7 @@ def _centred(columns: np.ndarray) -> np.ndarray:
     return np.asarray(columns / np.where(scale > 0.0, scale, 1.0))
 
 
-def moved_question(model: Equations, names: list[str], equation: str) -> str:
+def moved_question(model: System, names: list[str], equation: str) -> str:
     """Ask whether the treatment changes covariates of one equation, and say what follows."""
     known = associated(model)
     moved = [name for name in names if name in known]

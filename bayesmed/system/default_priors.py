@@ -1,6 +1,7 @@
 """Default priors, taken from the scale of the data, and what a user states in their place."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,11 @@ from bayesmed.data.centring import constant_in
 from bayesmed.data.design import Design
 from bayesmed.data.formula import INTERCEPT
 from bayesmed.data.response import Response
-from bayesmed.families.family import EQUATIONS, SCALES, Family
+from bayesmed.families.family import Family
 from bayesmed.families.listing import few
 from bayesmed.families.names import nearest
 from bayesmed.families.prior import Prior
-from bayesmed.system.equations import Equations
+from bayesmed.system.equation import Equation
 
 
 def working_scale(
@@ -230,12 +231,15 @@ def _example(lowest: float) -> str:
     return f'Prior("TruncatedNormal", mu={lowest:g}, sigma=30, lower={lowest:g})'
 
 
-def settle_priors(model: Equations) -> dict[str, dict[str, Prior]]:
-    """Every prior of a model: what its user stated, and defaults elsewhere.
+def with_priors(
+    equations: Mapping[str, Equation], stated: Mapping[str, Mapping[str, Prior]] | None
+) -> dict[str, Equation]:
+    """Equations with every prior, as its user stated it or by default, and what it speaks of.
 
-    Returns
-    -------
-    dict
+    Parameters
+    ----------
+    equations : mapping of str to Equation
+    stated : mapping, optional
         By equation, and by ``mediator_sigma`` and ``outcome_sigma`` where sigma has a regression.
 
     Raises
@@ -243,54 +247,50 @@ def settle_priors(model: Equations) -> dict[str, dict[str, Prior]]:
     ValueError, TypeError
         If what was stated is not a mapping of priors of the model's parameters.
     """
-    scales = [n for n, design in zip(SCALES, model.scale_designs, strict=True) if design]
-    given = _stated(model.priors, (*EQUATIONS, *scales))
-    merged: dict[str, dict[str, Prior]] = {}
-    for place, name in enumerate(EQUATIONS):
-        design, family, scale = (
-            model.designs[place],
-            model.families[place],
-            model.scale_designs[place],
-        )
-        _refuse_clash(name, design, family)
-        response = model.responses[place]
-        about = (family, response.values, response.offset)
-        without = ("sigma",) if scale is not None else ()
-        defaults = default_priors(design, *about, without, response.seen, response.scale)
-        merged[name] = merge_priors(defaults, given.get(name, {}), name, family)
-        if scale is not None:
-            key = SCALES[place]
-            own = default_scale_priors(scale, *about, response.seen)
-            merged[key] = merge_priors(own, given.get(key, {}), key, family)
+    scales = [name for one in equations.values() for name in one.designs if name != one.key]
+    given = _stated(stated, (*equations, *scales))
+    return {
+        key: replace(one, priors=_priors(one, given), basis=_basis(one, given))
+        for key, one in equations.items()
+    }
+
+
+def _priors(
+    equation: Equation, given: Mapping[str, Mapping[str, Prior]]
+) -> dict[str, dict[str, Prior]]:
+    family, response = equation.family, equation.response
+    _refuse_clash(equation)
+    about = (family, response.values, response.offset)
+    without = () if equation.sigma is None else ("sigma",)
+    merged = {}
+    for name, design in equation.designs.items():
+        if name == equation.key:
+            own = default_priors(design, *about, without, response.seen, response.scale)
+        else:
+            own = default_scale_priors(design, *about, response.seen)
+        merged[name] = merge_priors(own, given.get(name, {}), name, family)
     return merged
 
 
-def settle_basis(model: Equations) -> dict[str, np.ndarray]:
-    """What the priors of a model speak of, by equation and by sigma's; see ``prior_basis``."""
-    designs = zip((*EQUATIONS, *SCALES), (*model.designs, *model.scale_designs), strict=True)
+def _basis(equation: Equation, given: Mapping[str, Mapping[str, Prior]]) -> dict[str, np.ndarray]:
     found = {}
-    for name, design in designs:
-        if design is not None:
-            stated = (model.priors or {}).get(name, {})
-            own = [j for j, t in enumerate(design.terms) if t in stated and t != INTERCEPT]
-            found[name] = design.basis.copy()
-            found[name][own] = np.eye(len(design.terms))[own]
+    for name, design in equation.designs.items():
+        stated = given.get(name, {})
+        own = [j for j, t in enumerate(design.terms) if t in stated and t != INTERCEPT]
+        found[name] = design.basis.copy()
+        found[name][own] = np.eye(len(design.terms))[own]
     return found
 
 
-def centred_terms(model: Equations) -> dict[str, tuple[str, ...]]:
-    """The columns, by equation, whose default prior is not about their coefficient as written."""
-    designs = zip((*EQUATIONS, *SCALES), (*model.designs, *model.scale_designs), strict=True)
+def centred_terms(equation: Equation) -> dict[str, tuple[str, ...]]:
+    """The columns of its designs whose default prior is not about their coefficient as written."""
     found = {}
-    for name, design in designs:
-        if design is not None:
-            others = model.prior_basis[name] - np.eye(len(design.terms))
-            moved = np.abs(others).max(axis=1) > 0.0
-            found[name] = tuple(
-                term
-                for term, own in zip(design.terms, moved, strict=True)
-                if own and term != INTERCEPT
-            )
+    for name, design in equation.designs.items():
+        others = equation.basis[name] - np.eye(len(design.terms))
+        moved = np.abs(others).max(axis=1) > 0.0
+        found[name] = tuple(
+            term for term, own in zip(design.terms, moved, strict=True) if own and term != INTERCEPT
+        )
     return found
 
 
@@ -318,11 +318,12 @@ def _stated(priors: Any, names: tuple[str, ...]) -> dict[str, Mapping[str, Prior
     return given
 
 
-def _refuse_clash(equation: str, design: Design, family: Family) -> None:
-    twice = {term for term in design.terms if design.terms.count(term) > 1}
-    clash = (set(design.terms) & set(family.parameters)) | twice
+def _refuse_clash(equation: Equation) -> None:
+    terms, family = equation.design.terms, equation.family
+    twice = {term for term in terms if terms.count(term) > 1}
+    clash = (set(terms) & set(family.parameters)) | twice
     if clash:
         raise ValueError(
-            f"The {equation} equation has a column named like another or like a parameter of the "
+            f"The {equation.key} equation has a column named like another or like a parameter of the "
             f"{family.name} family: {sorted(clash)}; rename the column."
         )

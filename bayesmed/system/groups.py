@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesmed.data.levels import Contrast
 from bayesmed.data.roles import is_cut
 from bayesmed.data.texts import alike_notes
 from bayesmed.data.warn import warn
-from bayesmed.families.family import EQUATIONS
 from bayesmed.families.listing import in_words
-from bayesmed.system.equations import Equations
 from bayesmed.system.rows import Counterfactuals
+from bayesmed.system.system import System
 
 #: Most groups of by=.
 _MOST_GROUPS = 25
@@ -38,7 +38,7 @@ def group_columns(by: Any) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def groups_of(model: Equations, by: list[str]) -> dict[Any, np.ndarray]:
+def groups_of(model: System, by: list[str]) -> dict[Any, np.ndarray]:
     """Which rows each group has, by its label: the values of a column, or of several in words.
 
     Raises
@@ -67,7 +67,7 @@ def groups_of(model: Equations, by: list[str]) -> dict[Any, np.ndarray]:
 
 
 def by_group(
-    model: Equations, rows: Counterfactuals, by: list[str], wanted: np.ndarray
+    model: System, rows: Counterfactuals, by: list[str], wanted: np.ndarray
 ) -> Iterator[tuple[Any, Counterfactuals]]:
     """The wanted rows of each group, with its label."""
     for label, own in groups_of(model, by).items():
@@ -80,15 +80,15 @@ def by_group(
         yield label, part
 
 
-def warn_of_one_arm(models: list[Equations], by: list[str]) -> None:
+def warn_of_one_arm(model: System, contrasts: list[Contrast], by: list[str]) -> None:
     """Say which groups have no row of an arm: nothing is compared within them."""
     lone: dict[str, dict[str, None]] = {}
-    for model in models:
-        treatment = model.frame.data[model.treatment]
-        graded, seen = is_graded(model), set(treatment)
-        for label, rows in groups_of(model, by).items():
+    treatment, groups = model.frame.data[model.treatment], groups_of(model, by)
+    graded, seen = is_graded(model), set(treatment)
+    for contrast in contrasts:
+        for label, rows in groups.items():
             own = set(treatment[rows])
-            arms = {model.contrast.control, model.contrast.treated} & seen
+            arms = {contrast.control, contrast.treated} & seen
             missing = (len(own) == 1) if graded else bool(arms - own)
             if own and missing:
                 held = f"{model.treatment} = {', '.join(sorted(map(str, own)))}"
@@ -101,12 +101,11 @@ def warn_of_one_arm(models: list[Equations], by: list[str]) -> None:
         )
 
 
-def _group_column(model: Equations, name: str) -> pd.Series:
+def _group_column(model: System, name: str) -> pd.Series:
     """A column of groups, which may not be a consequence of the treatment."""
     column = model.frame.column(name, "by")
-    responses = {r: d.parsed.response for r, d in zip(EQUATIONS, model.designs, strict=True)}
-    for role, response in responses.items():
-        if name == response:
+    for role, equation in model.equations.items():
+        if name == equation.name:
             instead = " To set it ask for m=." if role == "mediator" else ""
             raise ValueError(
                 f"by={name!r} is the {role}, which the treatment moves: the rows that have one value "
@@ -115,21 +114,20 @@ def _group_column(model: Equations, name: str) -> pd.Series:
     return column
 
 
-def warn_of_ranges(model: Equations, by: list[str]) -> None:
+def warn_of_ranges(model: System, by: list[str]) -> None:
     """Say which columns of groups are ranges of the mediator or the outcome."""
-    for name, (role, design) in itertools.product(by, zip(EQUATIONS, model.designs, strict=True)):
-        response = design.parsed.response
+    for name, equation in itertools.product(by, model.equations.values()):
         if name != model.treatment and is_cut(
-            model.frame.column(name, "by"), model.frame.data[response]
+            model.frame.column(name, "by"), model.frame.data[equation.name]
         ):
             warn(
-                f"The groups of by={name!r} are ranges of the {role} {response!r}, which the treatment "
+                f"The groups of by={name!r} are ranges of the {equation.key} {equation.name!r}, which the treatment "
                 "moves: whoever is in a group could be in another under the other arm, so these are "
                 "no effects of a kind of people. Group by what was there before the treatment."
             )
 
 
-def warn_of_alike(model: Equations, by: list[str]) -> None:
+def warn_of_alike(model: System, by: list[str]) -> None:
     """Say which groups look the same, in columns of which the model has not told."""
     for name in by:
         if name not in model.frame.data:
@@ -154,7 +152,7 @@ def shown(by: list[str]) -> str | list[str]:
     return by[0] if len(by) == 1 else by
 
 
-def is_graded(model: Equations) -> bool:
+def is_graded(model: System) -> bool:
     """Whether the treatment is a number with more than two values."""
     column = model.frame.data[model.treatment]
     return not isinstance(column.dtype, pd.CategoricalDtype) and column.nunique() > 2

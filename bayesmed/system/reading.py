@@ -1,64 +1,103 @@
-"""What a user states beside the two formulas: regressions of sigma, and data columns."""
+"""From what a user states to formulas that were read, complete rows and coded responses."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
-from bayesmed.data.formula import Parsed, as_factors, parse_scale
+from bayesmed.data.formula import Parsed, as_factors, parse, parse_scale
 from bayesmed.data.frame import Frame, clean, is_declared, with_code_notes, with_text_notes
 from bayesmed.data.response import Response, build_response, data_variables
-from bayesmed.families.family import EQUATIONS, SCALES, Family
+from bayesmed.families.catalogue import resolve_family
+from bayesmed.families.check import check_family
+from bayesmed.families.family import EQUATIONS, Family
 from bayesmed.families.listing import few
 from bayesmed.families.names import nearest
-
-#: Of the mediator and of the outcome.
-Formulas = tuple[Parsed, Parsed]
-Scales = tuple[Parsed | None, Parsed | None]
-Families = tuple[Family, Family]
-Stated = tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]
+from bayesmed.system.checks import check_roles
+from bayesmed.system.statement import Statement
 
 
-def parse_scales(
-    given: tuple[str | None, str | None], parsed: Formulas, families: Families, columns: list[str]
-) -> Scales:
-    """Read the formulas of log sigma.
+@dataclass(frozen=True)
+class Read:
+    """One equation as it was stated, its formulas read.
+
+    Attributes
+    ----------
+    key : str
+    family : Family
+    formula : Parsed
+    sigma : Parsed or None
+        That of log sigma.
+    data : mapping or None
+    """
+
+    key: str
+    family: Family
+    formula: Parsed
+    sigma: Parsed | None
+    data: Mapping[str, Any] | None
+
+
+def families_of(statement: Statement) -> dict[str, Family]:
+    """The stated families by the equations' keys.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If one is not known, or the pieces of a user's own do not agree.
+    """
+    found: dict[str, Family] = {}
+    for key in EQUATIONS:
+        found[key] = resolve_family(getattr(statement, f"{key}_family"), key)
+    for family in found.values():
+        check_family(family)
+    return found
+
+
+def read_formulas(
+    statement: Statement, families: Mapping[str, Family], given: pd.DataFrame
+) -> dict[str, Read]:
+    """Read the formulas of all equations.
 
     Raises
     ------
     ValueError
-        If a family has no sigma, or a formula holds the mediator or the outcome.
+        If one cannot be read, or a variable stands where it must not.
     """
-    both: list[Parsed | None] = []
-    for name, text, part, family in zip(SCALES, given, parsed, families, strict=True):
-        if text is None:
-            both.append(None)
-            continue
-        if family.scale != "sigma":
-            raise ValueError(
-                f"{name}={text!r}: the {family.name} family has no sigma that could have a regression "
-                "of its own."
-            )
-        own = parse_scale(text, part.response, columns, name)
-        refused = {parsed[0].response, parsed[1].response} & set(own.variables)
-        if refused:
-            raise ValueError(
-                f"{name}={text!r} holds {sorted(refused)}: sigma may depend on the treatment and on "
-                "covariates, but not on the mediator or the outcome."
-            )
-        both.append(own)
-    return both[0], both[1]
+    columns = list(given.columns)
+    formulas = {key: parse(getattr(statement, key), columns, key) for key in families}
+    check_roles(formulas["mediator"], formulas["outcome"], statement.treatment, given)
+    responses = {formula.response for formula in formulas.values()}
+    found = {}
+    for key, family in families.items():
+        text, formula = getattr(statement, f"{key}_sigma"), formulas[key]
+        sigma = None
+        if text is not None:
+            sigma = _read_sigma(text, f"{key}_sigma", family, formula.response, responses, columns)
+        found[key] = Read(key, family, formula, sigma, getattr(statement, f"{key}_data"))
+    return found
 
 
-def complete_rows(
-    given: pd.DataFrame,
-    parsed: Formulas,
-    scales: Scales,
-    families: Families,
-    stated: Stated,
-    treatment: str,
-) -> Frame:
+def _read_sigma(
+    text: str, name: str, family: Family, response: str, responses: set[str], columns: list[str]
+) -> Parsed:
+    if family.scale != "sigma":
+        raise ValueError(
+            f"{name}={text!r}: the {family.name} family has no sigma that could have a regression "
+            "of its own."
+        )
+    own = parse_scale(text, response, columns, name)
+    refused = responses & set(own.variables)
+    if refused:
+        raise ValueError(
+            f"{name}={text!r} holds {sorted(refused)}: sigma may depend on the treatment and on "
+            "covariates, but not on the mediator or the outcome."
+        )
+    return own
+
+
+def complete_rows(given: pd.DataFrame, read: Mapping[str, Read], treatment: str) -> Frame:
     """Keep the rows that are complete in every variable of the formulas and data mappings.
 
     Raises
@@ -66,11 +105,13 @@ def complete_rows(
     ValueError, TypeError
         If a data mapping cannot be used or names an unknown column.
     """
-    used = [name for part in parsed for name in (part.response, *part.variables)]
-    used += [name for part in scales if part is not None for name in part.variables]
+    formulas = [one.formula for one in read.values()]
+    scales = [one.sigma for one in read.values() if one.sigma is not None]
+    used = [name for part in formulas for name in (part.response, *part.variables)]
+    used += [name for part in scales for name in part.variables]
     extra: list[str] = []
-    for equation, family, data in zip(EQUATIONS, families, stated, strict=True):
-        extra += data_variables(data, equation, family)
+    for one in read.values():
+        extra += data_variables(one.data, one.key, one.family)
     unknown = [name for name in extra if name not in given.columns]
     if unknown:
         raise ValueError(
@@ -79,17 +120,15 @@ def complete_rows(
         )
     limits = {
         value
-        for key, value in (stated[1] or {}).items()
+        for one in read.values()
+        for key, value in (one.data or {}).items()
         if key in ("lower", "upper") and isinstance(value, str)
     }
-    roles = {treatment: "treatment"} | {
-        part.response: name for name, part in zip(EQUATIONS, parsed, strict=True)
-    }
+    roles = {treatment: "treatment"} | {one.formula.response: one.key for one in read.values()}
     frame = clean(given, [*used, *extra], set(extra) - set(used), limits - set(used), roles)
-    both = [part for part in (*parsed, *scales) if part is not None]
-    numbers = {part.response for part in parsed if not is_declared(given[part.response])}
+    numbers = {part.response for part in formulas if not is_declared(given[part.response])}
     names = [name for name in dict.fromkeys(used) if name not in numbers]
-    factors = {name for part in both for name in as_factors(part)}
+    factors = {name for part in (*formulas, *scales) for name in as_factors(part)}
     frame = with_text_notes(frame, given, names, factors)
     frame = with_code_notes(frame, dict.fromkeys(used))
     said = () if treatment in factors else dose_notes(frame.data[treatment])
@@ -106,14 +145,9 @@ def dose_notes(treatment: pd.Series) -> tuple[str, ...]:
     return (f"{name!r} ({values}) is taken as a dose; write C({name}) where these are arms.",)
 
 
-def observed_responses(
-    given: pd.DataFrame, frame: Frame, parsed: Formulas, families: Families, stated: Stated
-) -> tuple[Response, Response]:
-    """Check and code both responses; see :func:`bayesmed.data.response.build_response`."""
-    built = []
-    for equation, part, family, data in zip(EQUATIONS, parsed, families, stated, strict=True):
-        column = given[part.response]
-        categorical = isinstance(column.dtype, pd.CategoricalDtype)
-        declared = column.cat.categories.tolist() if categorical else None
-        built.append(build_response(frame, part.response, family, data, equation, declared))
-    return built[0], built[1]
+def observed_response(given: pd.DataFrame, frame: Frame, read: Read) -> Response:
+    """Check and code a response; see :func:`bayesmed.data.response.build_response`."""
+    column = given[read.formula.response]
+    categorical = isinstance(column.dtype, pd.CategoricalDtype)
+    declared = column.cat.categories.tolist() if categorical else None
+    return build_response(frame, read.formula.response, read.family, read.data, read.key, declared)

@@ -35,10 +35,11 @@ from bayesmed.data.cells import Cell, cells_where, factors, plain, where
 from bayesmed.data.design import Design
 from bayesmed.data.formula import INTERCEPT
 from bayesmed.data.response import Response
-from bayesmed.families.family import EQUATIONS, Family
+from bayesmed.families.family import Family
 from bayesmed.families.listing import in_words
 from bayesmed.system.checks import fitted
-from bayesmed.system.equations import Equations
+from bayesmed.system.equation import Equation
+from bayesmed.system.system import System
 
 #: Rows that the linear program begins with; those that its answer breaks are added.
 _ROWS = 4000
@@ -88,27 +89,23 @@ def ends_of(family: Family, response: Response, name: str) -> Ends:
     return Ends(low, high, words)
 
 
-def likelihood_notes(model: Equations) -> list[str]:
+def likelihood_notes(model: System) -> list[str]:
     """What the data of a model leave to its priors, a sentence or two for each fault."""
     found: list[str | None] = []
-    data = model.frame.data
-    for k, equation in enumerate(EQUATIONS):
-        design, family, response = model.designs[k], model.families[k], model.responses[k]
-        ends = ends_of(family, response, design.parsed.response)
+    for equation in model.equations.values():
+        ends = ends_of(equation.family, equation.response, equation.name)
         found += [
-            separation_note(design, data, family, response, equation),
-            _one_value_note(model, k, ends),
-            _incidental_note(design, data, family, response, equation),
+            _separation_note(equation, model.frame.data, ends),
+            _one_value_note(model, equation, ends),
+            _incidental_note(equation, model.frame.data),
         ]
     return [note for note in found if note]
 
 
-def separation_note(
-    design: Design, data: pd.DataFrame, family: Family, response: Response, equation: str
-) -> str | None:
+def _separation_note(equation: Equation, data: pd.DataFrame, ends: Ends) -> str | None:
     """Say where the likelihood of one equation bounds no coefficient, or nothing."""
-    ends = ends_of(family, response, design.parsed.response)
-    direction = unbounded(design, family, response, ends)
+    design = equation.design
+    direction = unbounded(design, equation.family, equation.response, ends)
     if direction is None:
         return None
     sides = (ends.low, ends.high)
@@ -119,7 +116,7 @@ def separation_note(
         told += [f"{words} in {_all(own)} where {where(own)}"] if own else []
     if not told:
         told = [by_columns(design, ends, direction)]
-    return separated(equation, told)
+    return separated(equation.key, told)
 
 
 def separated(equation: str, told: list[str]) -> str:
@@ -251,14 +248,12 @@ def _best(total: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
     return found.x if found.status == 0 and -found.fun > 1e-9 else None
 
 
-def _one_value_note(model: Equations, place: int, ends: Ends) -> str | None:
+def _one_value_note(model: System, equation: Equation, ends: Ends) -> str | None:
     """Say that a response takes one value in an arm, where it is not at an end of its support."""
-    column = model.frame.data[model.treatment]
-    response, family = model.responses[place], model.families[place]
+    column, response, name = model.frame.data[model.treatment], equation.response, equation.name
     if response.scale is not None or (column.nunique() > 2 and column.dtype.kind in "iuf"):
         return None
     inner = ~(ends.low | ends.high)
-    name, equation = model.designs[place].parsed.response, EQUATIONS[place]
     for level in (model.contrast.control, model.contrast.treated):
         rows = np.flatnonzero((column == level).to_numpy() & inner)
         same = len(rows) == int((column == level).sum()) >= _FEWEST
@@ -266,34 +261,33 @@ def _one_value_note(model: Equations, place: int, ends: Ends) -> str | None:
             cell = Cell((model.treatment,), (level,), rows)
             only = plain(model.frame.data[name].iloc[rows[0]])
             return (
-                f"The {equation} {name!r} is {only} in all {len(rows)} rows where {cell}, and takes "
-                f"no other value there. The {family.name} family gives it a spread there as well, which "
+                f"The {equation.key} {name!r} is {only} in all {len(rows)} rows where {cell}, and takes "
+                f"no other value there. The {equation.family.name} family gives it a spread there as well, which "
                 "is that of the other rows: what the effects say of other values in this arm is the "
                 "model's and not the data's."
             )
     return None
 
 
-def _incidental_note(
-    design: Design, data: pd.DataFrame, family: Family, response: Response, equation: str
-) -> str | None:
+def _incidental_note(equation: Equation, data: pd.DataFrame) -> str | None:
     """Warn of a coefficient for each few rows, where that biases the others.
 
     On identity and log links (normal, Poisson) it does not.
     """
+    family, columns, key = equation.family, equation.response.columns, equation.key
     if not family.discrete or family.link in ("identity", "log"):
         return None
-    size = float(np.sum(response.columns.get("trials", np.ones(len(data)))))
-    for name, term in factors(design).items():
+    size = float(np.sum(columns.get("trials", np.ones(len(data)))))
+    for name, term in factors(equation.design).items():
         levels = data[name].nunique()
         if levels >= _LEVELS and size / levels < _ROWS_TO_A_LEVEL:
-            what = "trials" if "trials" in response.columns else "rows"
+            what = "trials" if "trials" in columns else "rows"
             return (
-                f"{term} gives the {equation} equation a coefficient for each of {levels} levels, from "
+                f"{term} gives the {key} equation a coefficient for each of {levels} levels, from "
                 f"{size / levels:.1f} {what} each. With a {family.name} response the other coefficients, "
                 "and the effects, then come out too large (incidental parameters: about twice with two "
                 "rows each), however many levels there are. Put what the levels differ in into the "
-                f"formulas instead, or take {equation}_family='gaussian', where the factor does no harm "
+                f"formulas instead, or take {key}_family='gaussian', where the factor does no harm "
                 "(docs/not_answered.md)."
             )
     return None

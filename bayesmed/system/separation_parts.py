@@ -10,8 +10,7 @@ import pandas as pd
 from bayesmed.data.chunks import Parts, rows_of_part
 from bayesmed.data.design import Design
 from bayesmed.data.response import Response
-from bayesmed.families.family import EQUATIONS, Family
-from bayesmed.system.equations import Equations
+from bayesmed.families.family import Family
 from bayesmed.system.separation import (
     broken_by,
     by_columns,
@@ -20,6 +19,7 @@ from bayesmed.system.separation import (
     unbounded,
     units_of,
 )
+from bayesmed.system.system import System
 
 #: Rows of a part that are kept where a direction breaks them.
 _KEPT = 200
@@ -28,13 +28,13 @@ _TOLERANCE = 1e-6
 
 
 def notes_of_parts(
-    model: Equations, parts: Parts, variables: list[str], levels: Mapping[str, list[Any]]
+    model: System, parts: Parts, variables: list[str], levels: Mapping[str, list[Any]]
 ) -> list[str]:
     """Say where the likelihood of all rows bounds no coefficient.
 
     Parameters
     ----------
-    model : Equations
+    model : System
         On some of the rows.
     parts : Parts
         All of them. They are read only where the model's own rows are separated, and again as long
@@ -43,8 +43,8 @@ def notes_of_parts(
         As of the other passes.
     """
     found = []
-    for k, equation in enumerate(EQUATIONS):
-        design, family, y = model.designs[k], model.families[k], model.values(equation)
+    for key, equation in model.equations.items():
+        design, family, y = equation.design, equation.family, equation.response.values
         if not family.discrete:
             continue
         while True:
@@ -57,7 +57,7 @@ def notes_of_parts(
             read = _Broken(design, family, units, direction, tuple(variables), dict(levels))
             added = [one for one in parts.each(read, variables) if len(one[1])]
             if not added:
-                found.append(separated(equation, [by_columns(design, ends, direction)]))
+                found.append(separated(key, [by_columns(design, ends, direction)]))
                 break
             rows = np.concatenate([design.matrix, *(columns for columns, _ in added)])
             design = replace(design, matrix=rows)

@@ -42,7 +42,9 @@ def assert_same(model, other):
     ):
         assert [term.replace("`", "") for term in one.terms] == list(two.terms)
         np.testing.assert_array_equal(one.matrix, two.matrix)
-        np.testing.assert_array_equal(model.values(equation), other.values(equation))
+        np.testing.assert_array_equal(
+            model.equations[equation].response.values, other.equations[equation].response.values
+        )
     assert_same_rows(model.counterfactuals, other.counterfactuals)
     assert (model.contrast.control, model.contrast.treated) == (
         other.contrast.control,

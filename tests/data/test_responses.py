@@ -124,12 +124,13 @@ def test_missing_values_of_data_columns_are_dropped_jointly(rich, family, key, c
     assert len(caught) == 1 and caught[0].filename.endswith("test_inputs.py")
     kept = rich.drop([4, 11])
     whole = build(kept, **of(family, **{key: column}))
-    for one, two in zip(model.responses, whole.responses, strict=True):
+    for key, equation in model.equations.items():
+        one, two = equation.response, whole.equations[key].response
         np.testing.assert_array_equal(one.values, two.values)
         for name in one.columns:
             np.testing.assert_array_equal(one.columns[name], two.columns[name])
     if key == "offset":
-        np.testing.assert_array_equal(model.responses[1].offset, kept["off"])
+        np.testing.assert_array_equal(model.equations["outcome"].response.offset, kept["off"])
 
 
 def test_data_column_missing_throughout(rich):
@@ -152,8 +153,8 @@ def test_infinite_data_column(rich):
 def test_every_family_takes_an_offset(rich, family):
     number = build(rich, **of(family, offset=0.7))
     column = build(rich, **of(family, offset="off"))
-    np.testing.assert_array_equal(number.responses[1].offset, np.full(N, 0.7))
-    np.testing.assert_array_equal(column.responses[1].offset, rich["off"])
+    np.testing.assert_array_equal(number.equations["outcome"].response.offset, np.full(N, 0.7))
+    np.testing.assert_array_equal(column.equations["outcome"].response.offset, rich["off"])
     np.testing.assert_array_equal(column.counterfactuals.outcome_offset, rich["off"])
     assert column.counterfactuals.mediator_offset is None
     if FAMILIES[family].outcome_only:
@@ -163,7 +164,7 @@ def test_every_family_takes_an_offset(rich, family):
         rich, mediator=f"{name} ~ t + x", outcome=f"z ~ {name} + t + x", treatment="t",
         mediator_family=family, mediator_data={"offset": "off"},
     )  # fmt: skip
-    np.testing.assert_array_equal(model.responses[0].offset, rich["off"])
+    np.testing.assert_array_equal(model.equations["mediator"].response.offset, rich["off"])
     np.testing.assert_array_equal(model.counterfactuals.mediator_offset, rich["off"])
 
 
@@ -179,9 +180,11 @@ def test_default_priors_are_those_of_the_response_less_its_offset(rich):
 def test_exposure_and_offset_add_up(rich):
     model = build(rich, **of("poisson", exposure="exposure", offset="off"))
     np.testing.assert_allclose(
-        model.responses[1].offset, np.log(rich["exposure"]) + rich["off"], rtol=1e-15
+        model.equations["outcome"].response.offset,
+        np.log(rich["exposure"]) + rich["off"],
+        rtol=1e-15,
     )
-    assert dict(model.responses[1].columns) == {}
+    assert dict(model.equations["outcome"].response.columns) == {}
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0])
@@ -247,7 +250,9 @@ def test_trials_as_a_number_or_a_constant_column(rich):
     for given, data in ((15, rich), ("trials", rich.assign(trials=15))):
         model = build(data, **of("binomial", trials=given))
         trials = model.counterfactuals.outcome_columns["trials"]
-        np.testing.assert_array_equal(model.responses[1].columns["trials"], np.full(N, 15.0))
+        np.testing.assert_array_equal(
+            model.equations["outcome"].response.columns["trials"], np.full(N, 15.0)
+        )
         np.testing.assert_array_equal(trials, np.full(N, 15.0))
 
 
@@ -301,9 +306,11 @@ def test_event_must_be_0_or_1(rich, family):
 @pytest.mark.parametrize("dtype", ["bool", "int64", "float64", "boolean", "object"])
 def test_events(rich, dtype):
     model = build(rich.assign(seen=rich["seen"].astype(dtype)), **of("weibull", event="seen"))
-    np.testing.assert_array_equal(model.responses[1].columns["event"], np.arange(N) % 3 > 0)
+    np.testing.assert_array_equal(
+        model.equations["outcome"].response.columns["event"], np.arange(N) % 3 > 0
+    )
     without = build(rich, **of("weibull"))
-    assert dict(without.responses[1].columns) == {}
+    assert dict(without.equations["outcome"].response.columns) == {}
 
 
 @pytest.mark.parametrize("given", [{"event": "seen"}, {"lower": 0.0}, {"event": 1, "upper": "x"}])
@@ -342,8 +349,10 @@ def test_everything_censored(rich):
         **of("tobit", lower=-1, upper=1))  # fmt: skip
     with pytest.warns(UserWarning, match="'y' is at its lower limit in all 20 rows where t = 1"):
         seen = build(put(data, 0, y=0.0), **of("tobit", lower=-1, upper=1))
-    np.testing.assert_array_equal(seen.responses[1].columns["lower"], np.full(N, -1.0))
-    assert set(seen.responses[1].rowwise) == {"lower", "upper"}
+    np.testing.assert_array_equal(
+        seen.equations["outcome"].response.columns["lower"], np.full(N, -1.0)
+    )
+    assert set(seen.equations["outcome"].response.rowwise) == {"lower", "upper"}
 
 
 def test_outcome_families_are_no_mediators(rich):
@@ -366,24 +375,26 @@ def grade(family, name="grade"):
 
 @ordered
 def test_codes_levels_and_scores(rich, family):
-    text = build(rich, **grade(family)).responses[1]
+    text = build(rich, **grade(family)).equations["outcome"].response
     np.testing.assert_array_equal(text.values, np.arange(N) % 3)
     assert text.levels == tuple(GRADES)
     np.testing.assert_array_equal(text.columns["scores"], [1.0, 2.0, 3.0])
     assert "scores" not in text.rowwise
     numbers = build(rich.assign(stars=rich["stars"] - 3), **grade(family, "stars"))
-    np.testing.assert_array_equal(numbers.responses[1].values, rich["stars"] - 1)
-    assert numbers.responses[1].levels == (-2, -1, 0, 1, 2)
-    np.testing.assert_array_equal(numbers.responses[1].columns["scores"], [-2, -1, 0, 1, 2])
+    np.testing.assert_array_equal(numbers.equations["outcome"].response.values, rich["stars"] - 1)
+    assert numbers.equations["outcome"].response.levels == (-2, -1, 0, 1, 2)
+    np.testing.assert_array_equal(
+        numbers.equations["outcome"].response.columns["scores"], [-2, -1, 0, 1, 2]
+    )
     doses = pd.Categorical(np.resize([0.0, 2.5, 10.0], N), ordered=True)
-    declared = build(rich.assign(grade=doses), **grade(family)).responses[1]
+    declared = build(rich.assign(grade=doses), **grade(family)).equations["outcome"].response
     np.testing.assert_array_equal(declared.columns["scores"], [0.0, 2.5, 10.0])
 
 
 @ordered
 def test_the_order_is_the_declared_one(rich, family):
     back = rich["grade"].cat.reorder_categories(GRADES[::-1], ordered=True)
-    response = build(rich.assign(grade=back), **grade(family)).responses[1]
+    response = build(rich.assign(grade=back), **grade(family)).equations["outcome"].response
     assert response.levels == tuple(GRADES[::-1])
     np.testing.assert_array_equal(response.values, 2 - np.arange(N) % 3)
 
@@ -474,8 +485,8 @@ def test_formula_of_log_sigma(rich, formula, fragments):
 def test_regression_of_log_sigma(rich):
     for formula in ("~ t + x", "t + x"):
         model = build(rich, outcome_sigma=formula)
-        design = model.scale_designs[1]
-        assert model.scale_designs[0] is None and design.terms == ("Intercept", "t", "x")
+        design = model.equations["outcome"].sigma
+        assert model.equations["mediator"].sigma is None and design.terms == ("Intercept", "t", "x")
         np.testing.assert_array_equal(
             design.matrix, np.column_stack([np.ones(N), rich["t"], rich["x"]])
         )

@@ -262,7 +262,7 @@ def closed_regression(outcome, size=5):
     family = model.families[1]
     parameters = {"sigma": rng.uniform(0.6, 1.2, size)} if family.latent == "free" else {}
     if family.kind == "ordered":
-        count = len(model.responses[1].levels)
+        count = len(model.equations["outcome"].response.levels)
         parameters = {"cutpoints": np.sort(rng.normal(0.0, 1.0, (count - 1, size)), axis=0)}
     mediator = coef(len(model.designs[0].terms))
     mediator[:, 1] = 0.5 + 0.3 * np.abs(mediator[:, 1])
@@ -273,10 +273,10 @@ def closed_regression(outcome, size=5):
 
 
 def closed_view(model, of, m=None):
-    levels = model.responses[1].levels
+    levels = model.equations["outcome"].response.levels
     rows = model.counterfactuals
     if of == "observed":
-        limits = {"lower": model.responses[1].columns["lower"]}
+        limits = {"lower": model.equations["outcome"].response.columns["lower"]}
         rows = replace(rows, outcome_columns=limits)
     one = resolve_functional(of)
     if one.kind == "probability" and levels:

@@ -50,7 +50,7 @@ def made(model, seed=4):
               "outcome_coef": coef}  # fmt: skip
     if model.families[1].latent == "free":
         arrays["outcome_sigma"] = np.linspace(0.8, 1.1, S)
-    if model.responses[1].levels:
+    if model.equations["outcome"].response.levels:
         arrays["outcome_cutpoints"] = np.linspace(0.9, 1.1, S)[:, None] * [-0.9, 0.2, 1.1]
     return hand_fit(model, **arrays)
 

@@ -182,8 +182,9 @@ def test_different_missing_rows_in_the_two_equations_are_dropped_jointly(data):
     assert any("2 of 40 rows dropped" in str(warning.message) for warning in told)
     kept = [i for i in range(N) if i not in (3, 7)]
     assert model.frame.kept.tolist() == kept
-    for equation, name in enumerate("my"):
-        np.testing.assert_array_equal(model.responses[equation].values, data[name].iloc[kept])
+    for equation in model.equations.values():
+        seen = data[equation.name].iloc[kept]
+        np.testing.assert_array_equal(equation.response.values, seen)
 
 
 @pytest.mark.parametrize("outcome", ["y", "e"])

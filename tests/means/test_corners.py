@@ -103,7 +103,7 @@ def test_default_priors_are_wider_where_values_are_hidden():
         outcome_family="weibull", outcome_data={"event": "event"},
     )  # fmt: skip
     design, family = model.designs[1], model.families[1]
-    whole = default_priors(design, family, model.values("outcome"))
+    whole = default_priors(design, family, model.equations["outcome"].response.values)
     seen = simulated["event"].mean()
     for term in design.terms:
         mine = model.priors_in_use["outcome"][term].parameters["sigma"]
@@ -118,7 +118,10 @@ def test_default_priors_of_log_sigma_know_the_scale_without_an_intercept():
     model = quiet_model(data, mediator="m ~ t", outcome="y ~ t + m", treatment="t",
                         outcome_sigma="~ 0 + C(g)")  # fmt: skip
     found = default_scale_priors(
-        model.scale_designs[1], model.families[1], model.values("outcome"), None
+        model.equations["outcome"].sigma,
+        model.families[1],
+        model.equations["outcome"].response.values,
+        None,
     )
     for prior in found.values():
         assert prior.parameters["mu"] == pytest.approx(np.log(data["y"].std(ddof=0)))

@@ -370,7 +370,9 @@ def regression_of(model, seed=3, size=3):
 
 def row_log_likelihood(model, draws):
     """log p(m, y) of the observed rows, (obs, S)."""
-    m, y = (model.values(equation)[:, None] for equation in ("mediator", "outcome"))
+    m, y = (
+        model.equations[equation].response.values[:, None] for equation in ("mediator", "outcome")
+    )
     mean, sigma = (
         model.designs[0].matrix @ draws.mediator.coef.T,
         draws.mediator.parameters["sigma"],

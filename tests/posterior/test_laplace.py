@@ -148,7 +148,7 @@ def log_densities(model):
 )  # fmt: skip
 def test_condensed_rows_have_the_likelihood_of_all(discrete, arguments, rows):
     model = quiet_model(discrete, **arguments, treatment="t")
-    for found, most in zip(condense.condense(model), rows, strict=True):
+    for found, most in zip(condense.condense(model).values(), rows, strict=True):
         assert found is None if most is None else len(found.values) <= most
         if found is not None:
             assert found.weights.sum() == len(discrete)
@@ -161,7 +161,7 @@ def test_rows_that_belong_together_are_kept_where_residuals_correlate(discrete):
         discrete, mediator="m ~ t + g", outcome="y ~ m + t + g", treatment="t",
         mediator_family="probit", rho=0.3,
     )  # fmt: skip
-    assert condense.condense(model) == (None, None)
+    assert condense.condense(model) == {"mediator": None, "outcome": None}
     joint, by_equation = log_densities(model)
     np.testing.assert_allclose(joint, by_equation, rtol=1e-10)
 

@@ -74,7 +74,7 @@ def test_explained_shares_are_those_of_the_two_regressions(confounded):
     for r2, design, equation, is_binary in zip(
         found[:2], fit.model.designs, ("mediator", "outcome"), binary, strict=True
     ):
-        y = fit.model.values(equation)
+        y = fit.model.equations[equation].response.values
         own = r2_of(design.matrix, y, *regression(design.matrix, y, is_binary))
         assert r2 == pytest.approx(own, rel=1e-9)
     known = 1.0

@@ -35,7 +35,9 @@ def hand_fit(model, **arrays):
             for name, values in arrays.items()
         }
     )
-    observed = {name: ("obs", model.values(name)) for name in ("mediator", "outcome")}
+    observed = {
+        name: ("obs", model.equations[name].response.values) for name in ("mediator", "outcome")
+    }
     tree = xr.DataTree.from_dict({
         "posterior": posterior, "sample_stats": xr.Dataset(),
         "observed_data": xr.Dataset(observed), "constant_data": data,
@@ -71,13 +73,13 @@ def probit_mle(matrix, y):
 def point_fit(model, size=8):
     """A fit whose draws are all the same: the estimates by least squares, or probit."""
     mediator, outcome = (design.matrix for design in model.designs)
-    beta, s_m = least_squares(mediator, model.values("mediator"))
+    beta, s_m = least_squares(mediator, model.equations["mediator"].response.values)
     arrays = {"mediator_coef": beta, "mediator_sigma": s_m}
     if model.families[1].name == "probit":
-        arrays["outcome_coef"] = probit_mle(outcome, model.values("outcome"))
+        arrays["outcome_coef"] = probit_mle(outcome, model.equations["outcome"].response.values)
     else:
         arrays["outcome_coef"], arrays["outcome_sigma"] = least_squares(
-            outcome, model.values("outcome")
+            outcome, model.equations["outcome"].response.values
         )
     return hand_fit(
         model, **{k: np.repeat(np.asarray(v)[None], size, 0) for k, v in arrays.items()}

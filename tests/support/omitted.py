@@ -74,7 +74,9 @@ def made_fit(model, **draws):
         name: (("chain", "draw", *dims.get(name, ())), np.reshape(v, (2, -1, *np.shape(v)[1:])))
         for name, v in draws.items()
     })  # fmt: skip
-    observed = xr.Dataset({e: ("obs", model.values(e)) for e in ("mediator", "outcome")})
+    observed = xr.Dataset(
+        {e: ("obs", model.equations[e].response.values) for e in ("mediator", "outcome")}
+    )
     tree = xr.DataTree.from_dict({
         "posterior": posterior, "sample_stats": xr.Dataset(), "observed_data": observed,
         "constant_data": constant_data(model),
@@ -112,7 +114,9 @@ def point_fit(model, size=8, **replaced):
         if f"{name}_coef" in replaced:
             continue
         binary = family.kind == "binary"
-        coef, sd = regression(design.matrix, model.values(name), binary, family.name == "logit")
+        coef, sd = regression(
+            design.matrix, model.equations[name].response.values, binary, family.name == "logit"
+        )
         found[f"{name}_coef"] = coef
         if not binary:
             found[f"{name}_sigma"] = sd
@@ -124,7 +128,7 @@ def posterior_fit(model, size=400, seed=2):
     """A fit of two Gaussian equations with its exact posterior under flat priors."""
     rng, found = np.random.default_rng(seed), {}
     for name, design in zip(("mediator", "outcome"), model.designs, strict=True):
-        x, y = design.matrix, model.values(name)
+        x, y = design.matrix, model.equations[name].response.values
         coef, sd = regression(x, y, False)
         sigma = sd * np.sqrt(len(y) / rng.chisquare(len(y) - x.shape[1], size))
         root = np.linalg.cholesky(np.linalg.inv(x.T @ x))

@@ -43,12 +43,14 @@ def build(data, outcome="gaussian", mediator="t + x", right="m + t + x", **argum
 
 def log_likelihood(model, beta, sigma, coef, parameters, rho):
     sides = []
-    for i, (b, own) in enumerate(((beta, {"sigma": sigma}), (coef, parameters))):
-        response = model.responses[i]
-        eta = model.designs[i].matrix @ b
+    for equation, b, own in zip(
+        model.equations.values(), (beta, coef), ({"sigma": sigma}, parameters), strict=True
+    ):
+        response = equation.response
+        eta = equation.design.matrix @ b
         eta = eta if response.offset is None else eta + response.offset
         named = {**own, **response.rowwise}
-        sides.append(copula.margin(model.families[i], response.values, eta, named))
+        sides.append(copula.margin(equation.family, response.values, eta, named))
     return copula.log_marginal(sides[0]) + copula.log_conditional(*sides, rho)
 
 
@@ -57,7 +59,7 @@ def agree(model):
     closed, rng = model.identification.map, np.random.default_rng(4)
     beta, coef0 = (0.5 * rng.normal(size=len(d.terms)) for d in model.designs)
     parameters0 = {"sigma": 0.8} if closed.latent == "free" else {}
-    if model.responses[1].levels:
+    if model.equations["outcome"].response.levels:
         parameters0 = {"cutpoints": np.array([-0.9, 0.2, 1.1])}
     before = log_likelihood(model, beta, 1.3, coef0, parameters0, 0.0)
     for rho in RHO:

@@ -146,7 +146,7 @@ def test_the_direction_exists_where_the_likelihood_has_no_maximum(family):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model = bm.MediationModel(small, **FORMULAS, outcome_family=family)
-        design, response = model.designs[1], model.responses[1]
+        design, response = model.designs[1], model.equations["outcome"].response
         ends = ends_of(model.families[1], response, "y")
         found = unbounded(design, model.families[1], response, ends) is not None
         growth = np.abs(
