@@ -17,13 +17,7 @@ _SUMS, _POWERS = ("+", "-"), ("**", "^")
 
 
 def refuse_arithmetic(rhs: str, equation: str) -> None:
-    """Refuse arithmetic that stands outside functions.
-
-    Raises
-    ------
-    ValueError
-        Naming the piece, and what to write.
-    """
+    """Refuse arithmetic that stands outside functions, naming the piece and what to write."""
     try:
         found = next(_arithmetic(DefaultFormulaParser().get_ast(rhs)), None)
     except (FormulaicError, SyntaxError):  # whoever reads the formula next says why

@@ -20,15 +20,7 @@ _BLOCK = 10_000_000
 
 @dataclass(frozen=True)
 class Cell:
-    """Rows in which some variables have one value each.
-
-    Attributes
-    ----------
-    names : tuple of str
-    values : tuple
-    rows : numpy.ndarray
-        Positions, shape (row,).
-    """
+    """Rows, by their positions, in which some variables have one value each."""
 
     names: tuple[str, ...]
     values: tuple[Any, ...]
@@ -68,26 +60,10 @@ def cells_where(
 ) -> list[Cell]:
     """Cells of one variable, or else of two, that a design tells from all other rows.
 
-    Parameters
-    ----------
-    design : Design
-    data : pandas.DataFrame
-        Its rows.
-    holds : callable
-        Of the rows' positions: whether the cell is wanted.
-
-    Returns
-    -------
-    list of Cell
-        The cells for which it holds, and whose indicator is a combination of the design's
-        columns; none of two variables where there is one of a single one.
+    Those of whose rows ``holds`` is true, and whose indicator is a combination of the design's columns.
     """
-    known = factors(design)
-    names = [
-        name
-        for name in design.parsed.variables
-        if name in known or data[name].nunique() <= _MOST_VALUES
-    ]
+    known, own = factors(design), design.parsed.variables
+    names = [name for name in own if name in known or data[name].nunique() <= _MOST_VALUES]
     basis = None
     for size in (1, 2):
         found = [

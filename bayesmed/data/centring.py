@@ -31,26 +31,19 @@ def centred_basis(
     columns: np.ndarray,
     cutpoints: bool = False,
 ) -> np.ndarray:
-    """The matrix C of ``g = C b``.
+    """The matrix C of ``g = C b``, shape (term, term).
+
+    The row of the intercept gives the linear predictor at the means of the columns. A product whose
+    lower terms are not all in the formula is centred as far as they are.
 
     Parameters
     ----------
-    design : Design
     frame : pandas.DataFrame
         Complete rows, or some that show the linear relations between the columns.
-    means : mapping of str to float
-        Of the numeric variables, over all rows.
-    columns : numpy.ndarray
-        Means of the design's columns over all rows, shape (term,).
+    means, columns : mapping of str to float, and numpy.ndarray
+        Means over all rows: of the numeric variables, and of the design's columns.
     cutpoints : bool
         Free cutpoints supply the constant.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (term, term). The row of the intercept gives the linear predictor at the means of the
-        columns. A product whose lower terms are not all in the formula is centred as far as
-        they are.
     """
     constant = np.zeros(len(columns)) if cutpoints else constant_in(design)
     shifted, to_shifted, rest = _in_deviations(design, frame, means, cutpoints)

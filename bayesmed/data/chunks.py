@@ -57,17 +57,7 @@ def is_dask(data: Any) -> bool:
 
 
 def parts_of(data: Any) -> Parts:
-    """Open data for reading in parts.
-
-    Parameters
-    ----------
-    data : dask DataFrame, path of a Parquet file or directory, or eager frame
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        For a path that does not exist, or is of no Parquet file.
-    """
+    """Open data for reading in parts: a Dask frame, a path of Parquet files, or an eager frame."""
     if is_dask(data):
         return Parts(list(map(str, data.columns)), _dask_reader(data))
     if isinstance(data, (str, os.PathLike)):

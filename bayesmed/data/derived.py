@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesmed.data.frame import is_categorical
 from bayesmed.data.roles import is_cut
 from bayesmed.data.warn import warn
 
@@ -43,15 +44,16 @@ class Function:
     variable: np.ndarray | None = None
 
     def linear(self, rows: Any) -> np.ndarray:
-        """A constant, the rest and the variable itself."""
-        variable = self.own[0] if self.variable is None else self.variable
-        columns = [one[rows] for one in (*self.rest, variable)]
-        return np.column_stack([np.ones(len(columns[0])), *columns])
+        """A constant, the rest and the variable itself on some rows."""
+        return self._beside(rows, self.own[0] if self.variable is None else self.variable)
 
     def basis(self, rows: Any) -> np.ndarray:
         """A constant, the rest and the own columns on some rows."""
-        columns = [one[rows] for one in (*self.rest, *self.own)]
-        return np.column_stack([np.ones(len(columns[0])), *columns])
+        return self._beside(rows, *self.own)
+
+    def _beside(self, rows: Any, *columns: np.ndarray) -> np.ndarray:
+        picked = [one[rows] for one in (*self.rest, *columns)]
+        return np.column_stack([np.ones(len(picked[0])), *picked])
 
     def is_sum(self, column: np.ndarray) -> bool:
         """Whether a column is linear in the variable itself and the rest."""
@@ -72,20 +74,15 @@ def refuse_derived(
     own: Sequence[str],
     others: pd.DataFrame | None = None,
 ) -> None:
-    """Refuse covariates that are functions of the treatment or of the mediator.
+    """Refuse covariates, of either formula, that are functions of the treatment or of the mediator.
 
     Parameters
     ----------
-    frame : pandas.DataFrame
-        The complete rows.
-    covariates : sequence of str
-        Those of either formula.
-    treatment, mediator : str
     own : sequence of str
         Variables of the mediator's formula. Where they give the mediator by a sum, that is judged
         as an exact fit.
     others : pandas.DataFrame, optional
-        The same rows of columns that stand in no formula, of which one may be the moderator.
+        Columns that stand in no formula, of which one may be the moderator.
 
     Raises
     ------
@@ -100,28 +97,24 @@ def refuse_derived(
     """
     if len(frame) < _FEWEST:
         return
-    numbers = {
-        name: frame[name].to_numpy(dtype=float) for name in covariates if _numeric(frame[name])
-    }
+    numeric = [name for name in covariates if not is_categorical(frame[name])]
+    numbers = {name: frame[name].to_numpy(dtype=float) for name in numeric}
     unused = _whole_numbers(others)
     for role, name in (("mediator", mediator), ("treatment", treatment)):
         if role == "mediator":
             _refuse_ranges(frame, covariates, mediator)
-        if not numbers or (role == "mediator" and not _numeric(frame[name])):
+        if not numbers or (role == "mediator" and is_categorical(frame[name])):
             continue
         partners = [*covariates, *([treatment] if role == "mediator" else [])]
         for function in _functions(frame, name, partners):
             found = _given_by(numbers, function)
-            if found is None or (
-                {found, function.partner} <= set(own) and function.is_sum(numbers[found])
-            ):
+            if found is None:
                 continue
-            _refuse(found, function, numbers, role, name)
+            if not ({found, function.partner} <= set(own) and function.is_sum(numbers[found])):
+                _refuse(found, function, numbers, role, name)
         for function in _products(name, frame[name], unused):
             found = None if function.cells else _given_by(numbers, function)
-            if found is None or _explained(
-                function.linear(slice(None)), numbers[found][:, None]
-            )[0]:  # fmt: skip
+            if found is None or function.is_sum(numbers[found]):
                 continue
             if _is_product(numbers[found], function) > 0:
                 _refuse(found, function, {}, role, name)
@@ -208,10 +201,6 @@ def _two_valued(values: np.ndarray) -> bool:
     return bool(np.all((values == values.min()) | (values == values.max())))
 
 
-def _numeric(column: pd.Series) -> bool:
-    return not isinstance(column.dtype, pd.CategoricalDtype)
-
-
 def _refuse_ranges(frame: pd.DataFrame, covariates: Sequence[str], mediator: str) -> None:
     """Refuse what has a value for each of the mediator's; ask about ranges, as a site can be one."""
     for name in covariates:
@@ -219,9 +208,8 @@ def _refuse_ranges(frame: pd.DataFrame, covariates: Sequence[str], mediator: str
         if few > _MOST or not is_cut(frame[name], frame[mediator]):
             continue
         if few == frame[mediator].nunique() == len(frame[[name, mediator]].drop_duplicates()):
-            mend = (
-                _form_of(frame[name], mediator, frame[mediator]) or "the function of the mediator"
-            )
+            form = _form_of(frame[name], mediator, frame[mediator])
+            mend = form or "the function of the mediator"
             raise ValueError(
                 f"The values of {name!r} are a function of the mediator {mediator!r}; counterfactual "
                 "rows keep it as it was observed, so what the treatment does through it would be left "
@@ -237,7 +225,7 @@ def _refuse_ranges(frame: pd.DataFrame, covariates: Sequence[str], mediator: str
 
 def _form_of(column: pd.Series, name: str, variable: pd.Series) -> str:
     """The form that gives a column one to one with a variable of few values."""
-    if not (_numeric(column) and _numeric(variable)) or variable.nunique() < 4:
+    if is_categorical(column) or is_categorical(variable) or variable.nunique() < 4:
         return ""
     values = {"": column.to_numpy(dtype=float)}
     for form in _forms(name, variable.to_numpy(dtype=float)):
@@ -261,7 +249,7 @@ def _forms(name: str, of: np.ndarray) -> Iterator[Function]:
 
 
 def _functions(frame: pd.DataFrame, name: str, partners: Sequence[str]) -> Iterator[Function]:
-    if _numeric(frame[name]) and frame[name].nunique() >= _FEWEST:
+    if not is_categorical(frame[name]) and frame[name].nunique() >= _FEWEST:
         yield from _forms(name, frame[name].to_numpy(dtype=float))
     yield from _products(name, frame[name], {partner: frame[partner] for partner in partners})
 
@@ -277,7 +265,7 @@ def _products(
 
 def _numbers_of(column: pd.Series) -> list[np.ndarray]:
     """A number as it is, a factor as indicators of its levels."""
-    if _numeric(column):
+    if not is_categorical(column):
         return [column.to_numpy(dtype=float)]
     levels = column.cat.categories
     if len(levels) > _MOST:

@@ -53,14 +53,10 @@ class Design:
         NoRows
             If a level, a spline or a function has no value there.
         """
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", DataMismatchWarning)
-            try:
-                with np.errstate(all="ignore"):
-                    matrix = self.spec.get_model_matrix(frame, context={}, na_action="ignore")
-                    rows = np.asarray(matrix, dtype=float)[:, self.kept]
-            except (FormulaicError, DataMismatchWarning) as error:
-                raise NoRows(self.parsed.text, str(error).splitlines()[0]) from None
+        try:
+            rows = evaluated(self.spec, frame)[:, self.kept]
+        except (FormulaicError, DataMismatchWarning) as error:
+            raise NoRows(self.parsed.text, str(error).splitlines()[0]) from None
         broken = [t for t, c in zip(self.terms, rows.T, strict=True) if not finite(c)]
         if broken:
             raise NoRows(self.parsed.text, f"{few(broken)} is not finite")
@@ -104,6 +100,14 @@ class Design:
                 state = self.spec.transform_state.get(factor.expr, {})
                 found.update(float(knot) for knot in state.get("knots", ()))
         return tuple(sorted(found))
+
+
+def evaluated(spec: ModelSpec, frame: pd.DataFrame) -> np.ndarray:
+    """A formula's matrix on other rows than its own; a level that these lacked is an error."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("error", DataMismatchWarning)
+        matrix: Any = spec.get_model_matrix(frame, context={}, na_action="ignore")
+        return np.asarray(matrix, dtype=float)
 
 
 def finite(values: np.ndarray) -> bool:

@@ -63,13 +63,7 @@ class Parsed:
 
 
 def parse(formula: str, columns: list[str], equation: str) -> Parsed:
-    """Split a formula and find the columns it uses.
-
-    Raises
-    ------
-    ValueError
-        If the formula has no single response, is malformed or names an unknown column.
-    """
+    """Split a formula and find the columns it uses."""
     refuse_no_formula(formula, equation)
     if "``" in formula:  # formulaic would leave it out without a word
         raise ValueError(
@@ -160,13 +154,7 @@ def _no_columns(
 
 
 def parse_scale(formula: str, response: str, columns: list[str], equation: str) -> Parsed:
-    """Read the right-hand side of a regression of log sigma, with or without its ``~``.
-
-    Raises
-    ------
-    ValueError
-        If it has a response, is malformed or names an unknown column.
-    """
+    """Read the right-hand side of a regression of log sigma, with or without its ``~``."""
     rhs = formula.strip().removeprefix("~").strip() if isinstance(formula, str) else ""
     if not rhs or "~" in outside_quotes(rhs):
         raise ValueError(

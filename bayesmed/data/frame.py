@@ -3,14 +3,13 @@
 import os
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from bayesmed.data.codes import code_note
-from bayesmed.data.texts import text_notes
+from bayesmed.data.texts import code_note, text_notes
 from bayesmed.data.warn import warn
 from bayesmed.families.listing import few, short
 from bayesmed.families.names import nearest
@@ -57,13 +56,7 @@ class Frame:
     told: tuple[str, ...] = ()
 
     def column(self, name: str, purpose: str) -> pd.Series:
-        """A column of the data, whether the model uses it or not.
-
-        Raises
-        ------
-        ValueError
-            If there is none, or it has missing values in the complete rows.
-        """
+        """A column of the data, whether the model uses it or not; without missing values."""
         if name in self.data.columns:
             return self.data[name]
         if name not in self.others.columns:
@@ -83,15 +76,7 @@ class Frame:
 
 
 def to_pandas(data: Any) -> pd.DataFrame:
-    """Return pandas data for any eager frame that narwhals knows (pandas, polars, Arrow).
-
-    Raises
-    ------
-    TypeError
-        If the data are not such a frame.
-    ValueError
-        If a column name occurs twice.
-    """
+    """Return pandas data for any eager frame that narwhals knows (pandas, polars, Arrow)."""
     try:
         frame = nw.from_native(data, eager_only=True).to_pandas()
     except nw.exceptions.DuplicateError as error:
@@ -140,23 +125,11 @@ def clean(
 
     Parameters
     ----------
-    data : pandas.DataFrame
-    variables : iterable of str
-        All columns of both formulas, and of the data the families need.
-    constant : iterable of str
-        Columns that may be constant, such as trials.
-    infinite : iterable of str
-        Columns that may be infinite: limits of censoring, where a row has none.
+    constant, infinite : iterable of str
+        Columns that may be constant, such as trials; and infinite, such as limits of censoring,
+        where a row has none.
     roles : mapping of str to str, optional
         Which columns are the treatment, the mediator and the outcome.
-
-    Raises
-    ------
-    ValueError
-        For a variable that is missing throughout, infinite or constant, or when no row is
-        left.
-    TypeError
-        For a column that is neither numeric, boolean nor categorical.
     """
     names = list(dict.fromkeys(variables))
     if data.empty:
@@ -196,14 +169,14 @@ def clean(
 
 def normalise(column: pd.Series) -> pd.Series:
     """Numbers as float or int, text as categories; missing values as NaN."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
+    if is_categorical(column):
         return column.reset_index(drop=True)
     values = column.reset_index(drop=True)
     if values.dtype == object:
         if values.isna().all():
             return pd.Series(np.full(len(values), np.nan), name=column.name)
         values = values.infer_objects().convert_dtypes()
-    if isinstance(values.dtype, pd.ArrowDtype) and str(values.dtype).startswith("dictionary"):
+    if _is_dictionary(values):
         return values.astype("category")
     if pd.api.types.is_complex_dtype(values):
         raise TypeError(f"{column.name!r} has complex numbers; give real ones.")
@@ -235,33 +208,28 @@ def normalise(column: pd.Series) -> pd.Series:
     )
 
 
+def is_categorical(column: pd.Series) -> bool:
+    """Whether a column has levels."""
+    return isinstance(column.dtype, pd.CategoricalDtype)
+
+
+def _is_dictionary(column: pd.Series) -> bool:
+    return isinstance(column.dtype, pd.ArrowDtype) and str(column.dtype).startswith("dictionary")
+
+
 def is_declared(column: pd.Series) -> bool:
     """Whether a column was given as categories, not as text."""
-    dtype = column.dtype
-    return isinstance(dtype, pd.CategoricalDtype) or (
-        isinstance(dtype, pd.ArrowDtype) and str(dtype).startswith("dictionary")
-    )
+    return is_categorical(column) or _is_dictionary(column)
 
 
 def with_text_notes(
     frame: Frame, given: pd.DataFrame, names: Iterable[str], factors: Container[str]
 ) -> Frame:
-    """Add what must be said of columns whose levels are text.
-
-    Parameters
-    ----------
-    frame : Frame
-    given : pandas.DataFrame
-        The data as given.
-    names : iterable of str
-        The columns that may be text.
-    factors : container of str
-        Those that a formula takes as factors explicitly.
-    """
+    """Add what must be said of columns whose levels are text; a formula states some to be factors."""
     said: list[str] = []
     for name in names:
         column, declared = frame.data[name], is_declared(given[name])
-        if isinstance(column.dtype, pd.CategoricalDtype):
+        if is_categorical(column):
             levels = column.cat.categories.tolist()
             said += text_notes(name, levels, len(column), name in factors or declared)
     return replace(frame, notes=(*frame.notes, *said), told=tuple(said))
@@ -273,8 +241,7 @@ def with_code_notes(frame: Frame, names: Iterable[str]) -> Frame:
     said = [
         note
         for name, column in numbers.items()
-        if not isinstance(column.dtype, pd.CategoricalDtype)
-        and (note := code_note(name, column.to_numpy(dtype=float)))
+        if not is_categorical(column) and (note := code_note(name, column.to_numpy(dtype=float)))
     ]
     return replace(frame, notes=(*frame.notes, *said), told=(*frame.told, *said))
 
@@ -283,7 +250,7 @@ def _drop_unused_levels(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     notes, columns = [], {}
     for name in frame.columns:
         column = frame[name]
-        if isinstance(column.dtype, pd.CategoricalDtype):
+        if is_categorical(column):
             used = column.cat.remove_unused_categories()
             unused = [level for level in column.cat.categories if level not in used.cat.categories]
             if unused:
@@ -296,7 +263,7 @@ def _drop_unused_levels(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 def _refuse_infinite_or_constant(
     column: pd.Series, may_be_constant: bool, may_be_infinite: bool, role: str | None, why: str
 ) -> None:
-    if isinstance(column.dtype, pd.CategoricalDtype):
+    if is_categorical(column):
         distinct = len(column.cat.categories)
     else:
         infinite = int(np.isinf(column.to_numpy(dtype=float)).sum())
@@ -332,7 +299,7 @@ def warn_outside(frame: pd.DataFrame, values: Mapping[str, Any]) -> None:
     """Say which numbers lie where no row does."""
     for name, value in values.items():
         column = frame[name]
-        if isinstance(column.dtype, pd.CategoricalDtype):
+        if is_categorical(column):
             continue
         low, high = float(column.min()), float(column.max())
         if not low <= value <= high:
@@ -342,35 +309,31 @@ def warn_outside(frame: pd.DataFrame, values: Mapping[str, Any]) -> None:
             )
 
 
-def assign(frame: pd.DataFrame, values: dict[str, Any]) -> pd.DataFrame:
-    """Set columns to one value in every row, keeping categorical levels.
+def check_level(value: Any, levels: Iterable[Any], name: str, said: str = "") -> None:
+    """Refuse what is not one of a column's levels."""
+    known = list(levels)
+    if value not in known:
+        raise ValueError(
+            f"{said}{value!r} is not a level of {name!r}; its levels are {few(known)}.{nearest(value, known)}"
+        )
 
-    Raises
-    ------
-    ValueError
-        If a column does not exist, or a value is not one of its levels or not a finite number.
-    """
-    changed = {}
+
+def assign(frame: pd.DataFrame, values: dict[str, Any]) -> pd.DataFrame:
+    """Set columns to one value in every row, keeping categorical levels."""
+    changed: dict[str, Any] = {}
     for name, value in values.items():
         if name not in frame.columns:
             raise ValueError(
                 f"{name!r} is not a variable of the model; its variables are {few(frame.columns)}."
                 f"{nearest(name, frame.columns)}"
             )
-        column = frame[name]
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            levels = column.cat.categories
-            if value not in levels.tolist():
-                raise ValueError(
-                    f"{value!r} is not a level of {name!r}; its levels are {few(levels)}."
-                    f"{nearest(value, levels)}"
-                )
-            code = np.full(len(frame), levels.get_loc(value))
-            changed[name] = pd.Series(
-                pd.Categorical.from_codes(code, dtype=column.dtype), index=frame.index
-            )
+        column, dtype = frame[name], cast(Any, frame[name].dtype)
+        if is_categorical(column):
+            check_level(value, column.cat.categories, name)
+            code = np.full(len(frame), column.cat.categories.get_loc(value))
+            changed[name] = pd.Categorical.from_codes(code, dtype=dtype)
             continue
         if not isinstance(value, (int, float, np.number, np.bool_)) or not np.isfinite(value):
             raise ValueError(f"{name}={value!r} is not a finite number, but {name!r} is numeric.")
-        changed[name] = pd.Series(value, index=frame.index)
+        changed[name] = value
     return frame.assign(**changed)

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesmed.data.frame import Frame, counts, is_declared, normalise
+from bayesmed.data.frame import Frame, check_level, counts, is_categorical, is_declared, normalise
 from bayesmed.data.texts import number_as_text
 from bayesmed.families.listing import few
-from bayesmed.families.names import nearest
 
 Level = float | int | bool | str
 #: Share of the spread of a column by which a stated value may differ from one that it holds.
@@ -37,7 +36,7 @@ def control_first(
 ) -> Frame:
     """Text has no order of its own: the control is the level that the others are set against."""
     column = frame.data[treatment]
-    if is_declared(given[treatment]) or not isinstance(column.dtype, pd.CategoricalDtype):
+    if is_declared(given[treatment]) or not is_categorical(column):
         return frame
     levels = column.cat.categories.tolist()
     if control not in levels:
@@ -57,24 +56,13 @@ def contrast(
 ) -> Contrast:
     """Check the treatment contrast, or take 0 and 1 where the column holds nothing else.
 
-    Parameters
-    ----------
-    frame : Frame
-    treatment : str
-    control, treated : level or None
-    given : pandas.Series, optional
-        The treatment in all rows, to tell a level that does not exist from one without complete
-        rows.
-
-    Raises
-    ------
-    ValueError
-        If a level does not exist, both are the same, or no default is possible.
+    ``given``, the treatment in all rows, tells a level that does not exist from one without complete
+    rows.
     """
     column = frame.data[treatment]
     for role, level in (("control", control), ("treated", treated)):
         _refuse_lost(frame, column, role, level, given)
-    if isinstance(column.dtype, pd.CategoricalDtype):
+    if is_categorical(column):
         levels = column.cat.categories.tolist()
         if control is None or treated is None:
             text = number_as_text(treatment, levels)
@@ -83,11 +71,7 @@ def contrast(
                 f"treated=. Its levels are {few(levels)}." + (f" It {text}" if text else "")
             )
         for role, level in (("control", control), ("treated", treated)):
-            if level not in levels:
-                raise ValueError(
-                    f"{role}={level!r} is not a level of {treatment!r}; its levels are {few(levels)}."
-                    f"{nearest(level, levels)}"
-                )
+            check_level(level, levels, treatment, f"{role}=")
     else:
         control, treated = _numeric_contrast(column, control, treated)
     if control == treated:

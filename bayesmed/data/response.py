@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from bayesmed.data.frame import Frame
+from bayesmed.data.frame import Frame, is_categorical
 from bayesmed.data.texts import number_as_text, recoded, unclean
 from bayesmed.families.family import Family
 from bayesmed.families.listing import few
@@ -67,15 +66,7 @@ class Response:
 
 
 def data_variables(data: Mapping[str, Any] | None, equation: str, family: Family) -> list[str]:
-    """Names of the columns that an equation's data mapping refers to.
-
-    Raises
-    ------
-    TypeError
-        If it is not a mapping from names to columns or numbers.
-    ValueError
-        If the family has no use for a name, or needs one that is not given.
-    """
+    """Names of the columns that an equation's data mapping refers to, which its family must know."""
     given = {} if data is None else data
     allowed = [*family.needs, *family.takes, *ALWAYS]
     if equation == "mediator":
@@ -128,23 +119,8 @@ def build_response(
 ) -> Response:
     """Check the response against its family's support and collect its data columns.
 
-    Parameters
-    ----------
-    frame : Frame
-    name : str
-        The response.
-    family : Family
-    data : mapping, optional
-        Column names or numbers by ``trials``, ``exposure``, ``offset``, ``event``,
-        ``lower``, ``upper``.
-    equation : str
-    given_levels : list, optional
-        The categories as the user declared them.
-
-    Raises
-    ------
-    ValueError
-        For values outside the support, and for data columns that are not usable.
+    ``data`` has column names or numbers by ``trials``, ``exposure``, ``offset``, ``event``, ``lower``,
+    ``upper``; ``given_levels`` are the categories as the user declared them.
     """
     if family.kind == "ordered":
         values, levels, scores = _ordered(frame, name, family, equation, given_levels)
@@ -186,13 +162,7 @@ def offset_of(frame: Frame, data: Mapping[str, Any] | None, equation: str) -> np
 def columns_at(
     frame: Frame, response: Response, data: Mapping[str, Any] | None, equation: str
 ) -> dict[str, np.ndarray]:
-    """Trials of counterfactual rows, which may have been set, and the categories' scores.
-
-    Raises
-    ------
-    ValueError
-        If trials were set to a number that is not whole and positive.
-    """
+    """Trials of counterfactual rows, which may have been set, and the categories' scores."""
     found = {key: response.columns[key] for key in ("scores",) if key in response.columns}
     if "trials" in response.columns:
         assert data is not None
@@ -216,17 +186,8 @@ def _refuse(
 ) -> None:  # fmt: skip
     """Raise if any row is bad, naming rows (of the data as given) and values.
 
-    Parameters
-    ----------
-    frame : Frame
-    values : numpy.ndarray
-        Shape (obs,).
-    bad : numpy.ndarray
-        Boolean, shape (obs,).
-    what, rule, mend : str
-        Whose values they are, what holds for them, and what to do.
-    against : tuple of str and numpy.ndarray, optional
-        What each value is held against, shown beside it.
+    The texts say whose values they are, what holds for them, and what to do; what each value is held
+    ``against`` is shown beside it.
     """
     if not bad.any():
         return
@@ -254,7 +215,7 @@ def _column(frame: Frame, value: Any, key: str, equation: str) -> np.ndarray:
     if not isinstance(value, str):
         return np.full(len(frame.data), float(value))
     column = frame.data[value]
-    if isinstance(column.dtype, pd.CategoricalDtype):
+    if is_categorical(column):
         levels = column.cat.categories.tolist()
         how = "Recode it as numbers."
         if len(levels) == 2 and key == "event":
@@ -269,7 +230,7 @@ def _column(frame: Frame, value: Any, key: str, equation: str) -> np.ndarray:
 
 def _numbers(frame: Frame, name: str, family: Family, equation: str) -> np.ndarray:
     column = frame.data[name]
-    if isinstance(column.dtype, pd.CategoricalDtype):
+    if is_categorical(column):
         levels = column.cat.categories.tolist()
         if not column.cat.ordered:
             _refuse_text(name, levels, equation)
@@ -327,7 +288,7 @@ def _ordered(
     frame: Frame, name: str, family: Family, equation: str, given_levels: list[Any] | None
 ) -> tuple[np.ndarray, tuple[Any, ...], np.ndarray]:
     column = frame.data[name]
-    if isinstance(column.dtype, pd.CategoricalDtype):
+    if is_categorical(column):
         levels = column.cat.categories.tolist()
         if not column.cat.ordered:
             _refuse_text(name, levels, equation)

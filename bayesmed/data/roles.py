@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesmed.data.frame import is_categorical
+
 #: What to do where a data column of a formula's equation is one of the three.
 _INSTEAD = {
     "offset": "Leave it out: its coefficient in the formula is estimated and would take up the "
@@ -28,23 +30,10 @@ _ROWS = 5
 def refuse_data_roles(
     frame: pd.DataFrame, stated: Mapping[str, Mapping[str, Any] | None], roles: Mapping[str, str]
 ) -> None:
-    """Refuse data columns that are the treatment, mediator or outcome.
+    """Refuse data columns, stated by argument and key, that are the treatment, mediator or outcome.
 
     Counterfactual rows keep the data columns as they were observed, so an effect that comes
-    through them would be left out.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The complete rows.
-    stated : mapping
-        ``mediator_data`` and ``outcome_data`` by those names.
-    roles : mapping
-        Names of the columns by "treatment", "mediator" and "outcome".
-
-    Raises
-    ------
-    ValueError
+    through them would be left out. ``roles`` names the three columns.
     """
     for argument, data in stated.items():
         for key, column in (data or {}).items():
@@ -66,7 +55,7 @@ def follows(column: pd.Series, variable: pd.Series) -> bool:
 
     Of a variable of few values equality alone tells: an exposure may well differ by arm.
     """
-    if any(isinstance(one.dtype, pd.CategoricalDtype) for one in (column, variable)):
+    if is_categorical(column) or is_categorical(variable):
         return False
     values, of = column.to_numpy(dtype=float), variable.to_numpy(dtype=float)
     if np.array_equal(values, of):
@@ -82,7 +71,7 @@ def is_cut(groups: pd.Series, variable: pd.Series) -> bool:
 
     Groups of few rows tell nothing: a single row is always a range.
     """
-    if isinstance(variable.dtype, pd.CategoricalDtype):
+    if is_categorical(variable):
         variable = variable.cat.codes
     ends = variable.groupby(groups.to_numpy(), observed=True).agg(["min", "max", "size"])
     ends = ends[ends["size"] >= _ROWS].sort_values("min")

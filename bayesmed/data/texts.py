@@ -1,9 +1,11 @@
-"""Text columns: numbers among them, codes of missing values, and levels that look the same."""
+"""Text columns: numbers among them, codes of missing values (999 among numbers too), levels that look the same."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from bayesmed.families.listing import few, in_words, looks
 
@@ -20,20 +22,18 @@ _NO_ANSWER = ("don't know", "dont know", "do not know", "dk", "unknown", "missin
 _ZERO = ("no", "n", "none", "never", "false", "absent", "alive", "censored", "control")
 #: Of a factor: rows that a level has on average, below which it has many levels, and how many are few.
 _ROWS, _FEW = 5.0, 10
+#: Such as they are given to "no answer"; beside them may stand others of as many digits.
+_ABOVE = {99: (77, 88, 97, 98), 999: (777, 888, 997, 998), 9999: (7777, 8888, 9998), 99999: ()}
+_BELOW = {-9: (-7, -8), -99: (-77, -88, -98), -999: (-888, -998), -9999: (-8888,)}
+_ALL = [code for side in (_ABOVE, _BELOW) for one, more in side.items() for code in (one, *more)]
+#: How far away they stand, in ranges of the other values; how few they are; how many the others.
+_FAR_ABOVE, _FAR_BELOW, _SHARE, _OTHERS = 2.0, 1.0, 0.25, 10
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How the levels of a text column read as numbers.
-
-    Attributes
-    ----------
-    levels : tuple of str
-    plain, comma : tuple of str
-        Levels that are numbers, and those that are with a comma for the decimal point or between
-        thousands.
-    missing, words : tuple of str
-        Codes of missing values, and what is left.
+    """How the levels of a text column read as numbers: as plain ones, as ones with a comma for the
+    decimal point or between thousands, as codes of missing values, or as words, which is what is left.
     """
 
     levels: tuple[str, ...]
@@ -43,10 +43,14 @@ class Reading:
     words: tuple[str, ...]
 
     @property
+    def numbers(self) -> int:
+        """How many levels are numbers."""
+        return len(self.plain) + len(self.comma)
+
+    @property
     def numeric(self) -> bool:
         """Whether most levels that are no code of a missing value are numbers, and two or more."""
-        numbers = len(self.plain) + len(self.comma)
-        return numbers > 1 and numbers > len(self.words)
+        return self.numbers > 1 and self.numbers > len(self.words)
 
     @property
     def marks(self) -> str:
@@ -61,12 +65,11 @@ class Reading:
 
     def found(self) -> str:
         """How many levels there are, how many read as numbers, and which do not."""
-        numbers = len(self.plain) + len(self.comma)
         rest = [level for level in self.levels if level in {*self.missing, *self.words}]
         which = f", not {in_words(map(repr, rest), most=5)}" if rest else ""
         how = ", with a comma in them" if self.comma else ""
         how = f", without {self.marks}" if self.marks else how
-        share = "all" if numbers == len(self.levels) else str(numbers)
+        share = "all" if self.numbers == len(self.levels) else str(self.numbers)
         return f"{len(self.levels)} levels, of which {share} read as numbers{how}{which}"
 
     def mend(self, name: str) -> str:
@@ -76,10 +79,8 @@ class Reading:
             return self._unmark(column)
         if not self.comma:
             coerce = ", errors='coerce'" if self.missing or self.words else ""
-            file = (
-                f" (or read the file with na_values={list(self.missing)})" if self.missing else ""
-            )
-            after = ", which makes the others missing" if coerce else ""
+            file = f" (or read the file with na_values={list(self.missing)})" * bool(self.missing)
+            after = ", which makes the others missing" * bool(coerce)
             return f"{column} = pd.to_numeric({column}{coerce}){after}{file}"
         na = f", na_values={list(self.missing)}" if self.missing else ""
         decimal = all(_COMMA.fullmatch(level) for level in self.comma)
@@ -171,20 +172,8 @@ def _as_missing(name: str, codes: Sequence[str]) -> str:
 def text_notes(name: str, levels: Sequence[Any], rows: int, stated: bool) -> list[str]:
     """Say what a user must know of a factor whose levels are text.
 
-    Parameters
-    ----------
-    name : str
-    levels : sequence
-    rows : int
-        Of the data.
-    stated : bool
-        Whether the user stated that it is a factor: by ``C()`` or by its type.
-
-    Returns
-    -------
-    list of str
-        Where numbers, or very many values, arrived as text; where a level looks like a missing
-        value; where levels look the same.
+    That is where numbers, or very many values, arrived as text, unless by ``C()`` or by its type it
+    was stated to be a factor; where a level looks like a missing value; where levels look the same.
     """
     found = reading(levels)
     if found is None:
@@ -238,4 +227,40 @@ def _different(
     return (
         f"Levels of {name!r} that differ by {by} only are taken as different levels: {told}{more}. If they "
         f"are one, write df[{name!r}] = {mend}."
+    )
+
+
+def code_note(name: str, values: np.ndarray) -> str | None:
+    """Say that a few numbers far from all others look like codes of missing values; None if not.
+
+    Where no other value is negative, a negative code need not stand far away if it is repeated.
+
+    Examples
+    --------
+    >>> code_note("age", np.array([18, 25, 31, 36, 40, 47, 52, 60, 66, 71, 999]))[:50]
+    "'age' has 999 (1 row), far from its other values, "
+    """
+    coded = np.isin(values, _ALL)
+    if not coded.any() or coded.all():
+        return None
+    low, high = values[~coded].min(), values[~coded].max()
+    width = high - low
+    found: list[int] = []
+    for code, more in (*_ABOVE.items(), *_BELOW.items()):
+        rows = int((values == code).sum())
+        above = code > high + _FAR_ABOVE * width
+        below = code < low - _FAR_BELOW * width or (low >= 0.0 > code and rows > 1)
+        if rows and (above or below):
+            beside = [one for one in more if one in values and not low <= one <= high]
+            found += [code, *beside]
+    odd = np.isin(values, found)
+    others = values[~odd]
+    if not found or odd.sum() > _SHARE * len(values) or len(others) < _OTHERS or not width:
+        return None
+    sizes = {code: int((values == code).sum()) for code in found}
+    told = ", ".join(f"{code} ({n} row{'s' * (n > 1)})" for code, n in sizes.items())
+    return (
+        f"{name!r} has {told}, far from its other values, {others.min():g} to {others.max():g}: as missing "
+        f"values are often coded. If they are missing, write df[{name!r}] = df[{name!r}].replace({found}, "
+        "np.nan)."
     )

@@ -29,104 +29,41 @@ NO_CLUSTERS = (
 _FAMILY = "Each equation has its own: mediator_family= and outcome_family=."
 #: Arguments of other packages, and what stands in their place.
 _ARGUMENTS = {
-    **dict.fromkeys(
-        ("cluster", "clusters", "cluster_id", "groups", "group", "random", "subject", "vcov"),
-        NO_CLUSTERS,
-    ),
-    "mediators": "A model here has one mediator, the response of mediator=.",
-    **dict.fromkeys(
-        ("covariates", "controls", "confounders"), "Covariates stand in both formulas."
-    ),
-    **dict.fromkeys(
-        ("moderator", "moderators"),
-        "A moderator stands in the formulas, as in treat * x; fit.effects(at=...) or (by=...) asks for it.",
-    ),
-    **dict.fromkeys(
-        (
-            "sims",
-            "boot",
-            "nboot",
-            "n_boot",
-            "bootstrap",
-            "iter",
-            "iterations",
-            "n_iter",
-            "niter",
-            "samples",
-            "n_samples",
-            "nsim",
-            "n_sims",
-        ),
-        "Draws are asked for by draws=, after tune= of warm-up.",
-    ),
-    **dict.fromkeys(
-        ("warmup", "warm_up", "burnin", "burn_in", "burn", "adapt"),
-        "Warm-up is asked for by tune=.",
-    ),
-    **dict.fromkeys(("family", "families"), _FAMILY),
-    **dict.fromkeys(
-        ("link", "link_function"),
-        f"The link comes with the family, as in 'probit' and 'logit'. {_FAMILY}",
-    ),
-    **dict.fromkeys(
-        ("family_outcome", "family_y", "yfamily", "y_family", "outcome_model", "model_y", "yreg"),
-        "The outcome's distribution is outcome_family=, its formula outcome=.",
-    ),
-    **dict.fromkeys(
-        ("family_mediator", "family_m", "mfamily", "m_family", "mediator_model", "model_m", "mreg"),
-        "The mediator's distribution is mediator_family=, its formula mediator=.",
-    ),
-    **dict.fromkeys(
-        ("treat", "treatment_name", "exposure", "x", "X", "a", "A"),
-        "The treatment's column is treatment=.",
-    ),
-    **dict.fromkeys(("y", "Y", "response"), "The outcome is the response of outcome='y ~ terms'."),
-    **dict.fromkeys(("m", "M", "med"), "The mediator is the response of mediator='m ~ terms'."),
-    **dict.fromkeys(
-        ("formula", "formulas"),
-        "There are two formulas: mediator='m ~ terms' and outcome='y ~ terms'.",
-    ),
-    **dict.fromkeys(
-        ("control_value", "treat_value", "a0", "a1", "astar"),
-        "The two levels compared are control= and treated=.",
-    ),
-    **dict.fromkeys(
-        ("interaction", "EMint", "INT"),
-        "An interaction stands in the formula, as in outcome='y ~ m * treat'.",
-    ),
-    **dict.fromkeys(
-        ("weight", "sample_weight", "survey_weights"),
-        "A weighted likelihood has no posterior; effects are averaged with "
-        "fit.effects(weights='column').",
-    ),
-    **dict.fromkeys(
-        (
-            "ci",
-            "conf",
-            "conf_level",
-            "conf_int",
-            "alpha",
-            "level",
-            "ci_level",
-            "ci_prob",
-            "hdi_prob",
-        ),
-        "Intervals are asked for after the fit: fit.effects().summary(ci_prob=0.95).",
-    ),
-    **dict.fromkeys(
-        ("missing", "na_action", "na_rm", "dropna", "impute"),
-        "Rows with missing values are left out and counted; impute before the fit for more.",
-    ),
-}
+    name: said
+    for names, said in (
+        ("cluster clusters cluster_id groups group random subject vcov", NO_CLUSTERS),
+        ("mediators", "A model here has one mediator, the response of mediator=."),
+        ("covariates controls confounders", "Covariates stand in both formulas."),
+        ("moderator moderators", "A moderator stands in the formulas, as in treat * x; fit.effects(at=...) or "
+         "(by=...) asks for it."),
+        ("sims boot nboot n_boot bootstrap iter iterations n_iter niter samples n_samples nsim n_sims",
+         "Draws are asked for by draws=, after tune= of warm-up."),
+        ("warmup warm_up burnin burn_in burn adapt", "Warm-up is asked for by tune=."),
+        ("family families", _FAMILY),
+        ("link link_function", f"The link comes with the family, as in 'probit' and 'logit'. {_FAMILY}"),
+        ("family_outcome family_y yfamily y_family outcome_model model_y yreg",
+         "The outcome's distribution is outcome_family=, its formula outcome=."),
+        ("family_mediator family_m mfamily m_family mediator_model model_m mreg",
+         "The mediator's distribution is mediator_family=, its formula mediator=."),
+        ("treat treatment_name exposure x X a A", "The treatment's column is treatment=."),
+        ("y Y response", "The outcome is the response of outcome='y ~ terms'."),
+        ("m M med", "The mediator is the response of mediator='m ~ terms'."),
+        ("formula formulas", "There are two formulas: mediator='m ~ terms' and outcome='y ~ terms'."),
+        ("control_value treat_value a0 a1 astar", "The two levels compared are control= and treated=."),
+        ("interaction EMint INT", "An interaction stands in the formula, as in outcome='y ~ m * treat'."),
+        ("weight sample_weight survey_weights", "A weighted likelihood has no posterior; effects are averaged "
+         "with fit.effects(weights='column')."),
+        ("ci conf conf_level conf_int alpha level ci_level ci_prob hdi_prob",
+         "Intervals are asked for after the fit: fit.effects().summary(ci_prob=0.95)."),
+        ("missing na_action na_rm dropna impute",
+         "Rows with missing values are left out and counted; impute before the fit for more."),
+    )
+    for name in names.split()
+}  # fmt: skip
 
 
 def refuse_elsewhere(given: Iterable[str]) -> None:
-    """Refuse arguments of other packages, with what this one has in their place.
-
-    Raises
-    ------
-    TypeError
-    """
+    """Refuse arguments of other packages, with what this one has in their place."""
     for name in given:
         if name in _ARGUMENTS:
             raise TypeError(f"There is no argument {name}=. {_ARGUMENTS[name]}")
@@ -144,12 +81,7 @@ def translated(rhs: str) -> str:
 
 
 def refuse_no_formula(formula: Any, equation: str) -> None:
-    """Refuse what is no formula with one response.
-
-    Raises
-    ------
-    ValueError
-    """
+    """Refuse what is no formula with one response."""
     if isinstance(formula, (list, tuple, dict, set)):
         again = " bm.fit_many screens several, each by a model of its own." * (
             equation == "mediator"
@@ -191,19 +123,7 @@ def why_no_response(left: str, equation: str) -> str:
 
 
 def refuse_dialect(formula: str, rhs: str, equation: str) -> None:
-    """Refuse random effects, offsets, dots and functions of other packages.
-
-    Parameters
-    ----------
-    formula, rhs : str
-        The whole, for the message, and its right-hand side.
-    equation : str
-
-    Raises
-    ------
-    ValueError
-        Saying what to write instead.
-    """
+    """Refuse random effects, offsets, dots and functions of other packages; say what to write instead."""
     start, bare = f"The {equation} formula {short(formula)} cannot be read: ", outside_quotes(rhs)
     terms = outside_calls(bare)
     bars = _BARS.search(terms)

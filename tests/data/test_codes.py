@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import bayesmed as bm
-from bayesmed.data.codes import code_note
+from bayesmed.data.texts import code_note
 from tests.support.reference import REFERENCE
 
 N = 200

@@ -127,7 +127,7 @@ def test_large_data_stay_cheap(data, monkeypatch):
         return own(self, frame, *args, **kwargs)
 
     monkeypatch.setattr(ModelSpec, "get_model_matrix", counted)
-    from bayesmed.data.rowwise import refuse_whole_columns
+    from bayesmed.data.matrix import refuse_whole_columns
 
     large = pd.concat([data] * 400, ignore_index=True)
     refuse_whole_columns(parse("m ~ C(g) + x.clip(0)", list(data), "mediator"), large, "mediator")
