@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import narwhals as nw
@@ -222,28 +222,21 @@ def is_declared(column: pd.Series) -> bool:
     return is_categorical(column) or _is_dictionary(column)
 
 
-def with_text_notes(
-    frame: Frame, given: pd.DataFrame, names: Iterable[str], factors: Container[str]
-) -> Frame:
-    """Add what must be said of columns whose levels are text; a formula states some to be factors."""
-    said: list[str] = []
-    for name in names:
-        column, declared = frame.data[name], is_declared(given[name])
-        if is_categorical(column):
-            levels = column.cat.categories.tolist()
-            said += text_notes(name, levels, len(column), name in factors or declared)
-    return replace(frame, notes=(*frame.notes, *said), told=tuple(said))
+def told_of(
+    data: pd.DataFrame, given: pd.DataFrame, texts: Iterable[str], factors: Container[str]
+) -> tuple[str, ...]:
+    """What must be said of levels that are text, and of numbers that look like missing values.
 
-
-def with_code_notes(frame: Frame, names: Iterable[str]) -> Frame:
-    """Add which numbers look like codes of missing values."""
-    numbers = {name: frame.data[name] for name in names}
-    said = [
-        note
-        for name, column in numbers.items()
-        if not is_categorical(column) and (note := code_note(name, column.to_numpy(dtype=float)))
-    ]
-    return replace(frame, notes=(*frame.notes, *said), told=(*frame.told, *said))
+    Of the columns that may be text a formula states some to be factors.
+    """
+    said: list[str | None] = []
+    for name in texts:
+        if is_categorical(data[name]):
+            levels, stated = data[name].cat.categories.tolist(), is_declared(given[name])
+            said += text_notes(name, levels, len(data), name in factors or stated)
+    numbers = [column for _, column in data.items() if not is_categorical(column)]
+    said += [code_note(str(one.name), one.to_numpy(dtype=float)) for one in numbers]
+    return tuple(filter(None, said))
 
 
 def _drop_unused_levels(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

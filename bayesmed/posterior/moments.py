@@ -34,8 +34,7 @@ from bayesmed.system.condensed import triangle
 from bayesmed.system.default_priors import count_scale, with_priors
 from bayesmed.system.equation import Equation
 from bayesmed.system.rows import Counterfactuals
-from bayesmed.system.separation import UnboundedWarning
-from bayesmed.system.separation_parts import notes_of_parts
+from bayesmed.system.separation import UnboundedWarning, notes_of_parts
 from bayesmed.system.settle import settle, tell
 from bayesmed.system.statement import Statement
 from bayesmed.system.system import System

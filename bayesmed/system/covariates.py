@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from bayesmed.data.frame import is_categorical
 from bayesmed.system.system import System
 
 #: An association with the treatment that chance alone would hardly give.
@@ -31,7 +32,7 @@ def associated(model: System) -> list[str]:
         return []
     data, chosen = model.frame.data, model.contrast
     treatment = data[model.treatment]
-    if isinstance(treatment.dtype, pd.CategoricalDtype):
+    if is_categorical(treatment):
         data = data[treatment.isin([chosen.control, chosen.treated])]
         treatment = (data[model.treatment] == chosen.treated).astype(float)
     blocks = {name: _columns(data[name]) for name in covariates_of(model)}
@@ -61,7 +62,7 @@ def associated(model: System) -> list[str]:
 
 def _columns(column: pd.Series) -> np.ndarray:
     """A number as it is, a factor by its levels but one, shape (row, column)."""
-    if not isinstance(column.dtype, pd.CategoricalDtype):
+    if not is_categorical(column):
         return column.to_numpy(dtype=float)[:, None]
     levels = column.cat.categories
     if len(levels) > _MOST_LEVELS:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesmed.data.frame import is_categorical
 from bayesmed.data.levels import Contrast
 from bayesmed.data.roles import is_cut
 from bayesmed.data.texts import alike_notes
@@ -137,7 +138,7 @@ def warn_of_alike(model: System, by: list[str]) -> None:
 
 def levels_of(column: pd.Series) -> list[Any]:
     """Values of a column: categories in their order, or sorted numbers."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
+    if is_categorical(column):
         return list(column.cat.categories.tolist())
     return list(np.unique(column.to_numpy()).tolist())
 
@@ -155,4 +156,4 @@ def shown(by: list[str]) -> str | list[str]:
 def is_graded(model: System) -> bool:
     """Whether the treatment is a number with more than two values."""
     column = model.frame.data[model.treatment]
-    return not isinstance(column.dtype, pd.CategoricalDtype) and column.nunique() > 2
+    return not is_categorical(column) and column.nunique() > 2

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from bayesmed.data.formula import Parsed, as_factors, parse, parse_scale
-from bayesmed.data.frame import Frame, clean, is_declared, with_code_notes, with_text_notes
+from bayesmed.data.frame import Frame, clean, is_categorical, is_declared, told_of
 from bayesmed.data.response import Response, build_response, data_variables
 from bayesmed.families.catalogue import resolve_family
 from bayesmed.families.check import check_family
@@ -129,15 +129,14 @@ def complete_rows(given: pd.DataFrame, read: Mapping[str, Read], treatment: str)
     numbers = {part.response for part in formulas if not is_declared(given[part.response])}
     names = [name for name in dict.fromkeys(used) if name not in numbers]
     factors = {name for part in (*formulas, *scales) for name in as_factors(part)}
-    frame = with_text_notes(frame, given, names, factors)
-    frame = with_code_notes(frame, dict.fromkeys(used))
+    told = told_of(frame.data[list(dict.fromkeys(used))], given, names, factors)
     said = () if treatment in factors else dose_notes(frame.data[treatment])
-    return replace(frame, notes=(*frame.notes, *said))
+    return replace(frame, notes=(*frame.notes, *told, *said), told=told)
 
 
 def dose_notes(treatment: pd.Series) -> tuple[str, ...]:
     """What to say of a numeric treatment whose few whole values may be codes of arms."""
-    if isinstance(treatment.dtype, pd.CategoricalDtype) or not 3 <= treatment.nunique() <= 5:
+    if is_categorical(treatment) or not 3 <= treatment.nunique() <= 5:
         return ()
     if not (treatment % 1 == 0).all():
         return ()
@@ -148,6 +147,6 @@ def dose_notes(treatment: pd.Series) -> tuple[str, ...]:
 def observed_response(given: pd.DataFrame, frame: Frame, read: Read) -> Response:
     """Check and code a response; see :func:`bayesmed.data.response.build_response`."""
     column = given[read.formula.response]
-    categorical = isinstance(column.dtype, pd.CategoricalDtype)
+    categorical = is_categorical(column)
     declared = column.cat.categories.tolist() if categorical else None
     return build_response(frame, read.formula.response, read.family, read.data, read.key, declared)

@@ -25,13 +25,16 @@ Neyman, J., & Scott, E. L. (1948). Consistent estimates based on partially consi
 observations. Econometrica, 16(1), 1-32.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import linalg
 
 from bayesmed.data.cells import Cell, cells_where, factors, plain, where
+from bayesmed.data.chunks import Parts, rows_of_part
 from bayesmed.data.design import Design
 from bayesmed.data.formula import INTERCEPT
 from bayesmed.data.response import Response
@@ -44,6 +47,9 @@ from bayesmed.system.system import System
 #: Rows that the linear program begins with; those that its answer breaks are added.
 _ROWS = 4000
 _TINY = 1e-7
+#: Rows of a part that are kept where a direction breaks them, by more, in spreads of the columns, than
+#: the rounding of a long sum.
+_KEPT, _TOLERANCE = 200, 1e-6
 #: An arm of fewer rows may have one value by chance.
 _FEWEST = 3
 #: A factor with so many levels, and fewer rows to each than this, has incidental parameters.
@@ -115,11 +121,11 @@ def _separation_note(equation: Equation, data: pd.DataFrame, ends: Ends) -> str 
         own = [cell for cell in cells if side[cell.rows].all()]
         told += [f"{words} in {_all(own)} where {where(own)}"] if own else []
     if not told:
-        told = [by_columns(design, ends, direction)]
-    return separated(equation.key, told)
+        told = [_by_columns(design, ends, direction)]
+    return _separated(equation.key, told)
 
 
-def separated(equation: str, told: list[str]) -> str:
+def _separated(equation: str, told: list[str]) -> str:
     """The message."""
     return (
         f"Separation in the {equation} equation: {', and '.join(told)}. The likelihood does not bound "
@@ -128,7 +134,7 @@ def separated(equation: str, told: list[str]) -> str:
     )
 
 
-def by_columns(design: Design, ends: Ends, direction: np.ndarray) -> str:
+def _by_columns(design: Design, ends: Ends, direction: np.ndarray) -> str:
     """The columns of a direction in words."""
     names = in_words(map(repr, _columns(design, ends, direction)))
     return f"[{names}] predict {design.parsed.response!r} without error in some rows"
@@ -156,16 +162,13 @@ def _alone(column: np.ndarray, ends: Ends) -> bool:
 
 
 def unbounded(design: Design, family: Family, response: Response, ends: Ends) -> np.ndarray | None:
-    """A direction of the coefficients in which the likelihood never falls and somewhere rises.
+    """A direction in which the likelihood never falls and somewhere rises, shape (term,), or None.
 
-    Returns
-    -------
-    numpy.ndarray or None
-        Of the columns in units of their spread, shape (term,).
+    Its coefficients are those of the columns in units of their spread.
     """
     if not (ends.low.any() or ends.high.any()):
         return None
-    shift, scale = units_of(design, family)
+    shift, scale = _units_of(design, family)
     columns = (design.matrix - shift) / scale
     if family.vectors:
         found = _rising(_with_cutpoints(columns, response.values), None)
@@ -176,23 +179,13 @@ def unbounded(design: Design, family: Family, response: Response, ends: Ends) ->
     return None if found is None else found[: columns.shape[1]]
 
 
-def units_of(design: Design, family: Family) -> tuple[np.ndarray, np.ndarray]:
+def _units_of(design: Design, family: Family) -> tuple[np.ndarray, np.ndarray]:
     """Means (where a constant is in the model) and spreads of the columns, shape (term,)."""
     shift = np.zeros(design.matrix.shape[1])
     if INTERCEPT in design.terms or family.vectors:
         constant = np.array([term == INTERCEPT for term in design.terms], dtype=bool)
         shift = np.where(constant, 0.0, design.matrix.mean(axis=0))
     return shift, np.sqrt(((design.matrix - shift) ** 2).mean(axis=0))
-
-
-def broken_by(
-    direction: np.ndarray, columns: np.ndarray, ends: Ends, tolerance: float = _TINY
-) -> np.ndarray:
-    """Rows whose likelihood falls along a direction, in the order of how much; positions."""
-    margin = columns @ direction
-    worse = np.where(ends.low, margin, np.where(ends.high, -margin, np.abs(margin)))
-    order = np.argsort(-worse)
-    return order[worse[order] > tolerance]
 
 
 def _with_cutpoints(columns: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -248,6 +241,64 @@ def _best(total: np.ndarray, rows: np.ndarray) -> np.ndarray | None:
     return found.x if found.status == 0 and -found.fun > 1e-9 else None
 
 
+def notes_of_parts(
+    model: System, parts: Parts, variables: list[str], levels: Mapping[str, list[Any]]
+) -> list[str]:
+    """Say where the likelihood of all rows, of which the model has some, bounds no coefficient.
+
+    They are read only where the model's own rows are separated, and again as long as a direction is
+    left that the rows seen so far allow.
+    """
+    found = []
+    for key, equation in model.equations.items():
+        design, family, y = equation.design, equation.family, equation.response.values
+        if not family.discrete:
+            continue
+        while True:
+            response = Response(y)
+            ends = ends_of(family, response, design.parsed.response)
+            direction = unbounded(design, family, response, ends)
+            if direction is None:
+                break
+            units = _units_of(design, family)
+            read = _Broken(design, family, units, direction, tuple(variables), dict(levels))
+            added = [one for one in parts.each(read, variables) if len(one[1])]
+            if not added:
+                found.append(_separated(key, [_by_columns(design, ends, direction)]))
+                break
+            rows = np.concatenate([design.matrix, *(columns for columns, _ in added)])
+            design = replace(design, matrix=rows)
+            y = np.concatenate([y, *(own for _, own in added)])
+    return found
+
+
+@dataclass(frozen=True)
+class _Broken:
+    """The rows of a part that a direction breaks; a class, so that it travels to workers."""
+
+    design: Design
+    family: Family
+    units: tuple[np.ndarray, np.ndarray]
+    direction: np.ndarray
+    variables: tuple[str, ...]
+    levels: dict[str, list[Any]]
+
+    def __call__(self, part: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        frame = rows_of_part(part, self.variables, self.levels)
+        name = self.design.parsed.response
+        y = frame[name].to_numpy(dtype=float)
+        if not len(y):
+            return np.empty((0, len(self.design.terms))), y
+        columns = self.design.rows(frame)
+        margin = (columns - self.units[0]) / self.units[1] @ self.direction
+        ends = ends_of(self.family, Response(y), name)
+        # By how much the likelihood falls along the direction, the worst rows first.
+        worse = np.where(ends.low, margin, np.where(ends.high, -margin, np.abs(margin)))
+        order = np.argsort(-worse)
+        rows = order[worse[order] > _TOLERANCE][:_KEPT]
+        return columns[rows], y[rows]
+
+
 def _one_value_note(model: System, equation: Equation, ends: Ends) -> str | None:
     """Say that a response takes one value in an arm, where it is not at an end of its support."""
     column, response, name = model.frame.data[model.treatment], equation.response, equation.name
@@ -296,21 +347,9 @@ def _incidental_note(equation: Equation, data: pd.DataFrame) -> str | None:
 def refuse_no_spread(
     design: Design, scale: Design, data: pd.DataFrame, working: np.ndarray, equation: str
 ) -> None:
-    """Refuse a regression of log sigma on what tells rows without any spread apart.
+    """Refuse a regression of log sigma on what tells apart rows that the location fits without error.
 
-    Parameters
-    ----------
-    design, scale : Design
-        Of the location and of log sigma.
-    data : pandas.DataFrame
-    working : numpy.ndarray
-        The response on the scale of the linear predictor, shape (obs,); none is censored.
-    equation : str
-
-    Raises
-    ------
-    ValueError
-        If the location fits the rows of a cell without error: sigma goes to zero there.
+    Sigma would go to zero there. ``working`` is the response on the scale of the linear predictor.
     """
     flat = cells_where(scale, data, lambda rows: fitted(design, working, rows))
     if not flat:

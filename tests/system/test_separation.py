@@ -324,7 +324,7 @@ def test_rows_in_parts_are_judged_by_all_of_them(late, monkeypatch):
     """The first rows have no event in either arm, or none in one; the last may have one."""
     from bayesmed.data import chunks as parts
     from bayesmed.posterior.moments import _head_model, scan
-    from bayesmed.system.separation_parts import notes_of_parts
+    from bayesmed.system.separation import notes_of_parts
 
     monkeypatch.setattr(parts, "ROWS", 2_000)
     rng = np.random.default_rng(1)
