@@ -174,7 +174,7 @@ def test_effects_of_any_formula_against_formulaic_by_hand(mediator, outcome, ran
             for draw in range(4):
                 rows = specs[1].get_model_matrix(data.assign(t=t, m=mean[:, draw])).to_numpy()
                 po[t, s, draw] = (rows @ theta[draw]).mean()
-    asked = ask(
+    asked, _ = ask(
         fit, at=None, by=None, on="all", weights=None, contrast=None, of="mean", m=None,
         scale="difference", memory=None,
     )  # fmt: skip

@@ -1,6 +1,5 @@
 """Benchmarks of rho that a user asked for."""
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -8,8 +7,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmed.api.drawn import Drawn
 from bayesmed.api.sensitivity import Sensitivity
 from bayesmed.effects.numbers import Printed
+from bayesmed.effects.setting import Setting
 from bayesmed.effects.summary import readable_roots, shown_as, summarise_with_gaps
 from bayesmed.families.names import names_nearest
 from bayesmed.sensitivity.strength import (
@@ -25,7 +26,7 @@ _ENOUGH = 0.5
 
 @names_nearest
 @dataclass(frozen=True)
-class Benchmarks:
+class Benchmarks(Drawn):
     """The rho that omitted confounders as strong as each covariate would produce.
 
     Attributes
@@ -37,13 +38,6 @@ class Benchmarks:
         ``strength_outcome``, the covariate's own contributions a, b and c
         (:mod:`bayesmed.sensitivity.strength`); and ``r2_score(chain, draw)``.
     """
-
-    draws: xr.Dataset
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What a table says; ``kind`` and ``times`` among it."""
-        return dict(json.loads(self.draws.attrs["bayesmed"]))
 
     @property
     def covariates(self) -> list[str]:
@@ -131,7 +125,7 @@ class Benchmarks:
         rootless = np.isnan(roots) & ~np.isnan(roots).all()
         found = []
         for name in self.covariates:
-            turn, kind = 1.0 if sign == "same" else -1.0, self.about["kind"]
+            turn, kind = 1.0 if sign == "same" else -1.0, self._setting.kind
             k = self._strength_of(name).times_for(roots, turn, kind)
             found.append(np.where(rootless, np.inf, k))
         return xr.DataArray(
@@ -143,7 +137,7 @@ class Benchmarks:
         if arm not in sensitivity.rho_zero["arm"].to_numpy():
             known = sensitivity.rho_zero["arm"].to_numpy().tolist()
             raise ValueError(f"arm={arm!r}; choose one of {known}.")
-        mine, theirs = self.about["fit"], sensitivity.about["fit"]
+        mine, theirs = self._setting.fit, sensitivity._setting.fit
         roots = readable_roots(sensitivity.rho_zero, arm).transpose("chain", "draw")
         if mine != theirs or roots.shape != self.draws["rho"].shape[1:]:
             raise ValueError(
@@ -227,7 +221,7 @@ class Benchmarks:
             sign: self.strength_summary(sensitivity, arm, sign, ci_prob)
             for sign in ("same", "opposite")
         }
-        return sentences(tables, self._roots(sensitivity, arm), self.about, arm, ci_prob)
+        return sentences(tables, self._roots(sensitivity, arm), self._setting.kind, arm, ci_prob)
 
     def plot(
         self,
@@ -249,17 +243,19 @@ class Benchmarks:
         return draw_benchmarks(self.draws, ax, **options)
 
     def __repr__(self) -> str:
-        return f"{benchmark_headline(self.about)}\n{self.summary().to_string()}"
+        return f"{benchmark_headline(self._setting)}\n{self.summary().to_string()}"
 
 
-def benchmark_headline(about: dict[str, Any]) -> str:
+def benchmark_headline(setting: Setting) -> str:
     """One line that says what a table of benchmarks is of."""
-    strong = "as strong as" if about["times"] == 1 else f"{about['times']:g} times as strong as"
-    if about["kind"] == "besides":
+    strong = "as strong as" if setting.times == 1 else f"{setting.times:g} times as strong as"
+    if setting.kind == "besides":
         what = f"that an omitted confounder {strong} the covariate would produce, besides it"
     else:
         what = (
             f"that leaving out a covariate {strong} this one would produce, were rho zero with it"
         )
-    approximate = " (approximate)" if about["approximate"] else ""
-    return f"Residual correlation rho of {about['mediator']} and {about['outcome']} {what}{approximate}."
+    approximate = " (approximate)" if setting.approximate else ""
+    return (
+        f"Residual correlation rho of {setting.mediator} and {setting.outcome} {what}{approximate}."
+    )

@@ -31,7 +31,7 @@ def _pointwise(fit: Posterior, part: str) -> Any:
     })  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if part != "mediator" or fit.about["independent"]:
+        if part != "mediator" or fit.description.independent:
             return az.loo(tree, pointwise=True, var_name=part)
         # At a rho, log p(y | m) depends on the mediator's parameters: the weights are the rows'.
         whole = _pointwise(fit, "joint")
@@ -166,14 +166,14 @@ def _hidden(fit: Posterior) -> np.ndarray:
 def _refuse_values_of_rho(models: Mapping[str, Posterior]) -> None:
     seen: dict[str, tuple[str, Any]] = {}
     for name, fit in models.items():
-        about = fit.about
-        if not about["closed"]:
+        about = fit.description
+        if not about.closed:
             continue
-        key = repr([about[part] for part in ("formulas", "families", "data", "sigma")])
-        if key in seen and seen[key][1] != about["rho"]:
+        key = repr((about.formulas, about.families, about.data, about.sigma))
+        if key in seen and seen[key][1] != about.rho:
             raise ValueError(
                 f"{seen[key][0]!r} and {name!r} differ in rho alone. In this pair the likelihood is the "
                 "same at every rho, so a difference would be noise or priors: no data compare values "
                 "of rho. See fit.sensitivity() for what rho does to the effects."
             )
-        seen.setdefault(key, (name, about["rho"]))
+        seen.setdefault(key, (name, about.rho))

@@ -1,8 +1,6 @@
 """The effects that a user asked for."""
 
 import itertools
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,11 +8,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.effects.estimands import Estimand, null_value, without_noise
+from bayesmed.api.drawn import Drawn
+from bayesmed.effects.estimands import Estimand, without_noise
 from bayesmed.effects.estimands import contrasts as contrasts
 from bayesmed.effects.numbers import chance
-from bayesmed.effects.setting import headline
-from bayesmed.effects.summary import about_chosen, choose, shown_as, summarise
+from bayesmed.effects.setting import Setting
+from bayesmed.effects.summary import choose, shown_as, summarise
 from bayesmed.families.names import names_nearest
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ from bayesmed.effects.rows import UNCERTAIN, by_label, summary_table
 
 @names_nearest
 @dataclass(frozen=True)
-class Effects:
+class Effects(Drawn):
     """Draws of the effects of one or more contrasts, and their summary.
 
     Attributes
@@ -42,14 +41,8 @@ class Effects:
         The counterfactual means, dims (..., arm, mediator_arm, chain, draw).
     """
 
-    draws: xr.Dataset
     tree: xr.DataTree | None = None
     po: xr.DataArray | None = None
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What a table says: contrast, families, rho, averaging."""
-        return dict(json.loads(self.draws.attrs["bayesmed"]))
 
     def where(self, **labels: Any) -> "Effects":
         """The same for one label of a further dimension, such as ``by="female"``.
@@ -60,9 +53,7 @@ class Effects:
             If there is no such dimension or label.
         """
         draws = choose(self.draws, labels)
-        draws.attrs["bayesmed"] = json.dumps(about_chosen(self.about, labels))
-        po = None if self.po is None else choose(self.po, labels)
-        return Effects(draws, po=po)
+        return Effects(draws, po=None if self.po is None else choose(self.po, labels))
 
     def summary(
         self,
@@ -163,12 +154,12 @@ class Effects:
         It is also ADE(treated) - ADE(control); R's ``test.TMint`` asks the same. Draws are
         paired. Of ratios it is their quotient.
         """
-        acme, ratio = self.draws["acme"], self._null == 1.0
+        acme, ratio = self.draws["acme"], self._setting.null == 1.0
         ends = [acme.sel(arm=arm, drop=True) for arm in ("treated", "control")]
         sign = "/" if ratio else "-"
         gap = ends[0] / ends[1] if ratio else without_noise(ends[0] - ends[1], *ends)
         rows = by_label({f"ACME (treated) {sign} ACME (control)": gap})
-        table = summarise(rows, ci_prob, ci_kind, self._null)
+        table = summarise(rows, ci_prob, ci_kind, self._setting.null)
         return shown_as(table, round_to)
 
     def four_way(
@@ -189,7 +180,7 @@ class Effects:
         VanderWeele, T. J. (2014). A unification of mediation and interaction. Epidemiology,
         25(5), 749-761.
         """
-        if "int_ref" not in self.draws and self.about.get("scale") == "odds_ratio":
+        if "int_ref" not in self.draws and self._setting.scale == "odds_ratio":
             raise ValueError(
                 "The four-way decomposition is of differences or of the excess relative risk, not of "
                 "odds ratios: use scale='difference' or scale='ratio'."
@@ -207,7 +198,7 @@ class Effects:
         table = summarise({**rows, **by_label(shares)}, ci_prob, ci_kind)
         leading = [str(d) for d in self.draws["total"].dims if d not in ("chain", "draw")]
         of = " of the excess relative risk" if "excess_cde" in self.draws else ""
-        table.index.names = [*leading, f"component{of}, {self.about['contrast']}"]
+        table.index.names = [*leading, f"component{of}, {self._setting.contrast}"]
         return shown_as(table, round_to)
 
     def differences(self, dim: str | None = None) -> "Effects":
@@ -234,18 +225,18 @@ class Effects:
             dim = str(own[0])
         if dim not in own:
             raise ValueError(f"dim={dim!r}; these effects have the dimensions {own}.")
-        ratio, sign = self._null == 1.0, "/" if self._null == 1.0 else "-"
+        ratio, sign = self._setting.null == 1.0, "/" if self._setting.null == 1.0 else "-"
         kept = self.draws[[n for n in ("acme", "ade", "total", "cde") if n in self.draws]]
         parts, labels = [], []
         means: Any = 0.0
-        if self.po is not None and self.about.get("scale") == "difference":
+        if self.po is not None and self._setting.scale == "difference":
             means = abs(self.po).max(("arm", "mediator_arm", dim))
         for first, second in itertools.combinations(kept[dim].to_numpy().tolist(), 2):
             a, b = kept.sel({dim: second}, drop=True), kept.sel({dim: first}, drop=True)
             parts.append(a / b if ratio else without_noise(a - b, a, b, means=means))
             labels.append(f"{second} {sign} {first}")
         gap = xr.concat(parts, dim=pd.Index(labels, name=dim))
-        gap.attrs["bayesmed"] = json.dumps({**self.about, "difference": True})
+        gap.attrs["bayesmed"] = self._setting.saying(difference=True).to_json()
         return Effects(gap)
 
     def custom(
@@ -287,10 +278,6 @@ class Effects:
         table = summarise(rows, ci_prob, ci_kind)
         return shown_as(table, round_to)
 
-    @property
-    def _null(self) -> float:
-        return null_value(self.about.get("scale", "difference"))
-
     def plot(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
         """Forest plot with 50% and 95% intervals; see :func:`bayesmed.show.plots.effects.plot_effects`."""
         from bayesmed.show.plots.effects import plot_effects
@@ -310,67 +297,69 @@ class Effects:
         """
         if not isinstance(other, Effects):
             return NotImplemented
-        mine, theirs = self.about, other.about
-        if mine["fit"] != theirs["fit"]:
+        mine, theirs = self._setting, other._setting
+        if mine.fit != theirs.fit:
             raise ValueError(
                 "Effects can be subtracted only where their draws are paired; these come from "
                 "two fits."
             )
-        scales = [about.get("scale", "difference") for about in (mine, theirs)]
-        own = [about.get("of", f"mean of {about['outcome']}") for about in (mine, theirs)]
-        if scales[0] != scales[1] or own[0] != own[1]:
+        kinds = [
+            f"{of!r} ({one.scale})"
+            for one in (mine, theirs)
+            for of in [one.of or f"mean of {one.outcome}"]
+        ]
+        if kinds[0] != kinds[1]:
             raise ValueError(
                 "Only effects of the same functional on the same scale can be subtracted; these are "
-                f"{own[0]!r} ({scales[0]}) and {own[1]!r} ({scales[1]})."
+                f"{kinds[0]} and {kinds[1]}."
             )
-        if self._null == 1.0:
+        if self._setting.null == 1.0:
             raise ValueError("Ratios are not subtracted; ask for scale='difference'.")
         names = [n for n in ("acme", "ade", "total", "cde") if n in self.draws and n in other.draws]
         mine_draws, their_draws = self.draws[names], other.draws[names]
         gap = without_noise(mine_draws - their_draws, mine_draws, their_draws)
-        apart = mine["contrast"] != theirs["contrast"]
-        at = f"{_setting(mine, apart)} minus {_setting(theirs, apart)}"
-        about = {**mine, "at": at, "assumed": "", "difference": True}
-        gap.attrs["bayesmed"] = json.dumps(about)
+        apart = mine.contrast != theirs.contrast
+        at = f"{_where(mine, apart)} minus {_where(theirs, apart)}"
+        gap.attrs["bayesmed"] = mine.saying(at=at, assumed="", difference=True).to_json()
         return Effects(gap)
 
     def __repr__(self) -> str:
-        return "\n".join([headline(self.about), self.summary().to_string(), *self._flags()])
+        return "\n".join([self._setting.headline, self.summary().to_string(), *self._flags()])
 
     def _repr_html_(self) -> str:
         from html import escape
 
         notes = "".join(f"<p>{escape(note)}</p>" for note in self._flags())
-        return f"<p>{escape(headline(self.about))}</p>{self.summary().to_html()}{notes}"
+        return f"<p>{escape(self._setting.headline)}</p>{self.summary().to_html()}{notes}"
 
     def _flags(self) -> list[str]:
         """A word of caution where the proportion mediated divides by a total near zero."""
-        if self.about.get("difference") and not any(v.any() for v in self.draws.data_vars.values()):
+        if self._setting.difference and not any(v.any() for v in self.draws.data_vars.values()):
             return ["Both settings give the same effects: the model lets nothing here change them."]
-        if self.about.get("prior_note"):
-            return [self.about["prior_note"]]
+        if self._setting.prior_note:
+            return [self._setting.prior_note]
         if "prop_mediated" not in self.draws:
             return []
-        positive = (self.draws["total"] > self._null).mean(("chain", "draw"))
+        positive = (self.draws["total"] > self._setting.null).mean(("chain", "draw"))
         unsure = [float(p) for p in np.ravel(positive) if UNCERTAIN[0] < p < UNCERTAIN[1]]
         if not unsure:
             return []
-        sign = f"> {self._null:g}"
+        sign = f"> {self._setting.null:g}"
         shown = f"P(total {sign}) = {chance(unsure[0])[1]}" + (
             f", and {len(unsure) - 1} more" if len(unsure) > 1 else ""
         )
         return [
-            f"The 95% interval of the total effect includes {self._null:g} ({shown}): the proportion "
+            f"The 95% interval of the total effect includes {self._setting.null:g} ({shown}): the proportion "
             "mediated is hard to interpret."
         ]
 
 
-def _setting(about: Mapping[str, Any], with_contrast: bool = False) -> str:
-    contrast = about["contrast"].split(": ", 1)[-1] if with_contrast else ""
-    said = [contrast, about.get("group"), about["at"], about.get("assumed")]
+def _where(setting: Setting, with_contrast: bool) -> str:
+    contrast = setting.contrast.split(": ", 1)[-1] if with_contrast else ""
+    said = [contrast, setting.group, setting.at, setting.assumed]
     if not any(said[:3]):
         said[2] = "as observed"
-    return ", ".join(str(part) for part in said if part)
+    return ", ".join(part for part in said if part)
 
 
 _PARTS = ("cde", "int_ref", "int_med", "pnie")

@@ -215,11 +215,11 @@ class MediationFit(FittedEquations):
         """
         from bayesmed.sensitivity.sweep import sweep
 
-        asked = ask(
+        asked, setting = ask(
             self, at=at, by=by, on=on, weights=weights, contrast=contrast, of=of, m=m, scale=scale,
             memory=memory,
         )  # fmt: skip
-        return Sensitivity(*sweep(self, rho, progress, at, asked))
+        return Sensitivity(*sweep(self, rho, progress, asked, setting))
 
     def effects_with_error(
         self,
@@ -413,8 +413,9 @@ class MediationFit(FittedEquations):
             )
         own = self.effects() if effects is None else effects
         zero = None if sensitivity is None else sensitivity.rho_zero
-        about, (chains, draws) = self.about, self.shape
-        about["settings"] |= {"chains": chains, "draws": draws}  # fewer where interrupted
+        about, (chains, draws) = self.description, self.shape
+        counts = {"chains": chains, "draws": draws}  # fewer where interrupted
+        about = about.saying(settings={**about.settings, **counts})
         return about, own.draws, str(self.convergence), zero
 
 

@@ -1,5 +1,6 @@
 """The fitted equations: what a user does with them before asking for effects."""
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +11,11 @@ import xarray as xr
 
 from bayesmed.api.benchmarks import Benchmarks
 from bayesmed.effects.paths import coefficient_table, path_draws
+from bayesmed.effects.setting import Kind
 from bayesmed.families.names import names_nearest
 from bayesmed.means.slices import numbers_within
 from bayesmed.posterior.likelihood import CHUNK, add_log_likelihood
 from bayesmed.posterior.state import Posterior
-from bayesmed.sensitivity.strength import Kind
 from bayesmed.show.notebook import fit_lines
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, eq=False, repr=False)
 class FittedEquations(Posterior):
     """Coefficients, checks and files of a fit; see :class:`bayesmed.MediationFit`."""
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """The model in words and numbers, as plain data."""
+        return dict(json.loads(self.tree.attrs["bayesmed"]))
 
     def coefficients(
         self,
@@ -53,7 +59,7 @@ class FittedEquations(Posterior):
         >>> table.index[table["path"] == "a"].tolist()
         [('mediator', 'treat')]
         """
-        return coefficient_table(self.posterior, self.about, ci_prob, ci_kind, round_to)
+        return coefficient_table(self.posterior, self.description, ci_prob, ci_kind, round_to)
 
     def table(
         self,
@@ -79,7 +85,7 @@ class FittedEquations(Posterior):
         from bayesmed.show.tables import coefficients_shown
 
         found = self.coefficients(ci_prob, ci_kind, round_to=None)
-        return coefficients_shown(found, self.about, ci_prob, ci_kind, style, title)
+        return coefficients_shown(found, self.description, ci_prob, ci_kind, style, title)
 
     def to_frame(self) -> pd.DataFrame:
         """Posterior draws, one row a draw and one column a parameter (``name[label]``)."""
@@ -90,7 +96,7 @@ class FittedEquations(Posterior):
     def benchmarks(
         self,
         times: float = 1.0,
-        kind: "Kind" = "besides",
+        kind: Kind = "besides",
         covariates: str | Sequence[str] | None = None,
     ) -> Benchmarks:
         r"""The rho that omitted confounders as strong as observed covariates would produce.
@@ -169,7 +175,7 @@ class FittedEquations(Posterior):
 
         rows = self.kept_counterfactuals if self.model is None else self.counterfactuals()
         paths = path_draws(rows, self.draws, self.shape)
-        return plot_paths(paths, self.about, self.posterior.get("rho"), ax)
+        return plot_paths(paths, self.description, self.posterior.get("rho"), ax)
 
     def add_log_likelihood(self, memory: float | None = None) -> Self:
         """Write the ``log_likelihood`` group: ``mediator`` log p(m), ``outcome`` log p(y | m).
@@ -303,7 +309,7 @@ class FittedEquations(Posterior):
         from bayesmed.show.checking import plot_checks
 
         tree = self.posterior_predictive(draws, random_seed)
-        return plot_checks(tree, self.families, self.about, options)
+        return plot_checks(tree, self.families, self.description, options)
 
     def diagnose(self) -> pd.DataFrame:
         """R-hat and effective sample sizes of every parameter, worst first, by ArviZ.
@@ -329,4 +335,4 @@ class FittedEquations(Posterior):
         return html_of(self._lines(), self.coefficients(), "Coefficients")
 
     def _lines(self) -> list[str]:
-        return fit_lines(self.about, self.shape, str(self.convergence))
+        return fit_lines(self.description, self.shape, str(self.convergence))

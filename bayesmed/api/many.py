@@ -311,8 +311,8 @@ def fit_one(plan: Plan, data: pd.DataFrame, task: Task) -> dict[str, Any]:
             fit = model.fit(random_seed=task.seed, progress=False, **plan.settings)
             table = fit.effects(**plan.effects).summary(plan.ci_prob, round_to=None)
         found |= {
-            "n": fit.about["n"], "sampler": fit.about["sampler"],
-            "pareto_k": fit.about["pareto_k"], "problems": " ".join([*_of_data(told), *fit.convergence.problems]),
+            "n": fit.description.n, "sampler": fit.description.sampler,
+            "pareto_k": fit.description.pareto_k, "problems": " ".join([*_of_data(told), *fit.convergence.problems]),
             "effects": [str(name) for name in table.index],
             "table": table.to_numpy(dtype=float).tolist(),
         }  # fmt: skip

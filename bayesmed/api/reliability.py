@@ -1,18 +1,16 @@
 """The effects along the mediator's reliability that a user asked for."""
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
+from bayesmed.api.drawn import Drawn
 from bayesmed.api.effects import Effects
-from bayesmed.effects.measurement_error import assumption
+from bayesmed.effects.measurement_error import at_reliability
 from bayesmed.effects.numbers import percent
 from bayesmed.effects.rows import select_effect
-from bayesmed.effects.setting import headline
 from bayesmed.effects.summary import shown_as, summarise
 from bayesmed.families.names import names_nearest
 
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 
 @names_nearest
 @dataclass(frozen=True)
-class ReliabilityCurve:
+class ReliabilityCurve(Drawn):
     """The posterior of every effect along the reliability of the observed mediator.
 
     Attributes
@@ -33,13 +31,6 @@ class ReliabilityCurve:
         with so much error can produce. They are left out; where they are more than 5%, the
         effects are NaN.
     """
-
-    draws: xr.Dataset
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What a table says."""
-        return dict(json.loads(self.draws.attrs["bayesmed"]))
 
     def at(self, reliability: float) -> Effects:
         """Effects at one value of the grid.
@@ -62,14 +53,9 @@ class ReliabilityCurve:
                 f"At the reliability {value:g} {percent(share)} of the posterior draws have no solution; "
                 "choose a larger value."
             )
-        about = self.about
-        name = f"reliability of {about['mediator']} set to {value:g}"
-        about.update(assumed=assumption(name, share), impossible=share)
-        if share:  # these draws pair with no others
-            about["fit"] += f", {name}, rho {about['rho']}"
+        setting = at_reliability(self._setting, f"set to {value:g}", share)
         chosen = chosen.drop_vars("impossible")
-        chosen.attrs["bayesmed"] = json.dumps(about)
-        return Effects(chosen)
+        return Effects(chosen.assign_attrs(bayesmed=setting.to_json()))
 
     def summary(
         self,
@@ -116,4 +102,4 @@ class ReliabilityCurve:
         return plot_reliability(self.draws, ax=ax, **options)
 
     def __repr__(self) -> str:
-        return f"{headline(self.about)}\n{self.summary().to_string()}"
+        return f"{self._setting.headline}\n{self.summary().to_string()}"

@@ -96,7 +96,7 @@ class RhoBenchmark:
             or in some draws no confounder of that strength exists.
         """
         check_covariates(fit, self.covariate)
-        seed = fit.about["settings"]["random_seed"] if random_seed is None else random_seed
+        seed = fit.description.settings["random_seed"] if random_seed is None else random_seed
         rng = np.random.default_rng(seed)
         own = covariate_strength(fit, self.covariate, latent_scales(fit))
         return self._of_strength(own, rng).reshape(fit.shape)

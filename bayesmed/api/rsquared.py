@@ -1,34 +1,26 @@
 """The curve along shares of variance that a user asked for."""
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.effects.estimands import ARMS_AND_AVERAGE, null_value
+from bayesmed.api.drawn import Drawn
+from bayesmed.effects.estimands import ARMS_AND_AVERAGE
 from bayesmed.effects.rows import select_effect
+from bayesmed.effects.setting import Setting
 from bayesmed.effects.summary import readable_roots, shown_as, summarise, summarise_with_gaps
 from bayesmed.families.names import names_nearest
-
-Form = Literal["residual", "total"]
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-class Drawn(Protocol):
-    """What has draws, such as benchmarks."""
-
-    @property
-    def draws(self) -> xr.Dataset: ...
-
-
 @names_nearest
 @dataclass(frozen=True)
-class RSquared:
+class RSquared(Drawn):
     """The effects along the product of two shares of variance.
 
     Attributes
@@ -43,13 +35,7 @@ class RSquared:
         its rank only.
     """
 
-    draws: xr.Dataset
     zero: xr.Dataset
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What a table says; ``form`` and ``r_compatible`` among it."""
-        return dict(json.loads(self.draws.attrs["bayesmed"]))
 
     def summary(
         self,
@@ -83,7 +69,7 @@ class RSquared:
         """
         grid = self.draws["rho"].to_numpy()
         acme = select_effect(self.draws, "acme", arm)
-        null = null_value(self.about.get("scale", "difference"))
+        null = self._setting.null
         parts = []
         for name, values in (("R2", self.draws["product"]), ("ACME", acme)):
             rows = {f"{rho:.10g}": values.sel(rho=rho, drop=True) for rho in grid}
@@ -95,7 +81,7 @@ class RSquared:
         table = pd.concat(parts, axis=1)
         table.index = pd.Index(grid, name="rho")
         table.insert(0, "sign", np.where(grid > 0, "+", np.where(grid < 0, "-", "")))
-        if self.about["form"] == "total" and not self.about["r_compatible"]:
+        if self._setting.form == "total" and not self._setting.r_compatible:
             table["R2_Y > 1"] = self._passes_one()
         return table
 
@@ -149,15 +135,19 @@ class RSquared:
 
     def __repr__(self) -> str:
         return "\n".join(
-            [_headline(self.about), self.summary().to_string(), self.tipping_summary().to_string()]
+            [
+                _headline(self._setting),
+                self.summary().to_string(),
+                self.tipping_summary().to_string(),
+            ]
         )
 
 
-def _headline(about: dict[str, Any]) -> str:
-    what = {"residual": "residual variances", "total": "variances"}[about["form"]]
-    note = ", as R's medsens has it (without 1/(1 - rho^2))" if about["r_compatible"] else ""
+def _headline(setting: Setting) -> str:
+    what = {"residual": "residual variances", "total": "variances"}[setting.form]
+    note = ", as R's medsens has it (without 1/(1 - rho^2))" if setting.r_compatible else ""
     return (
-        f"ACME of {about['contrast']} on {about['outcome']} through {about['mediator']} against "
-        f"the product of the shares of the {what} of {about['mediator']} and {about['outcome']} "
+        f"ACME of {setting.contrast} on {setting.outcome} through {setting.mediator} against "
+        f"the product of the shares of the {what} of {setting.mediator} and {setting.outcome} "
         f"that an omitted confounder would explain{note}."
     )

@@ -1,7 +1,6 @@
 """The effects along rho that a user asked for."""
 
 import itertools
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,13 +9,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmed.api.drawn import Drawn
 from bayesmed.api.effects import Effects
 from bayesmed.api.rsquared import RSquared
-from bayesmed.effects.estimands import ARMS_AND_AVERAGE, null_value
+from bayesmed.effects.estimands import ARMS_AND_AVERAGE
 from bayesmed.effects.rows import select_effect
-from bayesmed.effects.setting import headline
+from bayesmed.effects.setting import Form
 from bayesmed.effects.summary import (
-    about_chosen,
     choose,
     readable_roots,
     shown_as,
@@ -35,7 +34,7 @@ from bayesmed.sensitivity.conclusions import (
     probability_within,
 )
 from bayesmed.sensitivity.grid import EXACT, FITTED, TRANSPORT, identification_note
-from bayesmed.sensitivity.shares import Form, r_squared
+from bayesmed.sensitivity.shares import r_squared
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 
 @names_nearest
 @dataclass(frozen=True)
-class Sensitivity:
+class Sensitivity(Drawn):
     """The posterior of every effect along rho.
 
     Attributes
@@ -64,14 +63,8 @@ class Sensitivity:
         The counterfactual means, dims (rho, ..., arm, mediator_arm, chain, draw).
     """
 
-    draws: xr.Dataset
     rho_zero: xr.Dataset
     po: xr.DataArray | None = None
-
-    @property
-    def about(self) -> dict[str, Any]:
-        """What a table says."""
-        return dict(json.loads(self.draws.attrs["bayesmed"]))
 
     def where(self, **labels: Any) -> "Sensitivity":
         """The same for one label of a further dimension, such as ``by="female"``.
@@ -81,12 +74,8 @@ class Sensitivity:
         ValueError
             If there is no such dimension or label.
         """
-        draws = choose(self.draws, labels)
-        draws.attrs["bayesmed"] = json.dumps(about_chosen(self.about, labels))
-        rho_zero = choose(self.rho_zero, labels)
-        rho_zero.attrs["bayesmed"] = draws.attrs["bayesmed"]
-        po = None if self.po is None else choose(self.po, labels)
-        return Sensitivity(draws, rho_zero, po)
+        draws, rho_zero = choose(self.draws, labels), choose(self.rho_zero, labels)
+        return Sensitivity(draws, rho_zero, None if self.po is None else choose(self.po, labels))
 
     def at(self, rho: float) -> Effects:
         """Effects at one value of the grid.
@@ -106,13 +95,13 @@ class Sensitivity:
             )
         chosen = self.draws.drop_vars(["pareto_k", "how"]).isel(rho=int(found[0]), drop=True)
         po = None if self.po is None else self.po.isel(rho=int(found[0]), drop=True)
-        about = {**self.about, "rho": f"set to {grid[found[0]]:g}"}
+        setting = self._setting.saying(rho=f"set to {grid[found[0]]:g}")
         how = str(self.draws["how"].to_numpy()[found[0]])
-        if how not in (EXACT, FITTED):
-            about["fit"] += f" at rho {grid[found[0]]:g}"  # these draws pair with no others
-            if how == TRANSPORT:
-                about["carried"] = float(self.draws["pareto_k"].to_numpy()[found[0]])
-        chosen.attrs["bayesmed"] = json.dumps(about)
+        if how not in (EXACT, FITTED):  # these draws pair with no others
+            setting = setting.saying(fit=f"{setting.fit} at rho {grid[found[0]]:g}")
+        if how == TRANSPORT:
+            setting = setting.saying(carried=float(self.draws["pareto_k"].to_numpy()[found[0]]))
+        chosen.attrs["bayesmed"] = setting.to_json()
         return Effects(chosen, po=po)
 
     def summary(
@@ -153,7 +142,7 @@ class Sensitivity:
         rows = {
             f"{rho:.10g}": values.sel(rho=rho, drop=True) for rho in self.draws["rho"].to_numpy()
         }
-        null = null_value(self.about.get("scale", "difference"))
+        null = self._setting.null
         table = summarise(rows, ci_prob, ci_kind, null, rope, direction)
         if str(effect) == "prop_mediated" and null != 0.0:  # a proportion is no ratio
             table[[c for c in table.columns if c.startswith("P(")]] = np.nan
@@ -196,7 +185,7 @@ class Sensitivity:
         """
         from bayesmed.show.tables import curve_table
 
-        note = identification_note(self.about)
+        note = identification_note(self._setting)
         return curve_table(self.draws, effect, arm, every, ci_prob, ci_kind, style, title, note)
 
     def to_frame(self) -> pd.DataFrame:
@@ -208,10 +197,10 @@ class Sensitivity:
     def _repr_html_(self) -> str:
         from html import escape
 
-        note = escape(identification_note(self.about))
+        note = escape(identification_note(self._setting))
         tipping = self.tipping_summary()
         curve = "" if self._further else self.summary().to_html()
-        title = escape(headline({**self.about, "rho": "as given by the rows"}))
+        title = escape(self._setting.saying(rho="as given by the rows").headline)
         return f"<p>{title}</p><p>{note}</p>{tipping.to_html()}{curve}"
 
     def tipping_point(self) -> xr.Dataset:
@@ -411,8 +400,8 @@ class Sensitivity:
         return plot_arms(self.draws, self.rho_zero, axes=axes, **options)
 
     def __repr__(self) -> str:
-        note = identification_note(self.about)
-        heading = f"{headline({**self.about, 'rho': 'as given by the rows'})}\n{note}"
+        note = identification_note(self._setting)
+        heading = f"{self._setting.saying(rho='as given by the rows').headline}\n{note}"
         own, tipping, table = self._further, self.tipping_summary(), ""
         if not own:
             table = f"\nACME (average) along rho\n{self.summary().to_string()}"

@@ -1,6 +1,5 @@
 """From a question to its answer: the effects that a fit's draws give, and the means behind them."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from bayesmed.effects.assumed import draws_under
 from bayesmed.effects.estimands import contrasts
 from bayesmed.effects.means_of import means_of
 from bayesmed.effects.question import ask
-from bayesmed.effects.setting import effects_about
+from bayesmed.effects.setting import setting_of
 from bayesmed.posterior.nuts import settle_seed
 from bayesmed.posterior.state import Posterior
 from bayesmed.posterior.streamed import kept_means
@@ -36,22 +35,19 @@ def answer(
         raise ValueError(f"average={average!r}; choose 'sample' or 'population'.")
     if random_seed is not None:
         settle_seed(random_seed)
-    about = fit.about
-    if average == "population" and about.get("moments"):
-        fit.require_model("average='population'")
-    bootstrap = about["settings"]["random_seed"] if average == "population" else None
-    asked = ask(fit, at=at, on=on, **question)
+    asked, setting = ask(fit, at=at, average=average, on=on, **question)
+    bootstrap = setting.settings["random_seed"] if average == "population" else None
     draws = fit.draws
     if rho is not None:
-        draws, about["rho"] = draws_under(fit, rho, random_seed)
+        draws, words = draws_under(fit, rho, random_seed)
+        setting = setting.saying(rho=words)
     others = (at, rho, bootstrap, *(question.get(n) for n in ("by", "weights", "contrast", "m")))
     plain = on == "all" and all(value is None for value in others)
     po = kept_means(fit.tree) if plain else None
     if po is None:
         po = means_of(asked, draws, fit.shape, bootstrap)
     result = contrasts(po, asked.scale, asked.unit)
-    said = {**effects_about(about, at, average, asked.said), "every": int(po.attrs["every"])}
-    result.attrs["bayesmed"] = json.dumps(said)
+    result.attrs["bayesmed"] = setting.saying(every=int(po.attrs["every"])).to_json()
     return result, po
 
 
@@ -84,9 +80,6 @@ def dose_response(
         )
     draws, po = answer(fit, contrast=[(start, dose) for dose in doses], **question)
     draws = draws.rename(contrast="dose").assign_coords(dose=doses)
-    said = {
-        **json.loads(draws.attrs["bayesmed"]),
-        "contrast": f"{model.treatment}: {start} -> dose",
-    }
-    draws.attrs["bayesmed"] = json.dumps(said)
+    setting = setting_of(draws).saying(contrast=f"{model.treatment}: {start} -> dose")
+    draws.attrs["bayesmed"] = setting.to_json()
     return draws, po.rename(contrast="dose").assign_coords(dose=doses)

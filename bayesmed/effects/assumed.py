@@ -32,14 +32,14 @@ def closed_regression(fit: Posterior, purpose: str) -> Regression:
     ValueError
         If the pair is not closed, or its priors speak of the structural coefficients.
     """
-    about = fit.about
+    about = fit.description
     found = regression_draws(fit)
     if found is None:
         raise ValueError(
             f"{purpose} needs a closed pair, whose likelihood is the same at every rho; here rho is "
-            f"identified by {about['identified_by']}."
+            f"identified by {about.identified_by}."
         )
-    if about["priors_on"] != "regression":
+    if about.priors_on != "regression":
         raise ValueError(
             f"{purpose} acts on draws of the regression at rho = 0, but the priors of this fit speak "
             "of the structural coefficients; fit the model with priors_on='regression'."
@@ -66,7 +66,7 @@ def draws_under(fit: Posterior, rho: Any, random_seed: int | None) -> tuple[Draw
     check_rho(rho)
     if not isinstance(rho, Prior):
         return regression.at(float(rho)), stated(rho)
-    seed = fit.about["settings"]["random_seed"] + 1 if random_seed is None else random_seed
+    seed = fit.description.settings["random_seed"] + 1 if random_seed is None else random_seed
     drawn = draw_prior(rho, len(regression.draws), np.random.default_rng(seed))
     return regression.at(drawn), f"~ {rho!r} (the data say nothing about it)"
 

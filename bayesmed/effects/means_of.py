@@ -53,7 +53,7 @@ def potential_outcomes(
         take more than some minutes, every k-th draw of each chain; k is the attribute ``every``.
     """
     view = View(families, rows, target or target_of(MEAN, families[1]), m)
-    return means_of(Asked((view,), {}, "difference", 1.0, {}), draws, shape, bootstrap)
+    return means_of(Asked((view,), {}, "difference", 1.0), draws, shape, bootstrap)
 
 
 def means_of(

@@ -17,7 +17,6 @@ have the same law of (M*, Y) given treatment and covariates. The other coefficie
 :math:`b = b_0 + (g - g_0) d`, with d the direction of ``closed``.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,7 +28,7 @@ from bayesmed.effects.assumed import closed_regression, fixed_or_drawn, keep_sys
 from bayesmed.effects.estimands import contrasts
 from bayesmed.effects.means_of import label_cells
 from bayesmed.effects.numbers import percent
-from bayesmed.effects.setting import effects_about
+from bayesmed.effects.setting import Setting, asked_of
 from bayesmed.families.prior import Prior, check_rho
 from bayesmed.means.along_rho import Regression
 from bayesmed.means.means import ARMS, cell_means, equal_rows
@@ -156,10 +155,10 @@ class _Observed:
 
 def _observed(fit: Posterior) -> _Observed:
     """Check that a fit is of the kind that can be corrected, and collect its regression."""
-    if fit.about["families"][0] != "gaussian":
+    if fit.description.families[0] != "gaussian":
         raise ValueError(
             "A reliability describes additive error in a Gaussian mediator; the mediator family here "
-            f"is {fit.about['families'][0]!r}. Misclassified categories and counts need a model of "
+            f"is {fit.description.families[0]!r}. Misclassified categories and counts need a model of "
             "their own."
         )
     regression = closed_regression(fit, "A correction for measurement error")
@@ -178,7 +177,7 @@ def _slopes(fit: Posterior, regression: Regression) -> np.ndarray:
             "A correction for measurement error needs a mediator that enters the outcome as a plain "
             "column, alone or in a product with the treatment; here it stands inside a function or "
             "in a product with a covariate, where an error does more than flatten a slope. The "
-            f"outcome formula is {fit.about['formulas']['outcome']!r}."
+            f"outcome formula is {fit.description.formulas['outcome']!r}."
         )
     return np.stack([regression.draws.outcome.coef @ rows.slope[t][0] for t in ARMS])
 
@@ -233,18 +232,14 @@ def effects_with_error(
         raise ValueError(_impossible(observed, stated(reliability), impossible))
     cells = _cells(fit, observed, found, rhos, fit.counterfactuals(at))
     result = contrasts(label_cells(cells.reshape(2, 2, *fit.shape)))
-    about = error_about(fit, rho, at)
-    name = f"reliability of {about['mediator']} {stated(reliability)}"
-    about.update(assumed=assumption(name, impossible), impossible=impossible)
-    if impossible:  # these draws pair with no others
-        about["fit"] += f", {name}, rho {about['rho']}"
-    result.attrs["bayesmed"] = json.dumps(about)
+    setting = at_reliability(_setting(fit, rho, at), stated(reliability), impossible)
+    result.attrs["bayesmed"] = setting.to_json()
     return result
 
 
 def _seed(fit: Posterior, random_seed: int | None) -> int:
     if random_seed is None:
-        return int(fit.about["settings"]["random_seed"])
+        return int(fit.description.settings["random_seed"])
     return settle_seed(random_seed)
 
 
@@ -257,12 +252,9 @@ def rho_draws(fit: Posterior, rho: float | Prior | None, rng: np.random.Generato
     return fixed_or_drawn(rho, len(own), rng)
 
 
-def error_about(
-    fit: Posterior, rho: float | Prior | None, at: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """What a table of corrected effects says."""
-    about = effects_about(fit.about, at, "sample")
-    return about if rho is None else {**about, "rho": stated(rho)}
+def _setting(fit: Posterior, rho: float | Prior | None, at: Mapping[str, Any] | None) -> Setting:
+    setting = asked_of(fit.description, at)
+    return setting if rho is None else setting.saying(rho=stated(rho))
 
 
 def _cells(
@@ -327,14 +319,18 @@ def curve_draws(
     draws = contrasts(label_cells(shaped, reliability=grid))
     draws = draws.transpose("reliability", "arm", "chain", "draw")
     draws = draws.assign(impossible=("reliability", impossible))
-    draws.attrs["bayesmed"] = json.dumps(error_about(fit, rho, at))
+    draws.attrs["bayesmed"] = _setting(fit, rho, at).to_json()
     return draws
 
 
-def assumption(name: str, impossible: float) -> str:
-    """What is assumed, and how many draws contradict it."""
+def at_reliability(setting: Setting, reliability: str, impossible: float) -> Setting:
+    """The same of effects at a reliability, which some draws contradict."""
+    name = f"reliability of {setting.mediator} {reliability}"
+    if not impossible:
+        return setting.saying(assumed=name, impossible=impossible)
     left_out = f" ({impossible:.2%} of the draws have no solution and are left out)"
-    return name + (left_out if impossible else "")
+    pairs_with_none = f"{setting.fit}, {name}, rho {setting.rho}"
+    return setting.saying(assumed=name + left_out, impossible=impossible, fit=pairs_with_none)
 
 
 def check_reliabilities(reliability: Any) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The table of coefficients, with the mediation paths named."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,13 @@ from bayesmed.effects.summary import shown_as, summarise
 from bayesmed.families.family import EQUATIONS
 from bayesmed.means.means import equal_rows
 from bayesmed.posterior.draws import Draws
+from bayesmed.system.about import About
 from bayesmed.system.rows import Counterfactuals
 
 
 def coefficient_table(
     posterior: xr.Dataset,
-    about: Mapping[str, Any],
+    about: About,
     ci_prob: float,
     ci_kind: Literal["eti", "hdi"],
     round_to: int | Literal["auto"] | None,
@@ -44,13 +45,11 @@ def coefficient_table(
     return table
 
 
-def _levels_beside(
-    posterior: xr.Dataset, equation: str, term: str, about: Mapping[str, Any]
-) -> str:
+def _levels_beside(posterior: xr.Dataset, equation: str, term: str, about: About) -> str:
     """Names the treatment where a factor's column is not the contrast of treated with control."""
-    control, treated = about["levels"]
+    control, treated = about.levels
     for factor in term.split(":"):
-        if "[T." not in factor or about["treatment"] not in factor.split("[")[0]:
+        if "[T." not in factor or about.treatment not in factor.split("[")[0]:
             continue
         terms = [str(t) for t in posterior[f"{equation}_term"].to_numpy()]
         reference = not any(f"[T.{control}]" in t for t in terms)
@@ -60,7 +59,7 @@ def _levels_beside(
 
 
 def _equation_rows(
-    posterior: xr.Dataset, equation: str, about: Mapping[str, Any]
+    posterior: xr.Dataset, equation: str, about: About
 ) -> Iterator[tuple[str, str, xr.DataArray]]:
     """Coefficients, then parameters of an equation: kind, label and draws."""
     vectors = (("coef", "term"), ("sigma_coef", "sigma_term"), ("cutpoints", "cutpoint"))
@@ -70,7 +69,7 @@ def _equation_rows(
             for label in values[f"{equation}_{dim}"].to_numpy():
                 shown = f"log sigma: {label}" if key == "sigma_coef" else str(label)
                 yield key, shown, values.sel({f"{equation}_{dim}": label}, drop=True)
-    for name in about["parameters"][equation]:
+    for name in about.parameters[equation]:
         if f"{equation}_{name}" in posterior and posterior[f"{equation}_{name}"].ndim == 2:
             yield "parameter", name, posterior[f"{equation}_{name}"]
 
@@ -105,7 +104,7 @@ def path_draws(
     return found
 
 
-def path_label(equation: str, term: str, terms: list[str], about: Mapping[str, Any]) -> str:
+def path_label(equation: str, term: str, terms: list[str], about: About) -> str:
     """Which path a coefficient is, and where: at which values of what it interacts with.
 
     Blank where no coefficient is the path, since the variable also stands inside a function.
@@ -114,9 +113,9 @@ def path_label(equation: str, term: str, terms: list[str], about: Mapping[str, A
     if not path:
         return ""
     where: list[str] = []
-    for other, used in zip(terms, about["variables"][equation], strict=True):
+    for other, used in zip(terms, about.variables[equation], strict=True):
         beside = _names(other) != _names(term)
-        if not (beside and own <= {role for role in _ROLES if about[role] in used}):
+        if not (beside and own <= {role for role in _ROLES if about.roles[role] in used}):
             continue
         if not own <= set(_roles(other, about)):
             return ""
@@ -136,7 +135,7 @@ def _origin(factor: str) -> str:
     return f"{name} is the reference" if level.startswith("T.") else f"{name} = 0"
 
 
-def _is_unit(about: Mapping[str, Any], term: str) -> bool:
+def _is_unit(about: About, term: str) -> bool:
     """Whether the contrast is one unit of a numeric treatment, if the term holds one."""
     if not any(role == "treatment" and "[" not in factor
                for role, factor in zip(_roles(term, about), term.split(":"), strict=True)):  # fmt: skip
@@ -144,21 +143,21 @@ def _is_unit(about: Mapping[str, Any], term: str) -> bool:
     return one_unit(about)
 
 
-def one_unit(about: Mapping[str, Any]) -> bool:
+def one_unit(about: About) -> bool:
     """Whether the contrast is from a number to the next."""
     levels = _numbers(about)
     return len(levels) == 2 and bool(np.isclose(levels[1] - levels[0], 1.0))
 
 
-def contrast_words(about: Mapping[str, Any]) -> str:
+def contrast_words(about: About) -> str:
     """The contrast, where it is neither one unit nor that of a factor's only two levels."""
-    only = len(about.get("arms") or ()) == 2 and not _numbers(about)
-    return "" if one_unit(about) or only else " → ".join(about["levels"])
+    only = len(about.arms) == 2 and not _numbers(about)
+    return "" if one_unit(about) or only else " → ".join(about.levels)
 
 
-def _numbers(about: Mapping[str, Any]) -> list[float]:
+def _numbers(about: About) -> list[float]:
     try:
-        return [float(level) for level in about["levels"]]
+        return [float(level) for level in about.levels]
     except ValueError:
         return []
 
@@ -166,18 +165,20 @@ def _numbers(about: Mapping[str, Any]) -> list[float]:
 _ROLES = ("treatment", "mediator")
 
 
-def _roles(term: str, about: Mapping[str, Any]) -> list[str]:
+def _roles(term: str, about: About) -> list[str]:
     """Of each factor whether it is the treatment or the mediator itself."""
 
     def holds(factor: str, variable: str) -> bool:
         forms = (variable, f"C({variable})", f"log({variable})", f"np.log({variable})")
         return factor.split("[")[0] in forms
 
-    found = [[role for role in _ROLES if holds(factor, about[role])] for factor in term.split(":")]
+    found = [
+        [role for role in _ROLES if holds(factor, about.roles[role])] for factor in term.split(":")
+    ]
     return [roles[0] if roles else "" for roles in found]
 
 
-def path_of(equation: str, term: str, about: Mapping[str, Any]) -> str:
+def path_of(equation: str, term: str, about: About) -> str:
     """Which mediation path a coefficient is: a, b, c' or b x c', or none."""
     roles = _roles(term, about)
     if equation == "mediator":

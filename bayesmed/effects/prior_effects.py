@@ -1,6 +1,5 @@
 """Data and effects that the priors imply."""
 
-import json
 import warnings
 
 import numpy as np
@@ -8,7 +7,7 @@ import xarray as xr
 
 from bayesmed.effects.estimands import contrasts
 from bayesmed.effects.means_of import potential_outcomes
-from bayesmed.effects.setting import effects_about
+from bayesmed.effects.setting import asked_of
 from bayesmed.families.family import EQUATIONS
 from bayesmed.posterior.graphs import graph_of
 from bayesmed.posterior.nuts import check_count, settle_seed, to_dataset
@@ -41,14 +40,14 @@ def prior_effects(
     arrays = {name: np.asarray(value)[None] for name, value in zip(names, drawn, strict=True)}
     own = {name: list(values) for name, values in graph.coords.items() if name != "obs"}
     prior = to_dataset(arrays, own, dict(graph.named_vars_to_dims))
-    about = {**describe(model), "settings": {"random_seed": seed}, "fit": f"prior {seed}"}
-    parameters = draws_of(prior, about["rho_fixed"], about["parameters"])
+    about = describe(model).saying(settings={"random_seed": seed}, fit=f"prior {seed}")
+    parameters = draws_of(prior, about.rho_fixed, about.parameters)
     po = potential_outcomes(parameters, model.families, model.counterfactuals, (1, draws))
     result = contrasts(po)
-    result.attrs["bayesmed"] = json.dumps({
-        **effects_about(about, None, "sample"), "rho": f"{about['rho']} (prior, no data)",
-        "prior_note": prior_note(model, result),
-    })  # fmt: skip
+    setting = asked_of(about).saying(
+        rho=f"{about.rho} (prior, no data)", prior_note=prior_note(model, result)
+    )
+    result.attrs["bayesmed"] = setting.to_json()
     data = simulate_rows(model, parameters, np.random.default_rng(seed))
     simulated = to_dataset(
         {name: values[None] for name, values in data.items()},

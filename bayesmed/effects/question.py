@@ -13,6 +13,7 @@ from bayesmed.data.levels import Contrast
 from bayesmed.data.texts import number_as_text
 from bayesmed.data.warn import warn
 from bayesmed.effects.estimands import SCALES, Scale
+from bayesmed.effects.setting import Setting, asked_of
 from bayesmed.effects.view import Asked, View
 from bayesmed.families.family import Family
 from bayesmed.families.listing import few
@@ -43,6 +44,7 @@ def ask(
     fit: Posterior,
     *,
     at: Mapping[str, Any] | None = None,
+    average: str = "sample",
     by: str | Sequence[str] | None = None,
     on: str = "all",
     weights: str | None = None,
@@ -51,18 +53,20 @@ def ask(
     m: Any = None,
     scale: Scale = "difference",
     memory: float | None = None,
-) -> Asked:
-    """Settle a question; see :meth:`bayesmed.MediationFit.effects`.
+) -> tuple[Asked, Setting]:
+    """Settle a question, and say what it is; see :meth:`bayesmed.MediationFit.effects`.
 
     Raises
     ------
     ValueError, TypeError
         For what a model does not have; the message says what it has.
     """
-    about, columns = fit.about, None if by is None else group_columns(by)
-    if about.get("moments") and of != "mean":
+    about, columns = fit.description, None if by is None else group_columns(by)
+    if about.moments and of != "mean":
         fit.require_model(f"of={of!r}")
-    levels = tuple(about["categories"].get("outcome", ()))
+    if about.moments and average == "population":
+        fit.require_model("average='population'")
+    levels = tuple(about.categories.get("outcome", ()))
     functionals = _functionals(of, levels, fit.families[1])
     targets = [target_of(one, fit.families[1], levels) for one in functionals]
     for one in targets:
@@ -88,7 +92,7 @@ def ask(
         model = fit.require_model("by=")
         warn_of_ranges(model, columns)
         warn_of_alike(model, columns)
-        if about["treatment"] not in columns:
+        if about.treatment not in columns:
             warn_of_one_arm(model, [one or model.contrast for one in contrasts], columns)
     dims: dict[str, list[Any]] = {}
     if isinstance(contrast, list) or contrast == "pairwise":
@@ -99,26 +103,25 @@ def ask(
         dims["category"] = list(levels)
     if isinstance(m, (list, tuple, np.ndarray)):
         dims["m"] = list(m)
-    named = str(contrasts[0] or about["contrast"])
+    named = str(contrasts[0] or about.contrast)
     if "contrast" in dims:
-        named = f"{about['treatment']}: {'; '.join(dims['contrast'])}"
-    said = {
-        "contrast": named,
-        "on": {"all": "", "treated": "of the treated", "untreated": "of the untreated"}[on],
-        "by": ", ".join(columns or ()),
-        "group_sizes": sizes if by is not None else {},
-        "weights": weights or "",
-        "alike": alike,
-        "of": _of_label(of, functionals[0], about["outcome"]),
-        "functional": functionals[0].kind,
-        "scale": scale,
-        "m": "" if m is None else str(list(m) if isinstance(m, (list, tuple, np.ndarray)) else m),
-        "mediator": about["mediator"],
-    }
+        named = f"{about.treatment}: {'; '.join(dims['contrast'])}"
     unit = _unit(fit, contrasts, dims, scale)
-    if scale == "standardised":
-        said["per_sd"] = _contrast_in_sd(fit, None) is not None
-    return Asked(tuple(views), dims, scale, unit, said)
+    setting = asked_of(
+        about, at, average,
+        contrast=named,
+        on={"all": "", "treated": "of the treated", "untreated": "of the untreated"}[on],
+        by=", ".join(columns or ()),
+        group_sizes=sizes if by is not None else {},
+        weights=weights or "",
+        alike=alike,
+        of=_of_label(of, functionals[0], about.outcome),
+        functional=functionals[0].kind,
+        scale=scale,
+        m="" if m is None else str(list(m) if isinstance(m, (list, tuple, np.ndarray)) else m),
+        **({"per_sd": _contrast_in_sd(fit, None) is not None} if scale == "standardised" else {}),
+    )  # fmt: skip
+    return Asked(tuple(views), dims, scale, unit), setting
 
 
 def _same_for_all(mediator: Family, rows: Counterfactuals, target: Target) -> bool:
@@ -247,9 +250,9 @@ def _mediator_values(fit: Posterior, m: Any) -> list[float | None]:
     values = list(m) if isinstance(m, (list, tuple, np.ndarray)) else [m]
     if not values:
         raise ValueError(f"m={m!r} names no value of the mediator.")
-    family, name = fit.families[0], fit.about["mediator"]
+    family, name = fit.families[0], fit.description.mediator
     if family.kind == "ordered":
-        levels = fit.about["categories"]["mediator"]
+        levels = fit.description.categories["mediator"]
         unknown = [value for value in values if value not in levels]
         if unknown:
             raise ValueError(
@@ -264,8 +267,8 @@ def _mediator_values(fit: Posterior, m: Any) -> list[float | None]:
                 f"{family.domain}."
             )
     observed = fit.tree["observed_data"]["mediator"].to_numpy()
-    if fit.about.get("moments"):
-        observed = np.array(fit.about["moments"]["mediator"])
+    if fit.description.moments:
+        observed = np.array(fit.description.moments["mediator"])
     outside = [v for v in values if not observed.min() <= v <= observed.max()]
     if outside:
         warn(
@@ -380,9 +383,9 @@ def _unit(
 
 def _contrast_in_sd(fit: Posterior, contrast: Contrast | None) -> float | None:
     """As the model has it, or the file of a fit."""
-    about = fit.about
-    if about.get("moments") or (fit.model is None and "contrast_in_sd" not in about):
+    about = fit.description
+    if about.moments or (fit.model is None and "contrast_in_sd" not in about.keys):
         fit.require_model("scale='standardised'")
     if fit.model is not None:
         return contrast_in_sd(fit.model, contrast or fit.model.contrast)
-    return about["contrast_in_sd"]  # type: ignore[no-any-return]
+    return about.contrast_in_sd

@@ -1,7 +1,6 @@
 """Effects as rows of a table, and their summary."""
 
 import itertools
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,9 +8,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.effects.estimands import ARMS, ARMS_AND_AVERAGE, null_value
+from bayesmed.effects.estimands import ARMS, ARMS_AND_AVERAGE
 from bayesmed.effects.estimands import contrasts as contrasts
-from bayesmed.effects.setting import contrast_words
+from bayesmed.effects.setting import setting_of
 from bayesmed.effects.summary import require_one, shown_as, summarise
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def effect_rows(draws: xr.Dataset, names: Literal["r", "epi"] = "r") -> dict[Any
     for variable in ("acme", "ade", "prop_mediated"):
         add(variable, "average")
     if "cde" in draws:
-        own = json.loads(draws.attrs["bayesmed"]).get("m", "") if "bayesmed" in draws.attrs else ""
+        own = setting_of(draws).m if "bayesmed" in draws.attrs else ""
         rows[f"CDE (m = {own})" if own and "m" not in draws["cde"].dims else "CDE (m)"] = draws[
             "cde"
         ]
@@ -92,8 +91,8 @@ def summary_table(
     direction: bool = False,
 ) -> pd.DataFrame:
     """Summarise the effects of one Dataset; see :meth:`Effects.summary`."""
-    about = json.loads(draws.attrs["bayesmed"])
-    null = null_value(about.get("scale", "difference"))
+    about = setting_of(draws)
+    null = about.null
     table = summarise(effect_rows(draws, names), ci_prob, ci_kind, null, rope, direction)
     last = [key[-1] if isinstance(key, tuple) else key for key in table.index]
     proportions = [str(key).startswith("Prop.") for key in last]
@@ -103,7 +102,7 @@ def summary_table(
     if rope is not None:  # which is on the scale of the effects
         table.loc[proportions, "P(ROPE)"] = np.nan
     leading = [str(d) for d in draws["total"].dims if d not in ("chain", "draw")]
-    name = "effect" if "contrast" in leading else contrast_words(about)
+    name = "effect" if "contrast" in leading else about.contrast_words
     table.index.names = [*leading, name]
     return shown_as(table, round_to)
 

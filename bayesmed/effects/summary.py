@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.effects.numbers import Printed
-from bayesmed.effects.setting import ALIKE
+from bayesmed.effects.setting import setting_of
 from bayesmed.families.listing import few
 from bayesmed.families.names import nearest
 
@@ -172,8 +172,8 @@ def require_one(values: xr.DataArray) -> None:
         )
 
 
-def choose(data: Any, labels: Mapping[str, Any]) -> Any:
-    """One label along each of some dimensions of a Dataset or DataArray.
+def choose[T: (xr.Dataset, xr.DataArray)](data: T, labels: Mapping[str, Any]) -> T:
+    """One label along each of some dimensions.
 
     Raises
     ------
@@ -191,24 +191,10 @@ def choose(data: Any, labels: Mapping[str, Any]) -> Any:
             raise ValueError(
                 f"{dim}={label!r}; choose one of {few(data[dim].to_numpy().tolist())}."
             )
-    return data.sel(dict(labels), drop=True).copy(deep=False)  # whose attributes are its own
-
-
-def about_chosen(about: Mapping[str, Any], labels: Mapping[str, Any]) -> dict[str, Any]:
-    """The description of effects for one label of some dimensions."""
-    found, at = dict(about), [about["at"]] if about["at"] else []
-    for dim, label in labels.items():
-        if dim == "contrast":
-            found["contrast"] = f"{about['treatment']}: {label}"
-        elif dim == "by":
-            count = about.get("group_sizes", {}).get(str(label))
-            rows = "the rows" if count is None else f"the {count} rows"
-            over = about["averaged"].split(", for each ")[0].replace("the observed rows", rows)
-            found.update(by="", group=f"{about['by']} = {label}")
-            found["averaged"] = f"{over} with {found['group']}{ALIKE if about.get('alike') else ''}"
-        else:
-            at.append(f"{dim} = {label}")
-    return {**found, "at": ", ".join(at)}
+    found = data.sel(dict(labels), drop=True)
+    if "bayesmed" not in data.attrs:
+        return found
+    return found.assign_attrs(bayesmed=setting_of(data).chosen(labels).to_json())
 
 
 def readable_roots(rho_zero: xr.Dataset, arm: str) -> xr.DataArray:

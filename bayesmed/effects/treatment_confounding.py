@@ -27,7 +27,6 @@ So :math:`f_m` is the regression of M minus the first mean, and :math:`f_y` that
 second: one solution for every positive definite R, whatever else is in the equations.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +40,7 @@ from bayesmed.effects.assumed import closed_regression, draw_prior, stated
 from bayesmed.effects.estimands import contrasts
 from bayesmed.effects.means_of import label_cells
 from bayesmed.effects.numbers import percent
-from bayesmed.effects.setting import effects_about
+from bayesmed.effects.setting import Setting, asked_of
 from bayesmed.effects.treatment_equation import treatment_covariates, treatment_equation
 from bayesmed.families.prior import Prior, check_rho
 from bayesmed.means.along_rho import Regression
@@ -119,7 +118,7 @@ def effects_with_treatment_confounding(
     _check_correlations(correlations)
     model = fit.require_model("The equation of the treatment")
     regression = _check_fit(fit, model)
-    seed = fit.about["settings"]["random_seed"] if random_seed is None else random_seed
+    seed = fit.description.settings["random_seed"] if random_seed is None else random_seed
     equation_rng, prior_rng = map(
         np.random.default_rng, np.random.SeedSequence(settle_seed(seed)).spawn(2)
     )
@@ -136,22 +135,22 @@ def effects_with_treatment_confounding(
     residual = _Residual(levels, columns.counterfactual(rows), equation.coef)
     cells = _cells(regression, found, residual, drawn[2], rows)
     result = contrasts(label_cells(cells.reshape(2, 2, *fit.shape)))
-    result.attrs["bayesmed"] = json.dumps(_about(fit, correlations, at, impossible))
+    result.attrs["bayesmed"] = _setting(fit, correlations, at, impossible).to_json()
     return result
 
 
-def _about(
+def _setting(
     fit: Posterior,
     correlations: Correlations,
     at: Mapping[str, Any] | None,
     impossible: float,
-) -> dict[str, Any]:
+) -> Setting:
     tm, ty, my = map(stated, correlations)
     said = f"rho_tm {tm}, rho_ty {ty}, rho_my {my}"
     if impossible:
         said += f" ({percent(impossible)} of the triples drawn had no positive definite matrix)"
-    about = effects_about(fit.about, at, "sample")
-    return {**about, "rho": my, "assumed": said, "impossible": impossible}
+    setting = asked_of(fit.description, at)
+    return setting.saying(rho=my, assumed=said, impossible=impossible)
 
 
 def _check_correlations(correlations: Correlations) -> None:
@@ -199,7 +198,7 @@ def _draw_correlations(
 
 def _check_fit(fit: Posterior, model: System) -> Regression:
     """Refuse what the map does not cover, with the reason."""
-    families = fit.about["families"]
+    families = fit.description.families
     if families[0] != "gaussian" or families[1] not in ("gaussian", "probit"):
         raise ValueError(
             "Confounding of the treatment is covered for a Gaussian mediator with a Gaussian or "
@@ -218,7 +217,7 @@ def _check_fit(fit: Posterior, model: System) -> Regression:
     regression = closed_regression(fit, "A correction for confounding of the treatment")
     if fit.counterfactuals().base is None:
         raise ValueError(
-            f"The outcome holds the mediator inside a function ({fit.about['formulas']['outcome']!r}); "
+            f"The outcome holds the mediator inside a function ({fit.description.formulas['outcome']!r}); "
             "confounding of the treatment is covered where it enters as itself, in products or alone."
         )
     return regression

@@ -150,8 +150,6 @@ class Asked:
     scale : {"difference", "ratio", "odds_ratio", "standardised"}
     unit : float or xarray.DataArray
         Standard deviations that standardise.
-    said : dict
-        What a table says of it.
     every : int
         Only every k-th draw of each chain is used.
     """
@@ -160,7 +158,6 @@ class Asked:
     dims: dict[str, list[Any]]
     scale: Scale
     unit: Any
-    said: dict[str, Any]
     every: int = 1
 
     def thinned(self, draws: Draws, points: int = 1) -> "Asked":

@@ -1,6 +1,5 @@
 """Drawing from a model's posterior: the tree of draws that a fit holds."""
 
-import json
 import uuid
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -90,12 +89,11 @@ def draw_tree(
         )
     posterior, stats, said = _sampled(model, settings, sampler, method, progress, options)
     tree = _tree(model, posterior, stats)
-    about = describe(model)
-    about.update(
-        said, settings={**settings, "cores": None}, fit=uuid.uuid4().hex,
+    about = describe(model).saying(
+        **said, settings={**settings, "cores": None}, fit=uuid.uuid4().hex,
         versions=versions(said["sampler"]),
     )  # fmt: skip
-    tree.attrs["bayesmed"] = json.dumps(about)
+    tree.attrs["bayesmed"] = about.to_json()
     return tree
 
 

@@ -2,12 +2,10 @@
 
 import contextlib
 import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -16,15 +14,10 @@ from bayesmed.families.family import EQUATIONS
 from bayesmed.posterior.arrays import constant_data
 from bayesmed.posterior.state import Posterior
 from bayesmed.posterior.streamed import LostRows
-from bayesmed.system.about import describe, model_hash
+from bayesmed.system.about import About, Law, describe, model_hash
 from bayesmed.system.system import System
 
 _FORMAT = 2
-#: What the description of every fit holds.
-_NEEDED = {
-    "families", "own_families", "formulas", "parameters", "rho_fixed", "closed", "priors", "priors_on",
-    "settings", "contrast", "hash", "fit", "interrupted", "sampler", "affine", "log_mediator", "n",
-}  # fmt: skip
 
 
 def digest(tree: xr.DataTree) -> str:
@@ -102,13 +95,12 @@ def read(path: "str | os.PathLike[str]", model: System | None = None) -> Posteri
     try:
         with xr.open_datatree(source, engine="h5netcdf") as opened:
             tree = opened.load()
-        about = json.loads(tree.attrs["bayesmed"])
+        about = About.from_json(tree.attrs["bayesmed"])
         found = int(tree.attrs["bayesmed_format"])
         for group in ("posterior", "sample_stats", "observed_data", "constant_data"):
             tree[group]
-        lacking = _NEEDED - set(about)
-        if lacking:
-            raise KeyError(f"no {sorted(lacking)}")
+        if not (about.fit and about.sampler and about.settings):
+            raise KeyError("who drew it")
     except Exception as error:
         raise ValueError(
             f"{source} is not a complete fit saved by bayesmed ({type(error).__name__}: {error})."
@@ -116,30 +108,31 @@ def read(path: "str | os.PathLike[str]", model: System | None = None) -> Posteri
     if found != _FORMAT:
         raise ValueError(
             f"{source} has format {found}, but this version of bayesmed reads format {_FORMAT}; use "
-            f"the version that wrote it ({about.get('versions', {}).get('bayesmed', 'unknown')})."
+            f"the version that wrote it ({about.versions.get('bayesmed', 'unknown')})."
         )
     if tree.attrs.get("bayesmed_digest") != digest(tree):
         raise ValueError(
             f"{source} is damaged: its numbers are not those that were saved. Copy it again from "
             "where it was written, or fit again."
         )
-    if model is not None and model_hash(model) != about["hash"]:
+    if model is not None and model_hash(model) != about.hash:
         raise ValueError(
             f"The model is not the one that {source} was fitted with; different: "
             f"{_differences(model, tree, about)}. Build it with the same data and arguments, or "
             "load the fit without a model."
         )
-    passed = (about.get("moments") or {}).get("passes", False)
-    return Posterior(tree, model, LostRows(about["n"]) if passed else None)
+    passed = (about.moments or {}).get("passes", False)
+    return Posterior(tree, model, LostRows(about.n) if passed else None)
 
 
-def _differences(model: System, tree: xr.DataTree, saved: Mapping[str, Any]) -> str:
+def _differences(model: System, tree: xr.DataTree, saved: About) -> str:
     """Which parts of two models are not the same, each with what was saved and given."""
-    own = json.loads(json.dumps(describe(model)))
+    own = About.from_json(describe(model).to_json())
+    parts = ("formulas", "families", "contrast", "rho", "priors_on", "data", "sigma", "n")
     told = [
-        f"{part} (saved {saved.get(part)}, given {own.get(part)})"
-        for part in ("formulas", "families", "contrast", "rho", "priors_on", "data", "sigma", "n")
-        if own.get(part) != saved.get(part)
+        f"{part} (saved {there}, given {here})"
+        for part in parts
+        if (here := getattr(own, part)) != (there := getattr(saved, part))
     ]
     rows = "" if told else _other_rows(_by_row(_groups(model)), _by_row(tree), saved)
     priors = _other_priors(own, saved, stated_only=bool(told or rows))
@@ -170,7 +163,7 @@ def _by_row(tree: xr.DataTree) -> dict[str, np.ndarray]:
 
 
 def _other_rows(
-    mine: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray], about: Mapping[str, Any]
+    mine: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray], about: About
 ) -> str:
     """How the rows differ: in their order only, or in which columns."""
     if mine.keys() != theirs.keys() or any(len(mine[k]) != len(theirs[k]) for k in mine):
@@ -181,7 +174,7 @@ def _other_rows(
     )
     if np.array_equal(here, there):
         return ""
-    named = [about.get(name, name) for name in scale]
+    named = [about.roles.get(name, name) for name in scale]
     other = [
         name
         for name, a, b in zip(named, here.T, there.T, strict=True)
@@ -197,12 +190,12 @@ def _other_rows(
     return "which values stand in one row"
 
 
-def _other_priors(own: Mapping[str, Any], saved: Mapping[str, Any], stated_only: bool) -> list[str]:
+def _other_priors(own: About, saved: About, stated_only: bool) -> list[str]:
     """Names of priors that are not the same; defaults follow the data, and differ with them."""
     found = []
-    for equation in {**saved["priors"], **own["priors"]}:
-        mine, theirs = own["priors"].get(equation, {}), saved["priors"].get(equation, {})
-        stated = {*own["prior_source"].get(equation, []), *saved["prior_source"].get(equation, [])}
+    for equation in {**saved.priors, **own.priors}:
+        mine, theirs = own.priors.get(equation, {}), saved.priors.get(equation, {})
+        stated = {*own.prior_source.get(equation, []), *saved.prior_source.get(equation, [])}
         for name in {**theirs, **mine}:
             counts = name in stated or not stated_only
             if counts and not _same_prior(mine.get(name), theirs.get(name)):
@@ -210,7 +203,7 @@ def _other_priors(own: Mapping[str, Any], saved: Mapping[str, Any], stated_only:
     return found
 
 
-def _same_prior(one: Any, other: Any) -> bool:
+def _same_prior(one: Law | None, other: Law | None) -> bool:
     """Whether two are of one distribution and, up to rounding, have the same numbers."""
     if one is None or other is None or one[0] != other[0] or one[1].keys() != other[1].keys():
         return False

@@ -87,13 +87,13 @@ def _rows(
 
 def add_log_likelihood(posterior: Posterior, chunk: int = CHUNK) -> None:
     """Write the ``log_likelihood`` group; see :meth:`bayesmed.MediationFit.add_log_likelihood`."""
-    about, data = posterior.about, posterior.tree["constant_data"].to_dataset()
-    if about.get("moments"):
+    about, data = posterior.description, posterior.tree["constant_data"].to_dataset()
+    if about.moments:
         posterior.require_model("A log-likelihood by row")
     observed = [posterior.tree["observed_data"][name].to_numpy() for name in EQUATIONS]
-    regression = posterior.closed_map if about["independent"] else None
+    regression = posterior.closed_map if about.independent else None
     out = row_log_likelihood(
-        posterior.families, posterior.draws, data, observed, about["independent"], regression, chunk
+        posterior.families, posterior.draws, data, observed, about.independent, regression, chunk
     )
     arrays = {str(name): out[i].reshape(*posterior.shape, -1) for i, name in enumerate(EQUATIONS)}
     group = to_dataset(

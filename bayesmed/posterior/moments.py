@@ -8,7 +8,6 @@ same posterior as the n rows; they are made from R of the columns' QR decomposit
 .. math:: Z = \bar z + \sqrt{q/n}\, H R_c, \qquad H'H = I,\; H'1 = 0.
 """
 
-import json
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -108,7 +107,7 @@ def posterior_of_parts(
     mediator = model.frame.data[model.only_mediator.name]  # its ends are in the head
     ends = [float(mediator.min()), float(mediator.max())]
     kept = {"mediator": ends, "passes": model.passes is not None}
-    fit.tree.attrs["bayesmed"] = json.dumps({**fit.about, "moments": kept})
+    fit.tree.attrs["bayesmed"] = fit.description.saying(moments=kept).to_json()
     return Posterior(fit.tree, passes=model.passes)
 
 

@@ -76,7 +76,9 @@ def posterior_predictive(fit: Posterior, draws: int, random_seed: int | None) ->
     total = len(fit.draws)
     if not 1 <= draws <= total:
         raise ValueError(f"draws must lie between 1 and the fit's {total}; {draws!r} was given.")
-    seed = settle_seed(fit.about["settings"]["random_seed"] if random_seed is None else random_seed)
+    seed = settle_seed(
+        fit.description.settings["random_seed"] if random_seed is None else random_seed
+    )
     chosen = np.linspace(0, total - 1, draws).round().astype(int)
     drawn: Draws = fit.draws.block(chosen)
     data = simulate_rows(model, drawn, np.random.default_rng(seed))

@@ -1,6 +1,5 @@
 """Posterior draws and what they are of: the data half of a fit."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from bayesmed.families.family import Family
 from bayesmed.posterior.arrays import kept_counterfactuals, kept_map
 from bayesmed.posterior.convergence import Convergence, check_convergence
 from bayesmed.posterior.draws import Draws, EquationDraws
+from bayesmed.system.about import About
 from bayesmed.system.closed import ClosedMap
 from bayesmed.system.rows import Counterfactuals, RowSource
 from bayesmed.system.system import System
@@ -72,9 +72,9 @@ class Posterior:
     passes: RowSource | None = None
 
     @property
-    def about(self) -> dict[str, Any]:
-        """The model in words and numbers, as plain data."""
-        return dict(json.loads(self.tree.attrs["bayesmed"]))
+    def description(self) -> About:
+        """What the draws are of."""
+        return About.from_json(self.tree.attrs["bayesmed"])
 
     @property
     def posterior(self) -> xr.Dataset:
@@ -85,7 +85,7 @@ class Posterior:
     def convergence(self) -> Convergence:
         """Convergence diagnostics of all parameters."""
         return check_convergence(
-            self.posterior, self.tree["sample_stats"].to_dataset(), self.about["interrupted"]
+            self.posterior, self.tree["sample_stats"].to_dataset(), self.description.interrupted
         )
 
     @property
@@ -97,16 +97,14 @@ class Posterior:
     @property
     def draws(self) -> Draws:
         """Both equations' structural draws, chains flattened."""
-        about = self.about
-        return draws_of(self.posterior, about["rho_fixed"], about["parameters"])
+        about = self.description
+        return draws_of(self.posterior, about.rho_fixed, about.parameters)
 
     @property
     def closed_map(self) -> ClosedMap | None:
         """The exact map of a closed pair."""
-        about = self.about
-        if about["closed"] is None:
-            return None
-        return kept_map(self.tree["constant_data"].to_dataset(), about["closed"])
+        closed = self.description.closed
+        return kept_map(self.tree["constant_data"].to_dataset(), closed) if closed else None
 
     @cached_property
     def families(self) -> tuple[Family, Family]:
@@ -119,10 +117,10 @@ class Posterior:
         """
         if self.model is not None:
             return self.model.families
-        own = self.about["own_families"]
+        own = self.description.own_families
         if own:
             self.require_model(f"The family {own[0]!r}, which is not one of the package's own,")
-        return families_of(self.about)
+        return families_of(self.description)
 
     def counterfactuals(
         self, at: Mapping[str, Any] | None = None, contrast: Contrast | None = None
@@ -140,7 +138,7 @@ class Posterior:
             self.require_model("This question")
         if self.model is not None:
             return self.model.counterfactuals
-        if not self.about["affine"]:
+        if not self.description.affine:
             self.require_model("the mediator inside a function")
         return self.kept_counterfactuals
 
@@ -148,11 +146,11 @@ class Posterior:
     def kept_counterfactuals(self) -> Counterfactuals:
         """Those that the tree holds; where rows are read in passes, a few with their moments."""
         data = self.tree["constant_data"].to_dataset()
-        return kept_counterfactuals(data, self.about["log_mediator"])
+        return kept_counterfactuals(data, self.description.log_mediator)
 
     def require_model(self, purpose: str) -> System:
         """Return the model, or say how to give it to a loaded fit."""
-        if self.model is None and self.about.get("moments"):
+        if self.model is None and self.description.moments:
             raise ValueError(
                 f"{purpose} needs the rows, of which this fit holds the moments only; fit rows that "
                 "are in memory, all or a sample, for it."
@@ -165,12 +163,12 @@ class Posterior:
         return self.model
 
 
-def families_of(about: Mapping[str, Any]) -> tuple[Family, Family]:
+def families_of(about: About) -> tuple[Family, Family]:
     """The family constants by their stored names."""
-    unknown = [name for name in about["families"] if name not in FAMILIES]
+    unknown = [name for name in about.families if name not in FAMILIES]
     if unknown:
         raise ValueError(
             f"The file names the family {unknown[0]!r}, which this version of bayesmed does not have."
         )
-    mediator, outcome = about["families"]
+    mediator, outcome = about.families
     return FAMILIES[mediator], FAMILIES[outcome]

@@ -94,7 +94,7 @@ class Transport:
         ratio[~finite] = ratio[finite].max() + _NO_WEIGHT
         if np.ptp(ratio) < _EQUAL:
             ratio[:] = 0.0
-        seed = self.fit.about["settings"]["random_seed"]
+        seed = self.fit.description.settings["random_seed"]
         return Carried(points, *smooth_and_resample(ratio, self.fit.shape, seed))
 
     def posterior(self, carried: "Carried") -> xr.Dataset:
@@ -132,7 +132,8 @@ def prepare(fit: Posterior, grid: np.ndarray) -> Transport:
     ValueError
         If the fit was loaded without its model.
     """
-    model, rho = fit.require_model("carrying draws along rho"), float(fit.about["rho_fixed"])
+    model, rho = fit.require_model("carrying draws along rho"), fit.description.rho_fixed
+    assert rho is not None
     # At zero the compiled log-density is that of two regressions, which knows no rho.
     some = next(float(value) for value in (rho, *grid) if value != 0.0)
     at_some = model if some == rho else model.with_rho(some)

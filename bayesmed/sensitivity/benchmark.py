@@ -1,16 +1,16 @@
 """Benchmarks of rho: what omitted confounders as strong as observed covariates would produce."""
 
-import json
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from bayesmed.effects.setting import Kind, Setting
 from bayesmed.families.listing import few
 from bayesmed.posterior.state import Posterior
 from bayesmed.sensitivity.latent_scales import latent_scales
-from bayesmed.sensitivity.strength import KINDS, Kind, covariate_strength, shared_covariates
+from bayesmed.sensitivity.strength import KINDS, covariate_strength, shared_covariates
+from bayesmed.system.about import About
 
 
 def make_benchmarks(
@@ -43,8 +43,9 @@ def make_benchmarks(
         {"covariate": names, "chain": np.arange(shape[1]), "draw": np.arange(shape[2])},
     ).assign(r2_score=(dims[1:], scales.shown.reshape(fit.shape)))
     exact = fit.families[0].latent == "free" and fit.families[1].latent is not None
-    about = {**fit.about, "kind": kind, "times": float(times), "approximate": not exact}
-    return data.assign_attrs(bayesmed=json.dumps(about))
+    about = Setting(**vars(fit.description))
+    setting = about.saying(kind=kind, times=float(times), approximate=not exact)
+    return data.assign_attrs(bayesmed=setting.to_json())
 
 
 def check_covariates(fit: Posterior, covariates: str | Sequence[str] | None) -> list[str]:
@@ -55,8 +56,8 @@ def check_covariates(fit: Posterior, covariates: str | Sequence[str] | None) -> 
     ValueError
         If one does not stand in both equations, or there is none.
     """
-    about = fit.about
-    if "variables" not in about:
+    about = fit.description
+    if not about.variables:
         raise ValueError(
             "The fit was saved by a version of bayesmed that did not keep which covariate each "
             "column comes from; fit the model again."
@@ -64,8 +65,8 @@ def check_covariates(fit: Posterior, covariates: str | Sequence[str] | None) -> 
     shared = shared_covariates(about)
     if not shared:
         raise ValueError(
-            f"No covariate stands in both equations ({about['formulas']['mediator']!r} and "
-            f"{about['formulas']['outcome']!r}), so there is nothing to compare a confounder with; "
+            f"No covariate stands in both equations ({about.formulas['mediator']!r} and "
+            f"{about.formulas['outcome']!r}), so there is nothing to compare a confounder with; "
             "put the same covariates into both."
         )
     if covariates is None:
@@ -82,11 +83,11 @@ def check_covariates(fit: Posterior, covariates: str | Sequence[str] | None) -> 
     return list(dict.fromkeys(asked))
 
 
-def _why_not(about: dict[str, Any], name: str) -> str:
-    for role in ("treatment", "mediator", "outcome"):
-        if name == about[role]:
+def _why_not(about: About, name: str) -> str:
+    for role, own in about.roles.items():
+        if name == own:
             return f"it is the {role}"
-    there = [e for e in ("mediator", "outcome") if any(name in v for v in about["variables"][e])]
+    there = [e for e in ("mediator", "outcome") if any(name in v for v in about.variables[e])]
     if there:
         return (
             f"it stands in the {there[0]} equation only, so its strength in the other is unknown "

@@ -1,7 +1,6 @@
 """A statement about one effect, and by how much each draw meets it."""
 
 import itertools
-import json
 import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
+
+from bayesmed.effects.setting import setting_of
 
 Direction = Literal["positive", "negative", "outside", "inside"]
 Rope = tuple[float, float]
@@ -126,8 +127,7 @@ def null_value(draws: xr.Dataset, effect: str) -> float:
     """
     if is_share(effect) or effect in _PARTS:
         return 0.0
-    about = json.loads(draws.attrs["bayesmed"])
-    scale = draws[effect].attrs.get("scale", about.get("scale", "difference"))
+    scale = draws[effect].attrs.get("scale", setting_of(draws).scale)
     if scale not in NULLS:
         raise ValueError(f"{effect!r} is on the scale {scale!r}; known are {list(NULLS)}.")
     return NULLS[scale]

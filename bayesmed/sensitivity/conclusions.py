@@ -5,7 +5,6 @@ interpolated as in :mod:`bayesmed.sensitivity.ranked`; the probability there lie
 neighbours on the grid.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.effects.numbers import Printed, chance_in_words
+from bayesmed.effects.setting import setting_of
 from bayesmed.families.names import names_nearest
 from bayesmed.sensitivity.claims import Claim, effect_label, every_effect, margins, null_value
 from bayesmed.sensitivity.ranked import Ladder, around_zero, build_ladder, from_odds, odds
@@ -46,11 +46,11 @@ def probability_curve(draws: xr.Dataset, claim: Claim) -> xr.Dataset:
 
     true = (margins(draws, claim) > 0.0).astype(float)
     share, mcse = true.mean(["chain", "draw"]), az.mcse(true, method="mean")
-    about = {**json.loads(draws.attrs["bayesmed"]), "claim": claim.text(draws)}
+    setting = setting_of(draws).saying(claim=claim.text(draws))
     return xr.Dataset(
         {"probability": ("rho", share.to_numpy()), "mcse": ("rho", mcse.to_numpy())},
         {"rho": draws["rho"].to_numpy()},
-        {"bayesmed": json.dumps(about)},
+        {"bayesmed": setting.to_json()},
     )
 
 
@@ -286,7 +286,7 @@ def _ceases(ladder: Ladder, steps: range, level: float) -> tuple[float, float]:
 
 def own_rho(draws: xr.Dataset) -> float:
     """The fit's rho; zero where it has a prior or lies beyond the grid."""
-    fixed, grid = json.loads(draws.attrs["bayesmed"]).get("rho_fixed"), draws["rho"].to_numpy()
+    fixed, grid = setting_of(draws).rho_fixed, draws["rho"].to_numpy()
     return float(fixed) if fixed is not None and grid[0] <= fixed <= grid[-1] else 0.0
 
 
@@ -333,8 +333,7 @@ def conclusions_table(
         As :func:`extent` and :func:`bayesmed.sensitivity.claims.choose_effect`.
     """
     _check_level(level)
-    about, rho = json.loads(draws.attrs["bayesmed"]), own_rho(draws)
-    rows = {}
+    rho, rows = own_rho(draws), {}
     for effect, arm, chosen in every_effect(draws, where):
         null = null_value(draws, effect)
         claim = likelier_sign(draws, Claim(effect, arm, "positive", where=chosen))
@@ -353,7 +352,7 @@ def conclusions_table(
         }  # fmt: skip
     table = pd.DataFrame.from_dict(rows, orient="index")
     table = table if round_to is None else Printed(table)
-    table.index.name = about.get("contrast")
+    table.index.name = setting_of(draws).contrast
     return table
 
 

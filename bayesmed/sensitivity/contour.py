@@ -3,12 +3,11 @@
 It depends on them through their product only, so one curve along the product makes the surface.
 """
 
-import json
-
 import numpy as np
 import xarray as xr
 
 from bayesmed.effects.rows import select_effect
+from bayesmed.effects.setting import setting_of
 from bayesmed.sensitivity.grid import EXACT, FITTED
 from bayesmed.sensitivity.shares import rho_of_product
 
@@ -49,7 +48,7 @@ def along_products(draws: xr.Dataset, products: np.ndarray, sign: int, arm: str)
             f"The contour for sign={sign} needs a sweep from rho = 0 or beyond to that side; this "
             f"one has {np.round(grid, 4).tolist()}."
         )
-    about = json.loads(draws.attrs["bayesmed"])
+    about = setting_of(draws)
     acme = select_effect(draws, "acme", arm).transpose("rho", "chain", "draw").to_numpy()
     acme = acme.reshape(len(grid), -1)
     left = (1.0 - draws["r2_mediator"]) * (1.0 - draws["r2_outcome0"])
@@ -57,7 +56,7 @@ def along_products(draws: xr.Dataset, products: np.ndarray, sign: int, arm: str)
     if not set(draws["how"].to_numpy()) <= {EXACT, FITTED}:
         acme = np.sort(acme, axis=1)
         unexplained, shown = np.median(unexplained)[None], np.median(shown)[None]
-    at = about["form"], unexplained, shown, about["r_compatible"]
+    at = about.form, unexplained, shown, about.r_compatible
     rho = rho_of_product(products[:, None], sign, *at)
     values = _between(grid, acme, np.broadcast_to(rho, (len(products), acme.shape[1])))
     beyond = np.isnan(values).mean(axis=1) > 0.025

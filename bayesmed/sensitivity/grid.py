@@ -1,20 +1,21 @@
 """The values of rho of a curve, how each is reached, and what the data say about rho."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from bayesmed.system.about import About
 
 DEFAULT_GRID = np.round(np.linspace(-0.9, 0.9, 37), 10)
 EXACT, WEIGHTED, TRANSPORT = "exact map", "reweighted map", "transport"
 REFIT, FITTED = "refit", "fitted"
 
 
-def identification_note(about: Mapping[str, Any]) -> str:
+def identification_note(about: About) -> str:
     """What the data say about rho, in one sentence."""
-    if about["closed"]:
+    if about.closed:
         told = "The data say nothing about rho here: every value fits them equally well"
-        if about["priors_on"] == "regression":
+        if about.priors_on == "regression":
             return told + ", and the total effect does not depend on it."
         return (
             told + ". The priors were stated for the structural coefficients: they, not the data, "
@@ -22,7 +23,7 @@ def identification_note(about: Mapping[str, Any]) -> str:
             "has a prior."
         )
     return (
-        f"rho is identified by {about['identified_by']}. A fit that prefers some rho is no evidence "
+        f"rho is identified by {about.identified_by}. A fit that prefers some rho is no evidence "
         "about confounding."
     )
 

@@ -74,10 +74,10 @@ def latent_problem(fit: Posterior) -> str:
                 "residual of its own; gaussian, lognormal, tobit, probit, ordered_probit, logit "
                 "and ordered_logit are"
             )
-        if fit.about["sigma"].get(equation):
+        if equation in fit.description.sigma:
             return (
                 f"sigma of the {equation} differs between rows "
-                f"({fit.about['sigma'][equation]!r}), so that its residual has no one variance"
+                f"({fit.description.sigma[equation]!r}), so that its residual has no one variance"
             )
     return ""
 

@@ -7,7 +7,6 @@ for a shift of a tenth of a standard deviation, which a reader would want to kno
 stands beside it.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bayesmed.effects.setting import setting_of
 from bayesmed.families.family import EQUATIONS
 from bayesmed.families.names import names_nearest
 from bayesmed.families.prior import Prior
@@ -24,6 +24,7 @@ from bayesmed.posterior.state import Posterior
 from bayesmed.posterior.weights import LARGEST_PARETO_K
 from bayesmed.sensitivity.claims import choose_effect, effect_label, every_effect, is_share
 from bayesmed.sensitivity.rho_prior import prior_of_rho
+from bayesmed.system.about import About
 
 #: From this on a sensitivity counts (Kallioinen et al. 2024).
 THRESHOLD = 0.05
@@ -79,7 +80,7 @@ def prior_sensitivity(
     """
     if by not in ("equation", "coefficient"):
         raise ValueError(f"by={by!r}; choose 'equation' or 'coefficient'.")
-    if json.loads(effects.attrs["bayesmed"])["fit"] != fit.about["fit"]:
+    if setting_of(effects).fit != fit.description.fit:
         raise ValueError(
             "effects= come from another fit, whose draws do not pair with these priors; pass "
             "fit.effects(...) of this fit."
@@ -88,7 +89,7 @@ def prior_sensitivity(
     if arm not in arms:
         raise ValueError(f"arm={arm!r}; choose one of {arms}.")
     kept = {"draw": effects["draw"].to_numpy()}
-    log_prior = log_priors(fit.posterior, fit.about, fit.tree["constant_data"].to_dataset())
+    log_prior = log_priors(fit.posterior, fit.description, fit.tree["constant_data"].to_dataset())
     components: Components = {str(name): [str(name)] for name in log_prior}
     if by == "equation":
         components = {
@@ -101,8 +102,9 @@ def prior_sensitivity(
         for row in every_effect(effects, where)
         if row[1] in ("", arm) and not is_share(row[0])
     }
+    closed = fit.description.closed is not None
     return power_scaling(
-        xr.Dataset(rows), log_prior.sel(kept), log_likelihood, components, fit.about, threshold
+        xr.Dataset(rows), log_prior.sel(kept), log_likelihood, components, closed, threshold
     )
 
 
@@ -111,7 +113,7 @@ def power_scaling(
     log_prior: xr.Dataset,
     log_likelihood: xr.Dataset,
     components: Components,
-    about: Mapping[str, Any],
+    closed: bool,
     threshold: float = THRESHOLD,
 ) -> pd.DataFrame:
     r"""Power-scaling sensitivity of each effect to each component of the prior.
@@ -127,8 +129,8 @@ def power_scaling(
     components : mapping of str to list of str
         Variables of ``log_prior`` that are scaled together, by name of the component; one without
         variables is left out.
-    about : mapping
-        ``closed`` says whether the data say nothing about rho.
+    closed : bool
+        Whether the data say nothing about rho.
     threshold : float
         From which a sensitivity counts.
 
@@ -157,9 +159,7 @@ def power_scaling(
             pull = _pull(effects[effect].transpose("chain", "draw").to_numpy(), scaled)
             told = "a flat prior cannot be scaled: vary its bounds instead"
             if not flat:
-                told = diagnosis(
-                    component, prior, likelihood, pull, bool(about["closed"]), threshold
-                )
+                told = diagnosis(component, prior, likelihood, pull, closed, threshold)
             numbers = (round(prior, 3), round(likelihood, 3), round(pull, 2))
             found.append((place, effect, component, *numbers, told))
     names = ["place", "effect", "component", "prior", "likelihood", "pull", "diagnosis"]
@@ -212,7 +212,7 @@ def diagnosis(
     return "the data decide" if informed else "neither this prior nor the data move it much"
 
 
-def log_priors(posterior: xr.Dataset, about: Mapping[str, Any], data: xr.Dataset) -> xr.Dataset:
+def log_priors(posterior: xr.Dataset, about: About, data: xr.Dataset) -> xr.Dataset:
     """Log density of each stated prior at each posterior draw.
 
     Parameters
@@ -220,7 +220,7 @@ def log_priors(posterior: xr.Dataset, about: Mapping[str, Any], data: xr.Dataset
     posterior : xarray.Dataset
         Of a fit. Priors of the outcome are evaluated at its parameters at rho = 0 where
         ``priors_on`` is ``"regression"``, else at the structural ones.
-    about : mapping
+    about : About
         The fit's description.
     data : xarray.Dataset
         The fit's constant data: the intercept's prior is stated at the means of the columns.
@@ -233,12 +233,12 @@ def log_priors(posterior: xr.Dataset, about: Mapping[str, Any], data: xr.Dataset
         constant factor, which scaling does not see, is left out.
     """
     stated: dict[str, tuple[Prior, xr.DataArray]] = {}
-    for key, priors in about["priors"].items():
-        at_zero = key == "outcome" and about["priors_on"] == "regression"
+    for key, priors in about.priors.items():
+        at_zero = key == "outcome" and about.priors_on == "regression"
         values = _values_at(posterior, data, key, "_rho0" if at_zero else "", list(priors))
         for name, (distribution, parameters) in priors.items():
             stated[f"{key}: {name}"] = (Prior(distribution, **parameters), values[name])
-    if about["rho_fixed"] is None:
+    if about.rho_fixed is None:
         stated["rho"] = (prior_of_rho(about), posterior["rho"])
     return _evaluate(stated)
 
@@ -302,18 +302,18 @@ def total_log_likelihood(fit: Posterior) -> xr.Dataset:
     """
     if fit.passes is not None:
         fit.require_model("The log-likelihood at each draw")
-    about, data = fit.about, fit.tree["constant_data"].to_dataset()
+    about, data = fit.description, fit.tree["constant_data"].to_dataset()
     observed = [fit.tree["observed_data"][name].to_numpy() for name in EQUATIONS]
-    regression = fit.closed_map if about["independent"] else None
+    regression = fit.closed_map if about.independent else None
     draws, total = fit.draws, []
     size = max(1, _CHUNK // len(observed[0]))
     for start in range(0, len(draws), size):
         block = draws.block(slice(start, start + size))
         rows = row_log_likelihood(
-            fit.families, block, data, observed, about["independent"], regression
+            fit.families, block, data, observed, about.independent, regression
         )
         # Rows with the moments of many count as their share of them.
-        total.append(rows.sum(axis=(0, 2)) * (about["n"] / len(observed[0])))
+        total.append(rows.sum(axis=(0, 2)) * (about.n / len(observed[0])))
     values = np.concatenate(total).reshape(fit.shape)
     coords = {name: fit.posterior[name].to_numpy() for name in ("chain", "draw")}
     return xr.Dataset({"joint": (("chain", "draw"), values)}, coords)

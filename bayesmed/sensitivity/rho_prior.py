@@ -1,17 +1,14 @@
 """The prior of rho, from what a fit keeps of it."""
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import xarray as xr
 
 from bayesmed.families.prior import Prior
 from bayesmed.posterior.state import Posterior
+from bayesmed.system.about import About
 
 
-def prior_of_rho(about: Mapping[str, Any]) -> Prior:
+def prior_of_rho(about: About) -> Prior:
     """The prior that rho was given.
 
     Raises
@@ -19,17 +16,17 @@ def prior_of_rho(about: Mapping[str, Any]) -> Prior:
     ValueError
         If rho was fixed, or the fit is of a file that holds its prior in words only.
     """
-    if about["rho_fixed"] is not None:
+    if about.rho_fixed is not None:
         raise ValueError(
-            f"rho was fixed at {about['rho_fixed']:g} and has no prior; fit with one, for example "
+            f"rho was fixed at {about.rho_fixed:g} and has no prior; fit with one, for example "
             'model.with_rho(bm.Prior("Uniform", lower=-0.5, upper=0.5)).fit().'
         )
-    if "rho_stated" not in about:
+    if about.rho_stated is None:
         raise ValueError(
             "The file of this fit holds the prior of rho in words only, "
-            f"{about['rho_prior']}; fit the model again."
+            f"{about.rho_prior}; fit the model again."
         )
-    distribution, parameters = about["rho_stated"]
+    distribution, parameters = about.rho_stated
     return Prior(distribution, **parameters)
 
 
@@ -38,12 +35,12 @@ def rho_draws(fit: Posterior, draws: int = 20_000) -> xr.Dataset:
     import pymc as pm
     from pytensor.compile.mode import Mode
 
-    about = fit.about
+    about = fit.description
     prior = prior_of_rho(about)
     values = pm.draw(
         prior.constructor.dist(**prior.parameters, size=draws),
-        random_seed=about["settings"]["random_seed"], mode=Mode(linker="py", optimizer=None),
+        random_seed=about.settings["random_seed"], mode=Mode(linker="py", optimizer=None),
     )  # fmt: skip
     found = fit.posterior[["rho"]].assign(rho_prior=("prior_draw", np.asarray(values)))
-    found.attrs["bayesmed"] = json.dumps(about)
+    found.attrs["bayesmed"] = about.to_json()
     return found

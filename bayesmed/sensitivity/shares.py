@@ -15,16 +15,14 @@ R^2_Y0 that of the outcome's regression at rho = 0. Several confounders: rho^2 i
 product of their joint shares.
 """
 
-import json
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from bayesmed.effects.setting import Form, setting_of
 from bayesmed.posterior.state import Posterior
 from bayesmed.sensitivity.latent_scales import explained_shares, latent_problem, latent_scales
-
-Form = Literal["residual", "total"]
 
 
 def with_explained_shares(fit: Posterior, draws: xr.Dataset) -> xr.Dataset:
@@ -41,8 +39,8 @@ def with_explained_shares(fit: Posterior, draws: xr.Dataset) -> xr.Dataset:
     """
     problem = latent_problem(fit)
     if problem:
-        about = {**json.loads(draws.attrs["bayesmed"]), "no_r_squared": problem}
-        return draws.assign_attrs(bayesmed=json.dumps(about))
+        setting = setting_of(draws).saying(no_r_squared=problem)
+        return draws.assign_attrs(bayesmed=setting.to_json())
     scales = latent_scales(fit)
     mediator, outcome = explained_shares(fit, scales)
     named = {"r2_mediator": mediator, "r2_outcome0": outcome, "r2_score": scales.shown}
@@ -156,9 +154,9 @@ def r_squared(
 ) -> tuple[xr.Dataset, xr.Dataset]:
     """The sweep in terms of shares of variance; see :meth:`bayesmed.Sensitivity.r_squared`."""
     _check_form(form)
-    about = json.loads(draws.attrs["bayesmed"])
+    setting = setting_of(draws)
     if "r2_mediator" not in draws:
-        reason = about.get("no_r_squared", "the sweep does not hold the shares that it explains")
+        reason = setting.no_r_squared or "the sweep does not hold the shares that it explains"
         raise ValueError(
             f"Shares of variance have no meaning here: {reason}. Read rho itself instead."
         )
@@ -168,7 +166,7 @@ def r_squared(
     product = product_of_rho(draws["rho"], *at) * xr.ones_like(shown)
     product_zero = product_of_rho(zero["rho_zero"], *at) * xr.ones_like(shown)
     found = draws[["acme", "how"]].assign(shares).assign(product=product.transpose("rho", ...))
-    said = json.dumps({**about, "form": form, "r_compatible": r_compatible})
+    said = setting.saying(form=form, r_compatible=r_compatible).to_json()
     return (
         found.assign_attrs(bayesmed=said),
         zero.assign(product_zero=product_zero.transpose(*zero["rho_zero"].dims)).assign_attrs(

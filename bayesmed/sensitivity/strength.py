@@ -33,30 +33,30 @@ of the residual variances. Where one of them is 1 or more there is no such confo
 would give :math:`\rho = k b / \sqrt{(1 + k a)(1 + k c)}`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from scipy import linalg
 
 from bayesmed.data.frame import assign
+from bayesmed.effects.setting import Kind
 from bayesmed.posterior.state import Posterior
 from bayesmed.sensitivity.latent_scales import LatentScales
+from bayesmed.system.about import About
 
-Kind = Literal["besides", "leave-out"]
 #: Relative singular values below this are those of repeated columns.
 _SAME = 1e-10
 KINDS: tuple[Kind, Kind] = ("besides", "leave-out")
 
 
-def shared_covariates(about: Mapping[str, Any]) -> list[str]:
+def shared_covariates(about: About) -> list[str]:
     """Covariates that stand in both equations, in the order of the mediator's."""
     mediator, outcome = (
-        list(dict.fromkeys(name for used in about["variables"][e] for name in used))
+        list(dict.fromkeys(name for used in about.variables[e] for name in used))
         for e in ("mediator", "outcome")
     )
-    own = (about["treatment"], about["mediator"])
+    own = (about.treatment, about.mediator)
     return [name for name in mediator if name in outcome and name not in own]
 
 
@@ -221,12 +221,12 @@ class _Columns:
 
 
 def _columns(fit: Posterior, covariate: str) -> _Columns:
-    about, data = fit.about, fit.tree["constant_data"].to_dataset()
-    used_m, used_y = (about["variables"][e] for e in ("mediator", "outcome"))
+    about, data = fit.description, fit.tree["constant_data"].to_dataset()
+    used_m, used_y = (about.variables[e] for e in ("mediator", "outcome"))
     mediator, outcome = data["mediator_design"].to_numpy(), data["outcome_design"].to_numpy()
     own_m = np.array([covariate in used for used in used_m], dtype=bool)
     own_y = np.array([covariate in used for used in used_y], dtype=bool)
-    with_m = np.array([about["mediator"] in used for used in used_y], dtype=bool)
+    with_m = np.array([about.mediator in used for used in used_y], dtype=bool)
     if (own_y & with_m).any():
         outcome = np.where(own_y & with_m, _at_mean_mediator(fit), outcome)
     others = [mediator[:, ~own_m], outcome[:, ~own_y & ~with_m]]
@@ -251,7 +251,7 @@ def _at_mean_mediator(fit: Posterior) -> np.ndarray:
         levels = list(mediator.response.levels) or [0, 1]
         at = zip(levels, [float((values == j).mean()) for j in range(len(levels))], strict=True)
     else:
-        middle = np.exp(np.log(values).mean()) if fit.about["log_mediator"] else values.mean()
+        middle = np.exp(np.log(values).mean()) if fit.description.log_mediator else values.mean()
         at = zip([float(middle)], [1.0], strict=True)
     rows = [
         share * design.rows(assign(model.frame.data, {mediator.name: level})) for level, share in at

@@ -1,8 +1,7 @@
 """The sweep over rho: by the exact map, by weights, by transport or by refits."""
 
-import json
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -12,7 +11,7 @@ import xarray as xr
 
 from bayesmed.data.warn import warn
 from bayesmed.effects.estimands import ARMS_AND_AVERAGE, contrasts
-from bayesmed.effects.setting import effects_about
+from bayesmed.effects.setting import Setting
 from bayesmed.effects.view import Asked, View
 from bayesmed.families.prior import Prior
 from bayesmed.means.along_rho import Regression, regression_draws
@@ -94,18 +93,18 @@ def sweep(
     fit: Posterior,
     rho: Any,
     progress: bool,
-    at: Mapping[str, Any] | None,
     asked: Asked,
+    setting: Setting,
 ) -> tuple[xr.Dataset, xr.Dataset, xr.DataArray]:
     """Effects at each rho, where the ACME is zero, and the means; see :meth:`bayesmed.MediationFit.sensitivity`."""
-    grid, about = check_grid(rho), fit.about
+    grid, about = check_grid(rho), fit.description
     regression = regression_draws(fit)
     if regression is None:
         warn(identification_note(about), IdentificationWarning)
-    if regression is not None and about["priors_on"] == "regression":
+    if regression is not None and about.priors_on == "regression":
         cells = asked.curve(regression, grid)
         how, pareto_k = [EXACT] * len(grid), np.full(len(grid), np.nan)
-        for i in np.flatnonzero(grid == about["rho_fixed"]):
+        for i in np.flatnonzero(grid == about.rho_fixed):
             cells[i], how[i] = asked.cells(fit.draws), FITTED
         shift = asked.shift(fit.draws)[None]
     else:
@@ -121,9 +120,7 @@ def sweep(
     draws = contrasts(po, asked.scale, asked.unit)
     draws = draws.transpose("rho", *asked.dims, "arm", "chain", "draw")
     draws = draws.assign(pareto_k=("rho", pareto_k), how=("rho", how))
-    draws.attrs["bayesmed"] = json.dumps(
-        {**effects_about(about, at, "sample", asked.said), "every": asked.every}
-    )
+    draws.attrs["bayesmed"] = setting.saying(every=asked.every).to_json()
     draws = with_explained_shares(fit, draws)
     return draws, _rho_zero(fit, regression, asked, draws, cells, shift), po
 
@@ -138,7 +135,7 @@ def _by_points(
     """Where each rho has a posterior of its own."""
     if regression is None or "cutpoints" in regression.draws.outcome.parameters:
         return _by_transport(fit, asked, grid, progress)
-    if fit.about["rho_fixed"] is None:
+    if fit.description.rho_fixed is None:
         return _by_refits(fit, asked, grid, progress)
     return _by_weights(fit, asked, regression, grid)
 
@@ -166,12 +163,12 @@ def _by_transport(
     """Carry the draws to each rho, nearest first; refit where the weights are unreliable."""
     fit.require_model("carrying draws along rho")
     run, base = Run(), fit
-    if fit.about["rho_fixed"] is None:  # one fit at the middle of the grid serves the others
+    if fit.description.rho_fixed is None:  # one fit at the middle of the grid serves the others
         middle = float(grid[len(grid) // 2])
         base = refit(fit, middle, run.failed)
         run.points[middle] = fitted_point(base, asked, REFIT)
-    elif fit.about["rho_fixed"] in grid:
-        run.points[fit.about["rho_fixed"]] = fitted_point(fit, asked)
+    elif fit.description.rho_fixed in grid:
+        run.points[fit.description.rho_fixed] = fitted_point(fit, asked)
     todo = [float(rho) for rho in grid if rho not in run.points]
     if todo:
         poor = _carry(base, asked, todo, run, progress)
@@ -211,7 +208,7 @@ def carried_point(
     if not carried.pareto_k <= LARGEST_PARETO_K:
         poor[rho] = carried.pareto_k
         return None
-    draws = draws_of(transport.posterior(carried), rho, fit.about["parameters"])
+    draws = draws_of(transport.posterior(carried), rho, fit.description.parameters)
     used = draws.block(carried.index[asked.kept(fit.shape).ravel()])
     cells = asked.cells(used)
     return RhoPoint(cells, asked.shift(used, cells), TRANSPORT, carried.pareto_k)
@@ -232,18 +229,14 @@ def refit_point(fit: Posterior, asked: Asked, rho: float, failed: list[str]) -> 
 def refit(fit: Posterior, rho: float, failed: list[str]) -> Posterior:
     """Fit again at a fixed rho; compiles nothing after the first."""
     model = fit.require_model("a refit")
-    about = fit.about
+    about = fit.description
     chains, draws = fit.shape
-    settings = {**about["settings"], "chains": chains, "draws": draws}
+    settings = {**about.settings, "chains": chains, "draws": draws}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        own = (
-            {"method": "laplace"}
-            if about["sampler"] in ("laplace", "exact")
-            else {"sampler": about["sampler"]}
-        )
+        own = {"method": "laplace"} if about.by_laplace else {"sampler": about.sampler}
         again = draw_posterior(model.with_rho(rho), **settings, **own, progress=False)
-    if again.about["interrupted"]:
+    if again.description.interrupted:
         raise KeyboardInterrupt
     if again.convergence.problems:
         failed.append(f"rho = {rho:g} ({again.convergence.problems[0]})")
@@ -254,8 +247,8 @@ def _by_weights(
     fit: Posterior, asked: Asked, regression: Regression, grid: np.ndarray
 ) -> dict[float, RhoPoint]:
     """Structural priors in a closed pair: the map, weighted by prior(mapped) / prior(drawn)."""
-    about = fit.about
-    priors = {name: Prior(kind, **own) for name, (kind, own) in about["priors"]["outcome"].items()}
+    about = fit.description
+    priors = {name: Prior(kind, **own) for name, (kind, own) in about.priors["outcome"].items()}
     data = fit.tree["constant_data"].to_dataset()
     log_prior = outcome_log_prior(
         priors, data["outcome_term"].to_numpy().tolist(), prior_basis(data, "outcome")
@@ -266,12 +259,12 @@ def _by_weights(
     run = Run()
     bad: list[str] = []
     for value in grid:
-        if value == about["rho_fixed"]:
+        if value == about.rho_fixed:
             run.points[float(value)] = fitted_point(fit, asked)
             continue
         mapped = regression.at(float(value))
         after = log_prior(mapped.outcome.coef, mapped.outcome.parameters.get("sigma"))
-        index, k = smooth_and_resample(after - before, fit.shape, about["settings"]["random_seed"])
+        index, k = smooth_and_resample(after - before, fit.shape, about.settings["random_seed"])
         if k > LARGEST_PARETO_K and fit.model is not None:
             again = refit_point(fit, asked, float(value), run.failed)
             run.points[float(value)] = replace(again, pareto_k=k)
@@ -336,7 +329,7 @@ def _roots_of(
     by_arm = [cells[:, t, 1] - cells[:, t, 0] for t in (0, 1)]
     flat = np.stack([*by_arm, 0.5 * (by_arm[0] + by_arm[1])])
     on_grid = [float(grid[0]), float(grid[-1])]
-    if regression is None or fit.about["priors_on"] != "regression":
+    if regression is None or fit.description.priors_on != "regression":
         return *_roots_by_rank(grid, flat / shift), on_grid
     additive = view.target.family.additive
     smooth = (additive or view.rows.base is not None) and view.in_memory

@@ -1,19 +1,15 @@
 """The AGReMA checklist, filled in as far as a fit knows."""
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 import xarray as xr
 
-from bayesmed.effects.estimands import null_value
-from bayesmed.effects.setting import arms_words
-from bayesmed.show.paragraph import methods, require_own, results, scale_words, tipping
+from bayesmed.effects.setting import Setting
+from bayesmed.show.paragraph import methods, own_setting, results, scale_words, tipping
+from bayesmed.system.about import About
 
 
 def checklist(
-    about: Mapping[str, Any],
+    about: About,
     effects: xr.Dataset,
     convergence: str,
     rho_zero: xr.Dataset | None = None,
@@ -22,7 +18,7 @@ def checklist(
 
     Parameters
     ----------
-    about : mapping
+    about : About
         The fit's description.
     effects : xarray.Dataset
     convergence : str
@@ -60,59 +56,57 @@ def checklist(
 
 
 def _known(
-    about: Mapping[str, Any], effects: xr.Dataset, convergence: str, rho_zero: xr.Dataset | None
+    about: About, effects: xr.Dataset, convergence: str, rho_zero: xr.Dataset | None
 ) -> dict[str, str]:
-    require_own(about, effects, rho_zero)
-    about = {**about, **json.loads(effects.attrs["bayesmed"]), "settings": about["settings"]}
-    null = null_value(about.get("scale", "difference"))
-    treatment, mediator, outcome = (about[name] for name in ("treatment", "mediator", "outcome"))
+    setting = own_setting(about, effects, rho_zero)
+    treatment, mediator, outcome = setting.treatment, setting.mediator, setting.outcome
     return {
         "Effects of interest": (
-            f"Natural effects of {about['contrast']} on {outcome} through {mediator}: ACME, ADE and "
-            f"total, as {scale_words(about)}, {about.get('averaged', 'averaged over the observed rows')}."
+            f"Natural effects of {setting.contrast} on {outcome} through {mediator}: ACME, ADE and "
+            f"total, as {scale_words(setting)}, {setting.averaged}."
         ),
         "Assumed causal model": (
             f"{treatment} → {mediator} → {outcome} and {treatment} → {outcome}; covariates "
-            f"{_covariates(about, 'mediator')} of the mediator, {_covariates(about, 'outcome')} of the "
-            f"outcome; rho {about['rho']} for unmeasured causes of both."
+            f"{_covariates(setting, 'mediator')} of the mediator, {_covariates(setting, 'outcome')} of the "
+            f"outcome; rho {setting.rho} for unmeasured causes of both."
         ),
         "Causal assumptions": (
-            f"No unmeasured confounding of the treatment{_beyond(about)}; none of mediator and outcome "
+            f"No unmeasured confounding of the treatment{_beyond(setting)}; none of mediator and outcome "
             "beyond rho; no confounder of mediator and outcome that the treatment affects; the same "
             "rho across arms."
         ),
         "Measurement levels": (
-            f"{mediator}: {about['families'][0]}; {outcome}: {about['families'][1]}."
+            f"{mediator}: {setting.families[0]}; {outcome}: {setting.families[1]}."
         ),
-        "Sample size": f"{about['n']} rows{arms_words(about)}.",
-        "Statistical methods": methods(about, convergence),
+        "Sample size": f"{setting.n} rows{setting.arms_words}.",
+        "Statistical methods": methods(setting, convergence),
         "Sensitivity analyses": (
-            f"The effects along the residual correlation rho, and rho*, at which the ACME is {null:g}."
+            f"The effects along the residual correlation rho, and rho*, at which the ACME is {setting.null:g}."
             if rho_zero is not None else ""
         ),
-        "Participants (results)": _analysed(about),
-        "Outcomes and estimates": results(about, effects, None),
-        "Sensitivity parameters": "" if rho_zero is None else tipping(about, effects, rho_zero),
+        "Participants (results)": _analysed(setting),
+        "Outcomes and estimates": results(setting, effects, None),
+        "Sensitivity parameters": "" if rho_zero is None else tipping(setting, effects, rho_zero),
     }  # fmt: skip
 
 
-def _beyond(about: Mapping[str, Any]) -> str:
-    return f" beyond {about['assumed']}" if "rho_tm" in about.get("assumed", "") else ""
+def _beyond(setting: Setting) -> str:
+    return f" beyond {setting.assumed}" if "rho_tm" in setting.assumed else ""
 
 
-def _covariates(about: Mapping[str, Any], equation: str) -> str:
-    used = {name for names in about["variables"][equation] for name in names}
-    names = sorted(used - {about[role] for role in ("treatment", "mediator", "outcome")})
+def _covariates(about: About, equation: str) -> str:
+    used = {name for names in about.variables[equation] for name in names}
+    names = sorted(used - {*about.roles.values()})
     return ", ".join(names) if names else "none"
 
 
-def _analysed(about: Mapping[str, Any]) -> str:
+def _analysed(about: About) -> str:
     """How many rows, and in which variables values were missing."""
-    told, dropped = "", about["n_given"] - about["n"]
+    told, dropped = "", about.n_given - about.n
     if dropped:
-        counts = ", ".join(f"{name}: {count}" for name, count in about["missing"].items())
+        counts = ", ".join(f"{name}: {count}" for name, count in about.missing.items())
         told = f"; {dropped} had missing values ({counts})"
-    return f"{about['n']} of {about['n_given']} rows analysed{told}."
+    return f"{about.n} of {about.n_given} rows analysed{told}."
 
 
 _ITEMS = (

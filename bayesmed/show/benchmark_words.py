@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.effects.numbers import chance_in_words, number, percent
+from bayesmed.effects.setting import Kind
 from bayesmed.effects.summary import summarise
 
 #: A strength that fewer draws than this allow is called out of reach.
@@ -19,7 +20,7 @@ _SMALL, _LARGE = 0.01, 100
 def sentences(
     tables: Mapping[str, pd.DataFrame],
     roots: xr.DataArray,
-    about: Mapping[str, Any],
+    kind: Kind,
     arm: str,
     ci_prob: float,
 ) -> list[str]:
@@ -31,7 +32,7 @@ def sentences(
         :meth:`bayesmed.Benchmarks.strength_summary` with sign "same" and "opposite".
     roots : xarray.DataArray
         Draws of rho*, dims (chain, draw).
-    about : mapping
+    kind : {"besides", "leave-out"}
     arm : str
     ci_prob : float
     """
@@ -54,12 +55,12 @@ def sentences(
     ]
     for name in tables["same"].index:
         own = {sign: table.loc[name] for sign, table in tables.items()}
-        lines.append(_sentence(str(name), own, star, about["kind"], ci_prob))
+        lines.append(_sentence(str(name), own, star, kind, ci_prob))
     return lines
 
 
 def _sentence(
-    name: str, own: Mapping[str, "pd.Series[Any]"], star: str, kind: str, ci_prob: float
+    name: str, own: Mapping[str, "pd.Series[Any]"], star: str, kind: Kind, ci_prob: float
 ) -> str:
     what = "An omitted confounder" if kind == "besides" else "A covariate that is left out"
     sign = min(own, key=lambda key: own[key]["none"])

@@ -1,6 +1,6 @@
 """Posterior predictive checks: data that the fit would make, against the data that it was made from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from bayesmed.data.warn import warn
 from bayesmed.effects.summary import CiKind, rounded, summarise
 from bayesmed.families.family import EQUATIONS, Family
 from bayesmed.show.frames import wide_frame
+from bayesmed.system.about import About
 
 #: By name, functions of an array over its last axis.
 _STATISTICS = {"mean": np.mean, "sd": np.std, "min": np.min, "max": np.max}
@@ -89,7 +90,7 @@ def _shares(statistics: dict[str, Any], values: np.ndarray) -> dict[str, Any]:
 
 
 def plot_checks(
-    tree: xr.DataTree, families: Sequence[Family], about: Mapping[str, Any], options: dict[str, Any]
+    tree: xr.DataTree, families: Sequence[Family], about: About, options: dict[str, Any]
 ) -> dict[str, Any]:
     """Figures by ArviZ of each response by arm; see :meth:`bayesmed.MediationFit.plot_check`."""
     from arviz_plots import plot_ppc_dist, plot_ppc_pava
@@ -97,7 +98,7 @@ def plot_checks(
     apart, found = by_arm(tree), {}
     draws = tree["posterior_predictive"].sizes["draw"]
     for equation, family in zip(EQUATIONS, families, strict=True):
-        response = about[equation]
+        response = about.roles[equation]
         names = [n for n in apart["observed_data"].data_vars if str(n).startswith(f"{equation}, ")]
         if not names:
             continue

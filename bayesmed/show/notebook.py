@@ -1,53 +1,52 @@
 """What models and fits show of themselves in a notebook."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 import pandas as pd
 
-from bayesmed.system.about import sampler_words
+from bayesmed.system.about import About, law_words
 
 
-def model_lines(about: Mapping[str, Any]) -> list[str]:
+def model_lines(about: About) -> list[str]:
     """A model in a few lines: contrast, equations, rho, what the data say about it, priors."""
     lines = [
-        f"MediationModel: {about['contrast']} on {about['outcome']} through {about['mediator']}, "
-        f"n = {about['n']}, rho {about['rho']}"
+        f"MediationModel: {about.contrast} on {about.outcome} through {about.mediator}, "
+        f"n = {about.n}, rho {about.rho}"
     ]
-    for equation, family in zip(("mediator", "outcome"), about["families"], strict=True):
-        lines.append(f"{equation}: {about['formulas'][equation]} ({family})")
+    for equation, family in zip(("mediator", "outcome"), about.families, strict=True):
+        lines.append(f"{equation}: {about.formulas[equation]} ({family})")
     scale = (
-        "the regression at rho = 0" if about["priors_on"] == "regression"
+        "the regression at rho = 0" if about.priors_on == "regression"
         else "the structural coefficients"
     )  # fmt: skip
     lines.append(f"Priors are stated for {scale}; see .priors_in_use.")
     lines.append(
-        "The data say nothing about rho in this pair (closed)." if about["closed"]
-        else f"rho is identified by {about['identified_by']}, which is no evidence about confounding."
+        "The data say nothing about rho in this pair (closed)." if about.closed
+        else f"rho is identified by {about.identified_by}, which is no evidence about confounding."
     )  # fmt: skip
-    return [*lines, *about["notes"]]
+    return [*lines, *about.notes]
 
 
-def fit_lines(about: Mapping[str, Any], shape: tuple[int, int], convergence: str) -> list[str]:
+def fit_lines(about: About, shape: tuple[int, int], convergence: str) -> list[str]:
     """A fit in a few lines: contrast, sampler, whether it converged, what was done to the data."""
     chains, draws = shape
     return [
-        f"MediationFit: {about['contrast']} on {about['outcome']} through {about['mediator']}, "
-        f"n = {about['n']}, rho {about['rho']}",
-        f"{chains} chains of {draws} draws by {sampler_words(about)}, random_seed "
-        f"{about['settings']['random_seed']}",
+        f"MediationFit: {about.contrast} on {about.outcome} through {about.mediator}, "
+        f"n = {about.n}, rho {about.rho}",
+        f"{chains} chains of {draws} draws by {about.sampler_words}, random_seed "
+        f"{about.settings['random_seed']}",
         convergence,
-        *about["notes"],
+        *about.notes,
     ]
 
 
-def prior_frame(about: Mapping[str, Any]) -> pd.DataFrame:
+def prior_frame(about: About) -> pd.DataFrame:
     """Priors in use: equation, name, distribution with its numbers, and whether it was stated."""
     rows = [
-        (equation, name, f"{kind}({', '.join(f'{k}={v:.3g}' for k, v in own.items())})",
-         "stated" if name in about["prior_source"].get(equation, []) else "default")
-        for equation, priors in about["priors"].items() for name, (kind, own) in priors.items()
+        (equation, name, law_words(law),
+         "stated" if name in about.prior_source.get(equation, []) else "default")
+        for equation, priors in about.priors.items() for name, law in priors.items()
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=["equation", "name", "prior", "source"])
     return table.set_index(["equation", "name"])

@@ -1,7 +1,5 @@
 """The paragraph of a paper, with every figure in it from the fit."""
 
-import json
-from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -9,17 +7,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.effects.estimands import null_value
 from bayesmed.effects.numbers import chance, digits_in_common, number, percent
 from bayesmed.effects.rows import UNCERTAIN, effect_rows
-from bayesmed.effects.setting import arms_words
+from bayesmed.effects.setting import Setting, setting_of
 from bayesmed.effects.summary import readable_roots, require_one, summarise
 from bayesmed.families.listing import in_words
-from bayesmed.system.about import sampler_words
+from bayesmed.system.about import About, law_words
 
 
 def paragraph(
-    about: Mapping[str, Any],
+    about: About,
     effects: xr.Dataset,
     convergence: str,
     rho_zero: xr.Dataset | None = None,
@@ -28,7 +25,7 @@ def paragraph(
 
     Parameters
     ----------
-    about : mapping
+    about : About
         The fit's description.
     effects : xarray.Dataset
         Of :class:`bayesmed.Effects`.
@@ -40,9 +37,8 @@ def paragraph(
     -------
     str
     """
-    require_own(about, effects, rho_zero)
-    about = {**about, **json.loads(effects.attrs["bayesmed"]), "settings": about["settings"]}
-    parts = [methods(about, convergence), results(about, effects, rho_zero)]
+    setting = own_setting(about, effects, rho_zero)
+    parts = [methods(setting, convergence), results(setting, effects, rho_zero)]
     return Paragraphs("\n\n".join(parts))
 
 
@@ -57,90 +53,90 @@ class Paragraphs(str):
 _SETTING = ("contrast", "of", "scale", "on", "by", "group", "weights", "m", "at")
 
 
-def require_own(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset | None) -> None:
-    """Refuse effects or a sensitivity of another fit, and a sensitivity of other effects."""
-    own = json.loads(effects.attrs["bayesmed"])
-    if own.get("difference"):
+def own_setting(about: About, effects: xr.Dataset, rho_zero: xr.Dataset | None) -> Setting:
+    """The setting of a fit's effects; those of another fit, or a sensitivity of others, are refused."""
+    own = setting_of(effects)
+    if own.difference:
         raise ValueError(
-            f"These are differences of effects ({own['at']}), of which no results paragraph is "
+            f"These are differences of effects ({own.at}), of which no results paragraph is "
             "written; take their .summary() or .table(), or report each setting."
         )
-    curve = own if rho_zero is None else json.loads(rho_zero.attrs["bayesmed"])
+    curve = own if rho_zero is None else setting_of(rho_zero)
     for name, given in (("effects", own), ("sensitivity", curve)):
-        if not given["fit"].startswith(about["fit"]):
+        if not given.fit.startswith(about.fit):
             raise ValueError(
-                f"{name}= comes from another fit ({given['outcome']} through {given['mediator']}, "
-                f"{given['fit'][:8]}; this fit is {about['fit'][:8]}); give fit.{name}() of this one."
+                f"{name}= comes from another fit ({given.outcome} through {given.mediator}, "
+                f"{given.fit[:8]}; this fit is {about.fit[:8]}); give fit.{name}() of this one."
             )
     other = [name for name in _SETTING if _plain(curve, name) != _plain(own, name)]
     if other:
-        told = "; ".join(f"{n}: {curve.get(n, '')!r} and {own.get(n, '')!r}" for n in other)
+        told = "; ".join(f"{n}: {_told(curve, n)!r} and {_told(own, n)!r}" for n in other)
         raise ValueError(
             f"The sensitivity is of other effects than those reported ({told}); call "
             "fit.sensitivity() and fit.effects() with the same arguments."
         )
+    return own.saying(settings=about.settings)
 
 
-def _plain(about: Mapping[str, Any], name: str) -> Any:
+def _told(setting: Setting, name: str) -> Any:
+    return getattr(setting, name) if name in setting.keys else ""
+
+
+def _plain(setting: Setting, name: str) -> Any:
     """A standardised difference is none where the difference is."""
-    value = about.get(name, "")
+    value = _told(setting, name)
     return "difference" if name == "scale" and value == "standardised" else value
 
 
-def methods(about: Mapping[str, Any], convergence: str) -> str:
+def methods(setting: Setting, convergence: str) -> str:
     """The methods paragraph."""
     names = {
         "gaussian": "a Gaussian linear model",
         "probit": "a probit model",
         "logit": "a logistic model",
     }
-    mediator, outcome = (names.get(name, _model_of(name)) for name in about["families"])
-    settings, formulas = about["settings"], about["formulas"]
+    mediator, outcome = (names.get(name, _model_of(name)) for name in setting.families)
+    settings, formulas = setting.settings, setting.formulas
     scale = (
         "the regression at rho = 0"
-        if about["priors_on"] == "regression"
+        if setting.priors_on == "regression"
         else "the structural coefficients"
     )
-    priors = f"{_priors(about)} Priors are stated for {scale}."
-    dropped = about["n_given"] - about["n"]
-    missing = f", {dropped} of {about['n_given']} rows having missing values" if dropped else ""
-    warm = (
-        f" after {settings['tune']} of warm-up"
-        if about["sampler"] not in ("laplace", "exact")
-        else ""
-    )
-    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
+    priors = f"{_priors(setting)} Priors are stated for {scale}."
+    dropped = setting.n_given - setting.n
+    missing = f", {dropped} of {setting.n_given} rows having missing values" if dropped else ""
+    warm = f" after {settings['tune']} of warm-up" if not setting.by_laplace else ""
+    versions = ", ".join(f"{name} {number}" for name, number in setting.versions.items())
     return (
-        f"We estimated natural mediation effects of {about['treatment']} ({_levels(about)}) on "
-        f"{about['outcome']} through {about['mediator']} in "
-        f"n = {about['n']} participants{arms_words(about)}{missing}, fitting jointly {mediator} of the mediator "
-        f"({formulas['mediator']}{_further(about, 'mediator')}) and {outcome} of the outcome "
-        f"({formulas['outcome']}{_further(about, 'outcome')}) with "
-        f"residual correlation rho {about['rho']}. {priors} Effects are {scale_words(about)}, contrasts of "
-        f"counterfactual means {about.get('averaged', 'averaged over the observed rows')}{_at(about)}, "
-        f"computed for {_each(about)}.{_carried(about)}{_assuming(about)} "
-        f"The posterior was sampled with {sampler_words(about)} ({settings['chains']} chains of "
+        f"We estimated natural mediation effects of {setting.treatment} ({_levels(setting)}) on "
+        f"{setting.outcome} through {setting.mediator} in "
+        f"n = {setting.n} participants{setting.arms_words}{missing}, fitting jointly {mediator} of the mediator "
+        f"({formulas['mediator']}{_further(setting, 'mediator')}) and {outcome} of the outcome "
+        f"({formulas['outcome']}{_further(setting, 'outcome')}) with "
+        f"residual correlation rho {setting.rho}. {priors} Effects are {scale_words(setting)}, contrasts of "
+        f"counterfactual means {setting.averaged}{_at(setting)}, "
+        f"computed for {_each(setting)}.{_carried(setting)}{_assuming(setting)} "
+        f"The posterior was sampled with {setting.sampler_words} ({settings['chains']} chains of "
         f"{settings['draws']} draws{warm}, seed {settings['random_seed']}; {versions}). {convergence}"
     )
 
 
-def _each(about: Mapping[str, Any]) -> str:
-    every = about.get("every", 1)
-    return "each posterior draw" if every == 1 else f"one posterior draw in {every}"
+def _each(setting: Setting) -> str:
+    return "each posterior draw" if setting.every == 1 else f"one posterior draw in {setting.every}"
 
 
-def _carried(about: Mapping[str, Any]) -> str:
+def _carried(setting: Setting) -> str:
     """Draws at another rho than the one that was sampled."""
-    if "carried" not in about:
+    if setting.carried is None:
         return ""
     return (
         f" The draws were carried there from another rho and weighted (Pareto k-hat "
-        f"{about['carried']:.2f})."
+        f"{setting.carried:.2f})."
     )
 
 
-def _assuming(about: Mapping[str, Any]) -> str:
-    return f" They are those under {about['assumed']}." if about.get("assumed") else ""
+def _assuming(setting: Setting) -> str:
+    return f" They are those under {setting.assumed}." if setting.assumed else ""
 
 
 def _model_of(name: str) -> str:
@@ -148,50 +144,50 @@ def _model_of(name: str) -> str:
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words} model"
 
 
-def _further(about: Mapping[str, Any], equation: str) -> str:
+def _further(setting: Setting, equation: str) -> str:
     """Data columns of a family and a regression of sigma, as they were stated."""
-    parts = [f"{key} = {value}" for key, value in about["data"].get(equation, {}).items()]
-    if equation in about["sigma"]:
-        parts.append(f"log sigma ~ {about['sigma'][equation]}")
+    parts = [f"{key} = {value}" for key, value in setting.data.get(equation, {}).items()]
+    if equation in setting.sigma:
+        parts.append(f"log sigma ~ {setting.sigma[equation]}")
     return f"; {', '.join(parts)}" if parts else ""
 
 
-def _levels(about: Mapping[str, Any]) -> str:
+def _levels(setting: Setting) -> str:
     """The contrast in words, that of the effects where it is another than the model's."""
-    if about.get("per_sd"):
+    if setting.per_sd:
         return "one standard deviation more of it"
-    named = str(about["contrast"]).split(": ", 1)[-1]
+    named = str(setting.contrast).split(": ", 1)[-1]
     return " against ".join(reversed(named.split(" -> "))) if named.count(" -> ") == 1 else named
 
 
-def _at(about: Mapping[str, Any]) -> str:
-    return f", at {about['at']}" if about.get("at") else ""
+def _at(setting: Setting) -> str:
+    return f", at {setting.at}" if setting.at else ""
 
 
-def scale_words(about: Mapping[str, Any]) -> str:
+def scale_words(setting: Setting) -> str:
     """What the effects are, and on what scale."""
     kind, unit = {
         "ratio": ("ratios of", ""),
         "odds_ratio": ("odds ratios of", ""),
         "standardised": ("differences in", ", in its standard deviations"),
-    }.get(about.get("scale", "difference"), ("differences in", ""))
-    return f"{kind} {_mean_words(about)}{unit}"
+    }.get(setting.scale, ("differences in", ""))
+    return f"{kind} {_mean_words(setting)}{unit}"
 
 
-def _mean_words(about: Mapping[str, Any]) -> str:
+def _mean_words(setting: Setting) -> str:
     from bayesmed.families.catalogue import FAMILIES
 
-    own, outcome = about["families"][1], about["outcome"]
-    if about.get("functional", "mean") != "mean":
-        return f"the {about['of']}"
+    own, outcome = setting.families[1], setting.outcome
+    if setting.what:
+        return setting.what
     if own not in FAMILIES:
         return f"the mean of {outcome}"
-    family, data = FAMILIES[own], about["data"].get("outcome", {})
+    family, data = FAMILIES[own], setting.data.get("outcome", {})
     if family.kind == "binary":
         return f"the probability of {outcome} = 1"
     if family.kind == "count":
         given = [name for name in ("exposure", "trials") if name in data]
-        observed = bool(given) and f"{data[given[0]]} = " not in about.get("at", "")
+        observed = bool(given) and f"{data[given[0]]} = " not in setting.at
         at = f" at the observed {given[0]}" if observed else ""
         return f"the expected count of {outcome}{at}"
     if family.kind == "ordered":
@@ -201,20 +197,20 @@ def _mean_words(about: Mapping[str, Any]) -> str:
     return f"the mean of {outcome}{' before censoring' if own == 'tobit' else ''}"
 
 
-def _priors(about: Mapping[str, Any]) -> str:
+def _priors(setting: Setting) -> str:
     """Those stated, and how wide the others are."""
     stated = [
-        f"{name} of {_equation(equation)} ~ {_law(*about['priors'][equation][name])}"
-        for equation, names in about["prior_source"].items()
+        f"{name} of {_equation(equation)} ~ {law_words(setting.priors[equation][name])}"
+        for equation, names in setting.prior_source.items()
         for name in names
     ]
     told = f"Stated priors: {', '.join(stated)}." if stated else ""
-    if len(stated) == sum(map(len, about["priors"].values())):
+    if len(stated) == sum(map(len, setting.priors.values())):
         return told
     widths = [
-        _width(about, place, equation) for place, equation in enumerate(("mediator", "outcome"))
+        _width(setting, place, equation) for place, equation in enumerate(("mediator", "outcome"))
     ]
-    centred = ", of columns centred before products," if about.get("centred") else ""
+    centred = ", of columns centred before products," if setting.centred else ""
     default = (
         f"Default priors were weakly informative: coefficients{centred} normal around zero with a "
         f"standard deviation, per standard deviation of the column, of {' and '.join(widths)}."
@@ -229,28 +225,23 @@ def _equation(name: str) -> str:
     return f"the {'log sigma of the ' if sigma else ''}{own}"
 
 
-def _width(about: Mapping[str, Any], place: int, equation: str) -> str:
+def _width(setting: Setting, place: int, equation: str) -> str:
     """Where one formula gives the default: a fixed scale, or that of all the response's values."""
     from bayesmed.families.catalogue import FAMILIES
 
-    family, own = FAMILIES.get(about["families"][place]), about["priors"][equation]
+    family, own = FAMILIES.get(setting.families[place]), setting.priors[equation]
     if family is None or not {"Intercept", "cutpoints"} & set(own):
         return ""
     if family.coefficient_scale is not None:
         return f"{family.coefficient_scale:g} in the {equation} equation"
-    whole = family.link == "identity" and not about["data"].get(equation)
+    whole = family.link == "identity" and not setting.data.get(equation)
     return f"2.5 times that of the response in the {equation} equation" if whole else ""
 
 
-def _law(distribution: str, parameters: Mapping[str, float]) -> str:
-    return f"{distribution}({', '.join(f'{k}={v:.3g}' for k, v in parameters.items())})"
-
-
-def results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset | None) -> str:
+def results(setting: Setting, effects: xr.Dataset, rho_zero: xr.Dataset | None) -> str:
     """The results paragraph."""
-    about = {**about, **json.loads(effects.attrs["bayesmed"])}
     require_one(effects["total"])
-    null = null_value(about.get("scale", "difference"))
+    null = setting.null
     table, said = _quotes(effects, null)
     quoted = [
         f"{said[name]}, {_direction(table.loc[name], null)}"
@@ -273,27 +264,27 @@ def results(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset 
         text += _share(table, shown, null)
     text += "These are medians with 95% equal-tailed credible intervals. "
     if rho_zero is not None:
-        text += tipping(about, effects, rho_zero) + " "
-    return text + _assumptions(about)
+        text += tipping(setting, effects, rho_zero) + " "
+    return text + _assumptions(setting)
 
 
-def _assumptions(about: Mapping[str, Any]) -> str:
+def _assumptions(setting: Setting) -> str:
     """What the figures rest on."""
     ignorable = (
         "that the treatment is ignorable given the covariates up to the correlations stated"
-        if "rho_tm" in about.get("assumed", "")
+        if "rho_tm" in setting.assumed
         else "that the treatment is ignorable given the covariates"
     )
     return (
         f"The figures assume {ignorable}, and the mediator "
-        f"given treatment and covariates up to the residual correlation rho {about['rho']}; they do "
-        f"not cover confounders that the treatment affects.{_held(about)}"
+        f"given treatment and covariates up to the residual correlation rho {setting.rho}; they do "
+        f"not cover confounders that the treatment affects.{_held(setting)}"
     )
 
 
-def _held(about: Mapping[str, Any]) -> str:
+def _held(setting: Setting) -> str:
     """That covariates are held fixed, and what follows if the treatment changes one."""
-    mediator, outcome = (about.get("covariates", {}).get(e, []) for e in ("mediator", "outcome"))
+    mediator, outcome = (setting.covariates.get(e, []) for e in ("mediator", "outcome"))
     only = [name for name in mediator if name not in outcome]
     text = ""
     if outcome:
@@ -305,17 +296,17 @@ def _held(about: Mapping[str, Any]) -> str:
     if only:
         text += (
             f" The mediator's model alone holds {in_words(only, 8)} fixed: should the treatment change it, "
-            f"what passes through it to {about['mediator']} is not in the ACME."
+            f"what passes through it to {setting.mediator} is not in the ACME."
         )
-    known = about.get("associated", [])
+    known = setting.associated
     seen = f" In these data the treatment is associated with {in_words(known)}." if known else ""
     return text + seen
 
 
-def tipping(about: Mapping[str, Any], effects: xr.Dataset, rho_zero: xr.Dataset) -> str:
+def tipping(setting: Setting, effects: xr.Dataset, rho_zero: xr.Dataset) -> str:
     """Where along rho the mediation effect is none."""
-    null = null_value(about.get("scale", "difference"))
-    text = _tipping(about, rho_zero, null)
+    null = setting.null
+    text = _tipping(setting, rho_zero, null)
     acme = summarise({"ACME": effects["acme"].sel(arm="average", drop=True)}, null=null)
     if _is_unsure(acme.loc["ACME"], null) and "rho* = " in text:
         text += (
@@ -341,7 +332,7 @@ def _is_unsure(row: Any, null: float) -> bool:
     return bool(row["eti95_low"] < null < row["eti95_high"])
 
 
-def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset, null: float) -> str:
+def _tipping(setting: Setting, rho_zero: xr.Dataset, null: float) -> str:
     values = readable_roots(rho_zero, "average").to_numpy()
     found = values[np.isfinite(values)]
     if not found.size:
@@ -363,8 +354,8 @@ def _tipping(about: Mapping[str, Any], rho_zero: xr.Dataset, null: float) -> str
     note = f" (no such value in {percent(missing)} of draws)" if missing > 0 else ""
     identified = (
         " The data carry no information about rho in this model."
-        if about["closed"]
-        else f" In this model rho is identified by {about['identified_by']}, which is no evidence "
+        if setting.closed
+        else f" In this model rho is identified by {setting.identified_by}, which is no evidence "
         "about confounding."
     )
     return (

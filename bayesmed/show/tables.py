@@ -1,6 +1,5 @@
 """Tables for papers: numbers as journals want them, in HTML, LaTeX or Markdown."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -9,12 +8,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.effects.estimands import null_value
 from bayesmed.effects.numbers import MINUS, digits_in_common, number, probability
 from bayesmed.effects.rows import effect_rows, select_effect
-from bayesmed.effects.setting import arms_words, headline
+from bayesmed.effects.setting import Setting, setting_of
 from bayesmed.effects.summary import CiKind, summarise
 from bayesmed.families.names import names_nearest
+from bayesmed.system.about import About
 
 Style = Literal["html", "latex", "markdown", "frame"]
 _STYLES = ("html", "latex", "markdown", "frame")
@@ -61,17 +60,16 @@ def effects_in_words(
     pieces: bool = False,
 ) -> pd.DataFrame:  # fmt: skip
     """The rows of an effects Dataset as text."""
-    about = json.loads(draws.attrs["bayesmed"])
-    scale = about.get("scale", "difference")
-    table = summarise(effect_rows(draws, names), ci_prob, ci_kind, null_value(scale))
+    about = setting_of(draws)
+    table = summarise(effect_rows(draws, names), ci_prob, ci_kind, about.null)
     last = [str(key[-1]) if isinstance(key, tuple) else str(key) for key in table.index]
     shares = np.array([name.startswith("Prop.") for name in last])
-    if null_value(scale) != 0.0:
-        table.loc[shares, f"P(>{null_value(scale):g})"] = np.nan
-    whole = scale == "difference" and about["families"][1] in _BOUNDED
+    if about.null != 0.0:
+        table.loc[shares, f"P(>{about.null:g})"] = np.nan
+    whole = about.scale == "difference" and about.families[1] in _BOUNDED
     found = in_words(table, np.where(shares, False, whole), pieces, shares.tolist())
     leading = [
-        about["by"] if d == "by" and about.get("by") else str(d)
+        about.by if d == "by" and about.by else str(d)
         for d in draws["total"].dims
         if d not in ("chain", "draw")
     ]
@@ -155,11 +153,11 @@ def _great_table(
     return found.tab_source_note(source_note=note) if note else found
 
 
-def note_of(about: Mapping[str, Any], ci_prob: float, ci_kind: CiKind) -> str:
+def note_of(about: Setting, ci_prob: float, ci_kind: CiKind) -> str:
     """What stands under a table."""
     kind = "equal-tailed" if ci_kind == "eti" else "highest-density"
     return (
-        f"{_arrows(headline(about))} n = {about['n']}{arms_words(about)}. Posterior medians with {100 * ci_prob:g}% {kind} "
+        f"{_arrows(about.headline)} n = {about.n}{about.arms_words}. Posterior medians with {100 * ci_prob:g}% {kind} "
         "credible intervals."
     )
 
@@ -173,9 +171,9 @@ def effects_table(
     names: Literal["r", "epi"] = "r", style: Style = "html", title: str | None = None,
 ) -> Any:  # fmt: skip
     """The table of a paper; see :meth:`bayesmed.Effects.table`."""
-    about = json.loads(draws.attrs["bayesmed"])
+    about = setting_of(draws)
     found = effects_in_words(draws, ci_prob, ci_kind, names)
-    caption = f"Mediation effects of {about['treatment']} on {about['outcome']}"
+    caption = f"Mediation effects of {about.treatment} on {about.outcome}"
     return styled(found, style, title, note_of(about, ci_prob, ci_kind), caption=caption)
 
 
@@ -184,7 +182,7 @@ def curve_table(
     style: Style, title: str | None, note: str,
 ) -> Any:  # fmt: skip
     """An effect at some values of rho; see :meth:`bayesmed.Sensitivity.table`."""
-    about = json.loads(draws.attrs["bayesmed"])
+    about = setting_of(draws)
     values = select_effect(draws, effect, arm)
     grid = draws["rho"].to_numpy()
     steps = grid / every
@@ -194,16 +192,15 @@ def curve_table(
             f"Of the curve's values of rho hardly one is a multiple of every={every!r}; they are "
             f"{grid.tolist()}."
         )
-    scale = about.get("scale", "difference")
     rows = {float(rho): values.sel(rho=rho, drop=True) for rho in shown}
-    table = summarise(rows, ci_prob, ci_kind, null_value(scale))
-    if effect == "prop_mediated" and null_value(scale) != 0.0:
-        table[f"P(>{null_value(scale):g})"] = np.nan
-    whole = effect != "prop_mediated" and scale == "difference"
-    found = in_words(table, whole and about["families"][1] in _BOUNDED)
+    table = summarise(rows, ci_prob, ci_kind, about.null)
+    if effect == "prop_mediated" and about.null != 0.0:
+        table[f"P(>{about.null:g})"] = np.nan
+    whole = effect != "prop_mediated" and about.scale == "difference"
+    found = in_words(table, whole and about.families[1] in _BOUNDED)
     digits = 2 if np.allclose(shown, np.round(shown, 2), atol=1e-9) else 3
     found.index = pd.Index([number(rho, digits, bounded=True) for rho in shown], name="ρ")
-    said = note_of({**about, "rho": "as given by the rows"}, ci_prob, ci_kind)
+    said = note_of(about.saying(rho="as given by the rows"), ci_prob, ci_kind)
     named = {
         "acme": "ACME",
         "ade": "ADE",
@@ -215,16 +212,15 @@ def curve_table(
 
 
 def coefficients_shown(
-    table: pd.DataFrame, about: Mapping[str, Any], ci_prob: float, ci_kind: CiKind, style: Style,
+    table: pd.DataFrame, about: About, ci_prob: float, ci_kind: CiKind, style: Style,
     title: str | None,
 ) -> Any:  # fmt: skip
     """A table of coefficients as a paper shows it; see :meth:`bayesmed.MediationFit.table`."""
     found = in_words(table.drop(columns="path"), False, groups=range(len(table)))
     found.insert(0, "Path", table["path"])
-    note = note_of(
-        {**about, "at": "", "averaged": "coefficients of both equations"}, ci_prob, ci_kind
-    )
-    caption = f"Coefficients of {about['mediator']} and {about['outcome']}"
+    setting = Setting(**vars(about)).saying(averaged="coefficients of both equations")
+    note = note_of(setting, ci_prob, ci_kind)
+    caption = f"Coefficients of {about.mediator} and {about.outcome}"
     return styled(found, style, title, note, caption=caption)
 
 
@@ -286,7 +282,8 @@ def table(
         found.columns = [f"{name}\0{column}" for column in found.columns]
         columns.append(found)
         spanners[str(name)] = list(found.columns)
-        notes.append(f"{name}: {_arrows(headline(effects.about))} n = {effects.about['n']}.")
+        about = setting_of(effects.draws)
+        notes.append(f"{name}: {_arrows(about.headline)} n = {about.n}.")
     joined = pd.concat(columns, axis=1, sort=False).fillna("")
     joined.index.names = columns[0].index.names
     if style == "frame":

@@ -1,10 +1,11 @@
 """A model in words and numbers, as plain data that tables, reports and files carry."""
 
 import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -12,23 +13,111 @@ from bayesmed.data.design import Design, column_variables
 from bayesmed.data.levels import Contrast
 from bayesmed.families.catalogue import FAMILIES
 from bayesmed.families.family import Family
+from bayesmed.families.prior import Prior
 from bayesmed.system.covariates import associated, covariates_of
 from bayesmed.system.default_priors import centred_terms
 from bayesmed.system.groups import is_graded, levels_of
 from bayesmed.system.system import System
 
 _MOST_ARMS = 12
+#: A distribution and its parameters.
+type Law = tuple[str, dict[str, Any]]
 
 
-def sampler_words(about: Mapping[str, Any]) -> str:
-    """Who drew the posterior."""
-    if about["sampler"] == "exact":
-        return "independent draws from the exact posterior"
-    if about["sampler"] != "laplace":
-        return str(about["sampler"])
-    k = about["pareto_k"]
-    quality = f"Pareto k-hat {k:.2f}" if np.isfinite(k) else "weights all equal"
-    return f"independence Metropolis-Hastings from a Laplace approximation ({quality})"
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What a fit is of; as JSON it is the attribute ``bayesmed`` of a tree.
+
+    Mappings are by equation. What has a default may not be there: a prior has no sampler, and files
+    of earlier versions have less. ``keys`` are what the JSON has, in its order.
+    """
+
+    formulas: Mapping[str, str]
+    mediator: str
+    outcome: str
+    treatment: str
+    contrast: str
+    categories: Mapping[str, list[Any]]
+    contrast_in_sd: float | None = None
+    levels: list[str]
+    variables: Mapping[str, list[list[str]]] = field(default_factory=dict)
+    covariates: Mapping[str, list[str]] = field(default_factory=dict)
+    associated: list[str] = field(default_factory=list)
+    families: list[str]
+    own_families: list[str]
+    data: Mapping[str, Mapping[str, Any]]
+    sigma: Mapping[str, str]
+    parameters: Mapping[str, list[str]]
+    n: int
+    arms: Mapping[str, int] = field(default_factory=dict)
+    n_given: int
+    missing: Mapping[str, int]
+    notes: list[str]
+    priors: Mapping[str, Mapping[str, Law]]
+    prior_source: Mapping[str, list[str]]
+    centred: bool = False
+    priors_on: str
+    rho_stated: Law | None = None
+    rho_prior: str | None
+    rho_fixed: float | None
+    rho: str
+    closed: str | None
+    identified_by: str
+    independent: bool
+    log_mediator: bool
+    affine: bool
+    hash: str
+    sampler: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    interrupted: bool = False
+    fit: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    pareto_k: float | None = None
+    moments: Mapping[str, Any] | None = None
+    keys: tuple[str, ...] = field(repr=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what :meth:`to_json` wrote; what this version does not know is left out."""
+        known = {one.name for one in fields(cls)}
+        said = {key: value for key, value in json.loads(text).items() if key in known}
+        return cls(**said, keys=tuple(said))
+
+    def to_json(self) -> str:
+        """All that is said, as one JSON object."""
+        return json.dumps({key: getattr(self, key) for key in self.keys})
+
+    def saying(self, **more: Any) -> Self:
+        """The same with something said otherwise, or in addition."""
+        return replace(self, **more, keys=tuple(dict.fromkeys((*self.keys, *more))))
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Names of treatment, mediator and outcome."""
+        return {"treatment": self.treatment, "mediator": self.mediator, "outcome": self.outcome}
+
+    @property
+    def by_laplace(self) -> bool:
+        """Whether no chain was run."""
+        return self.sampler in ("laplace", "exact")
+
+    @property
+    def sampler_words(self) -> str:
+        """Who drew the posterior."""
+        if self.sampler == "exact":
+            return "independent draws from the exact posterior"
+        if self.sampler != "laplace":
+            return self.sampler
+        assert self.pareto_k is not None
+        k = self.pareto_k
+        quality = f"Pareto k-hat {k:.2f}" if np.isfinite(k) else "weights all equal"
+        return f"independence Metropolis-Hastings from a Laplace approximation ({quality})"
+
+
+def law_words(law: Law) -> str:
+    """A prior as a paper prints it."""
+    name, parameters = law
+    return f"{name}({', '.join(f'{k}={v:.3g}' for k, v in parameters.items())})"
 
 
 def versions(sampler: str) -> dict[str, str]:
@@ -47,42 +136,25 @@ def versions(sampler: str) -> dict[str, str]:
     return found
 
 
-def describe(model: System) -> dict[str, Any]:
-    """What tables, reports and a loaded file need to know about a model, as plain data."""
-    closed, rho, equations = model.identification, model.correlation, model.equations
+def describe(model: System) -> About:
+    """What tables, reports and a loaded file need to know about a model."""
+    closed, rho = model.identification, model.correlation
     stated = model.statement.priors or {}
-    return {
-        "formulas": {key: one.design.parsed.text for key, one in equations.items()},
-        "mediator": model.only_mediator.name,
-        "outcome": model.last.name,
-        "treatment": model.treatment,
-        "contrast": str(model.contrast),
-        "categories": {
-            key: list(one.response.levels) for key, one in equations.items() if one.response.levels
-        },
-        "contrast_in_sd": contrast_in_sd(model, model.contrast) if _has_rows(model) else None,
-        "levels": [str(model.contrast.control), str(model.contrast.treated)],
-        "variables": {key: column_variables(one.design) for key, one in equations.items()},
-        "covariates": {key: covariates_of(model, key) for key in equations},
-        "associated": associated(model),
-        "families": [family.name for family in model.families],
-        "own_families": [f.name for f in model.families if f is not FAMILIES.get(f.name)],
-        "data": {key: dict(one.data) for key, one in equations.items() if one.data},
-        "sigma": {key: one.sigma.parsed.rhs for key, one in equations.items() if one.sigma},
-        "parameters": {key: list(one.family.parameters) for key, one in equations.items()},
+    said = {
+        **_equations(model),
         "n": model.size,
         "arms": _arms(model),
         "n_given": model.frame.n_given,
         "missing": model.frame.missing,
         "notes": list(model.notes),
         "priors": {
-            name: {own: [prior.distribution, prior.parameters] for own, prior in priors.items()}
-            for name, priors in model.priors_in_use.items()
+            key: {name: _law(prior) for name, prior in priors.items()}
+            for key, priors in model.priors_in_use.items()
         },
-        "prior_source": {name: sorted(stated.get(name, {})) for name in model.priors_in_use},
-        "centred": any(any(centred_terms(one).values()) for one in equations.values()),
+        "prior_source": {key: sorted(stated.get(key, {})) for key in model.priors_in_use},
+        "centred": any(any(centred_terms(one).values()) for one in model.equations.values()),
         "priors_on": model.prior_scale,
-        "rho_stated": None if rho.prior is None else [rho.prior.distribution, rho.prior.parameters],
+        "rho_stated": None if rho.prior is None else _law(rho.prior),
         "rho_prior": None if rho.prior is None else repr(rho.prior),
         "rho_fixed": rho.fixed,
         "rho": str(rho),
@@ -93,6 +165,36 @@ def describe(model: System) -> dict[str, Any]:
         "affine": model.counterfactuals.rows_at is None,
         "hash": model_hash(model),
     }
+    return About(**said, keys=tuple(said))
+
+
+def _equations(model: System) -> dict[str, Any]:
+    """Formulas, variables and families."""
+    equations, contrast = model.equations, model.contrast
+    return {
+        "formulas": {key: one.design.parsed.text for key, one in equations.items()},
+        "mediator": model.only_mediator.name,
+        "outcome": model.last.name,
+        "treatment": model.treatment,
+        "contrast": str(contrast),
+        "categories": {
+            key: list(one.response.levels) for key, one in equations.items() if one.response.levels
+        },
+        "contrast_in_sd": contrast_in_sd(model, contrast) if _has_rows(model) else None,
+        "levels": [str(contrast.control), str(contrast.treated)],
+        "variables": {key: column_variables(one.design) for key, one in equations.items()},
+        "covariates": {key: covariates_of(model, key) for key in equations},
+        "associated": associated(model),
+        "families": [family.name for family in model.families],
+        "own_families": [f.name for f in model.families if f is not FAMILIES.get(f.name)],
+        "data": {key: dict(one.data) for key, one in equations.items() if one.data},
+        "sigma": {key: one.sigma.parsed.rhs for key, one in equations.items() if one.sigma},
+        "parameters": {key: list(one.family.parameters) for key, one in equations.items()},
+    }
+
+
+def _law(prior: Prior) -> Law:
+    return prior.distribution, prior.parameters
 
 
 def _has_rows(model: System) -> bool:

@@ -26,7 +26,7 @@ def test_effect_on_the_mediator_from_the_means(outcome):
         model, mediator_coef=coef, outcome_sigma=np.ones(10),
         outcome_coef=rng.normal(size=(10, len(model.designs[1].terms))),
     )  # fmt: skip
-    asked = ask(
+    asked, _ = ask(
         fit, at=None, by=None, on="all", weights=None, contrast=None, of="mean", m=None,
         scale="difference", memory=None,
     )  # fmt: skip

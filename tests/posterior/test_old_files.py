@@ -26,7 +26,7 @@ def test_effects_are_those_of_the_version_that_wrote_it(old):
 
 def test_its_priors_are_evaluated_as_they_were_stated(old):
     """Of the coefficients as written, before defaults spoke of centred columns."""
-    found = log_priors(old.posterior, old.about, old.tree["constant_data"].to_dataset())
+    found = log_priors(old.posterior, old.description, old.tree["constant_data"].to_dataset())
     then = {
         "outcome: Intercept": -388.772315230862, "outcome: t": -527.9536354027566,
         "mediator: t:x": -428.27539377782426,

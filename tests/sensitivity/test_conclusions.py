@@ -16,6 +16,7 @@ from bayesmed.sensitivity.conclusions import (
     probability_curve,
     probability_within,
 )
+from tests.support.handmade import told
 from tests.support.models import SETTINGS
 
 SIZE = (4, 1000)
@@ -47,8 +48,7 @@ def curves(grid=GRID, scale=None, shift=0.0, **about):
     if scale is not None:
         about["scale"] = scale
     coords = {"rho": grid, "arm": ["control", "treated", "average"]}
-    said = json.dumps({"rho_fixed": 0.0, "contrast": "t: 0 -> 1", **about})
-    return xr.Dataset(data, coords, {"bayesmed": said})
+    return xr.Dataset(data, coords, told(**about))
 
 
 def sensitivity(draws):

@@ -89,7 +89,7 @@ def normal_model(prior_mean, prior_sd, data_mean, data_sd):
 def test_power_scaling_of_a_normal_mean(numbers, told):
     """The scaled posterior is normal too: precisions times the powers, in closed form."""
     found, exact = normal_model(*numbers)
-    table = power_scaling(*found, {"mu": ["mu"], "none": []}, {"closed": "free"})
+    table = power_scaling(*found, {"mu": ["mu"], "none": []}, closed=True)
     assert table.index.tolist() == [("mean", "mu")]
     row = table.iloc[0]
     # Pareto smoothing and steps of 1 / 8000 in the distribution function; three digits shown.
@@ -109,7 +109,7 @@ def test_components_are_scaled_together():
     (effect, prior, likelihood), exact = normal_model(0.0, 0.2, 1.0, 0.2)
     halves = xr.Dataset({"a": prior["mu"] / 2, "b": prior["mu"] / 2, "c": prior["mu"] * 0.0})
     parts = {"both": ["a", "b"], "one": ["a"], "flat": ["c"]}
-    table = power_scaling(effect, halves, likelihood, parts, {"closed": None}).loc["mean"]
+    table = power_scaling(effect, halves, likelihood, parts, closed=False).loc["mean"]
     assert table.loc["both", "prior"] == pytest.approx(exact[0], rel=0.03)
     # The square root of a normal density is one of twice the variance, scaled half as much.
     assert table.loc["one", "prior"] == pytest.approx(exact[0] / 2, rel=0.05)
@@ -133,7 +133,7 @@ def test_a_pull_of_a_tenth_of_a_standard_deviation_is_told():
     likelihood = xr.Dataset({"joint": -0.5 * mean**2 - prior})
     parts = {"outcome": ["outcome: t"], "near": ["near"], "half": ["half"]}
     effect = xr.Dataset({"mean": mean})
-    table = power_scaling(effect, log_prior, likelihood, parts, {"closed": None}).loc["mean"]
+    table = power_scaling(effect, log_prior, likelihood, parts, closed=False).loc["mean"]
     assert table.loc["outcome", "pull"] == pytest.approx(-0.15 / 0.98, abs=0.01)
     assert table.loc["half", "pull"] == pytest.approx(-0.5, abs=0.05)
     assert table.loc["outcome", "prior"] < 0.05 <= table.loc["outcome", "likelihood"]
@@ -169,7 +169,7 @@ def scipy_law(prior):
 
 def by_hand(posterior, about, matrices, key, coef, name):
     """Log prior of one parameter by SciPy, the intercept's at the means of the columns."""
-    terms, law = list(matrices[key].columns), scipy_law(about["priors"][key][name])
+    terms, law = list(matrices[key].columns), scipy_law(about.priors[key][name])
     values = posterior[coef].transpose("chain", "draw", ...).to_numpy()
     if name == "Intercept":
         means = matrices[key].mean().to_numpy().copy()
@@ -193,7 +193,7 @@ def test_log_priors_of_a_closed_pair_are_at_rho_zero(jobs):
         for name in matrices[key]:
             exact = by_hand(drawn, about, matrices, key, coef, name)
             np.testing.assert_allclose(found[f"{key}: {name}"], exact, rtol=1e-9)
-    sigma = scipy_law(about["priors"]["outcome"]["sigma"])
+    sigma = scipy_law(about.priors["outcome"]["sigma"])
     np.testing.assert_allclose(
         found["outcome: sigma"], sigma.logpdf(drawn["outcome_sigma_rho0"]), rtol=1e-9
     )
@@ -212,14 +212,14 @@ def test_log_priors_of_cutpoints_sigma_regressions_and_rho(small):
     drawn = model.prior_predictive(200, random_seed=1).tree["prior"].to_dataset()
     about = describe(model)
     found = log_priors(drawn, about, constant_data(model))
-    cut = scipy_law(about["priors"]["mediator"]["cutpoints"])
+    cut = scipy_law(about.priors["mediator"]["cutpoints"])
     exact = cut.logpdf(drawn["mediator_cutpoints_at_means"].to_numpy()).sum(axis=-1)
     np.testing.assert_allclose(found["mediator: cutpoints"], exact, rtol=1e-9)
     coef = drawn["outcome_sigma_coef"].to_numpy()
     at_means = coef[..., 0] + coef[..., 1] * data["t"].mean()
-    law = scipy_law(about["priors"]["outcome_sigma"]["Intercept"])
+    law = scipy_law(about.priors["outcome_sigma"]["Intercept"])
     np.testing.assert_allclose(found["outcome_sigma: Intercept"], law.logpdf(at_means), rtol=1e-9)
-    law = scipy_law(about["priors"]["mediator"]["x"])
+    law = scipy_law(about.priors["mediator"]["x"])
     x = drawn["mediator_coef"].sel(mediator_term="x")
     np.testing.assert_allclose(found["mediator: x"], law.logpdf(x), rtol=1e-9)
     law = scipy_law(["TruncatedNormal", prior.parameters])

@@ -259,7 +259,7 @@ def test_a_file_says_how_the_data_differ(data, linear, tmp_path):
 def paths_of(fit):
     rows = fit.counterfactuals()
     found = path_draws(rows, fit.draws, fit.shape)
-    return found, path_labels(found, "0", False, contrast_words(fit.about))
+    return found, path_labels(found, "0", False, contrast_words(fit.description))
 
 
 def test_a_path_that_differs_between_rows_is_labelled(data, crossed):

@@ -1,10 +1,10 @@
 """Effects, curves and draws of rho made by hand, for figures."""
 
-import json
-
 import numpy as np
 import xarray as xr
 from scipy.special import ndtri
+
+from tests.support.handmade import told
 
 SHAPE = (2, 1000)
 ARMS = ["control", "treated", "average"]
@@ -12,7 +12,7 @@ GRID = np.round(np.linspace(-0.9, 0.9, 19), 10)
 ABOUT = {
     "contrast": "treat: 0 -> 1", "outcome": "cong_mesg", "mediator": "emo",
     "families": ["gaussian", "probit"], "rho_fixed": 0.0, "closed": "unit",
-    "priors_on": "regression", "averaged": "averaged over the observed rows", "at": "",
+    "priors_on": "regression",
 }  # fmt: skip
 
 
@@ -30,7 +30,7 @@ def effects():
         "total": (("chain", "draw"), even(0.1, 0.06)),
     }
     data["prop_mediated"] = (arms, data["acme"][1] / 0.1)
-    return xr.Dataset(data, {"arm": ARMS}, {"bayesmed": json.dumps(ABOUT)})
+    return xr.Dataset(data, {"arm": ARMS}, told(**ABOUT))
 
 
 def curve(start=0.08):
@@ -40,7 +40,7 @@ def curve(start=0.08):
     total = np.stack([even(0.1, 0.06)] * len(x))
     data = {"acme": (dims, acme), "ade": (dims, total[:, None] - acme)}
     data["total"] = (("rho", "chain", "draw"), total)
-    return xr.Dataset(data, {"rho": GRID, "arm": ARMS}, {"bayesmed": json.dumps(ABOUT)})
+    return xr.Dataset(data, {"rho": GRID, "arm": ARMS}, told(**ABOUT))
 
 
 def tipping(end=1.0):
@@ -49,10 +49,10 @@ def tipping(end=1.0):
     each = np.stack([values] * 3)
     dims = ("arm", "chain", "draw")
     data = {"rho_zero": (dims, each), "roots": (dims, np.isfinite(each).astype(int))}
-    return xr.Dataset(data, {"arm": ARMS}, {"bayesmed": json.dumps(ABOUT), "searched": searched})
+    return xr.Dataset(data, {"arm": ARMS}, {**told(**ABOUT), "searched": searched})
 
 
 def rho(posterior, **about):
     prior = np.tanh(ndtri((np.arange(4000) + 0.5) / 4000) * 0.4)
     data = {"rho": (("chain", "draw"), posterior), "rho_prior": ("prior_draw", prior)}
-    return xr.Dataset(data, attrs={"bayesmed": json.dumps({**ABOUT, **about})})
+    return xr.Dataset(data, attrs=told(**{**ABOUT, **about}))

@@ -1,12 +1,14 @@
 """Fits made by hand: a model, and whatever draws a test wants its posterior to be."""
 
-import json
+import functools
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from scipy import optimize, stats
 
 import bayesmed as bm
+from bayesmed.effects.setting import Setting
 from bayesmed.posterior.arrays import constant_data
 from bayesmed.posterior.draws import Draws, EquationDraws
 from bayesmed.system.about import describe
@@ -42,12 +44,22 @@ def hand_fit(model, **arrays):
         "posterior": posterior, "sample_stats": xr.Dataset(),
         "observed_data": xr.Dataset(observed), "constant_data": data,
     })  # fmt: skip
-    about = describe(model)
-    about.update(
+    about = describe(model).saying(
         sampler="hand", settings={"random_seed": 3}, interrupted=False, fit="hand", versions={}
     )
-    tree.attrs["bayesmed"] = json.dumps(about)
+    tree.attrs["bayesmed"] = about.to_json()
     return bm.MediationFit(tree, model)
+
+
+@functools.cache
+def _small():
+    rows = pd.DataFrame({"t": [0, 1] * 4, "m": np.arange(8.0) ** 2, "y": np.arange(8.0) ** 3})
+    return describe(bm.MediationModel(rows, mediator="m ~ t", outcome="y ~ m + t", treatment="t"))
+
+
+def told(**said):
+    """The attributes of results that are of no fit."""
+    return {"bayesmed": Setting(**vars(_small())).saying(**said).to_json()}
 
 
 def least_squares(matrix, y):

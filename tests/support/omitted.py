@@ -1,6 +1,5 @@
 """Simulations with a known omitted confounder, and fits whose posterior is one point."""
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,10 +80,10 @@ def made_fit(model, **draws):
         "posterior": posterior, "sample_stats": xr.Dataset(), "observed_data": observed,
         "constant_data": constant_data(model),
     })  # fmt: skip
-    about = describe(model)
-    about.update(sampler="made", settings={"random_seed": 5}, interrupted=False, fit="made",
-                 versions={})  # fmt: skip
-    tree.attrs["bayesmed"] = json.dumps(about)
+    about = describe(model).saying(
+        sampler="made", settings={"random_seed": 5}, interrupted=False, fit="made", versions={}
+    )
+    tree.attrs["bayesmed"] = about.to_json()
     return bm.MediationFit(tree, model)
 
 

@@ -141,7 +141,7 @@ def test_a_stated_prior_speaks_of_the_coefficient_as_written(people):
     arguments = {"mediator": "m ~ t * x", "outcome": "y ~ m + t * x", "treatment": "t"}
     model = bm.MediationModel(people, priors={"mediator": {"t": prior}}, **arguments)
     fit = model.fit(**FAST)
-    found = log_priors(fit.posterior, fit.about, fit.tree["constant_data"].to_dataset())
+    found = log_priors(fit.posterior, fit.description, fit.tree["constant_data"].to_dataset())
     coef = fit.posterior["mediator_coef"]
     t, product = coef.sel(mediator_term="t"), coef.sel(mediator_term="t:x")
     np.testing.assert_allclose(found["mediator: t"], stats.norm(0.5, 0.1).logpdf(t))

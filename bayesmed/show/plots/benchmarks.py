@@ -1,11 +1,11 @@
 """Figures of benchmarks, from their Dataset."""
 
-import json
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
 
+from bayesmed.effects.setting import Setting, setting_of
 from bayesmed.effects.summary import readable_roots
 from bayesmed.families.names import names_nearest
 from bayesmed.show.plots.effects import (
@@ -60,7 +60,7 @@ def plot_benchmarks(
     -------
     matplotlib.axes.Axes
     """
-    about, rows = json.loads(draws.attrs["bayesmed"]), _rows(draws)
+    about, rows = setting_of(draws), _rows(draws)
     star = _found(readable_roots(rho_zero, arm)) if rho_zero is not None else np.empty(0)
     labels = [*rows, *(["ρ* (ACME = 0)"] if star.size else [])]
     ax = new_axes(ax, 22.0 + 8.0 * len(labels))
@@ -165,9 +165,9 @@ def _interval(
             markersize=scale * 5.5, markeredgewidth=scale * 1.4, zorder=4, **own)  # fmt: skip
 
 
-def _what(about: dict[str, Any]) -> str:
+def _what(about: Setting) -> str:
     """Label of the rho, in lines that fit below narrow axes."""
-    times = "" if about["times"] == 1 else f"{about['times']:g} times "
-    if about["kind"] == "besides":
+    times = "" if about.times == 1 else f"{about.times:g} times "
+    if about.kind == "besides":
         return f"ρ from an omitted confounder\n{times}as strong as each covariate"
     return f"ρ from leaving out a covariate\n{times}as strong as each"

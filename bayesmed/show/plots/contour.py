@@ -1,12 +1,11 @@
 """The ACME over the two shares of variance of an omitted confounder, drawn from Datasets."""
 
-import json
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
 
-from bayesmed.effects.estimands import null_value
+from bayesmed.effects.setting import Setting, setting_of
 from bayesmed.effects.summary import readable_roots
 from bayesmed.families.names import names_nearest
 from bayesmed.sensitivity.contour import along_products
@@ -73,8 +72,8 @@ def plot_contour(
         If the sweep does not reach from rho = 0 to that side, there is no such arm, or the
         benchmarks are of another fit.
     """
-    about = json.loads(draws.attrs["bayesmed"])
-    null = null_value(about.get("scale", "difference"))
+    about = setting_of(draws)
+    null = about.null
     chosen = _sign(zero, arm) if sign is None else sign
     points = {} if benchmarks is None else _points(draws, benchmarks)
     root = _zero_line(zero, arm, chosen)
@@ -125,8 +124,8 @@ def _limit(root: np.ndarray, points: dict[str, tuple[float, ...]]) -> float:
 
 def _points(draws: xr.Dataset, benchmarks: xr.Dataset) -> dict[str, tuple[float, ...]]:
     """Medians of the two shares of each covariate's confounder, and of its rho."""
-    about = json.loads(draws.attrs["bayesmed"])
-    if about["fit"] != json.loads(benchmarks.attrs["bayesmed"])["fit"]:
+    about = setting_of(draws)
+    if about.fit != setting_of(benchmarks).fit:
         raise ValueError("The benchmarks and the sensitivity analysis must be of one fit.")
     unexplained = (1.0 - draws["r2_mediator"]) * (1.0 - draws["r2_outcome0"])
     found = {}
@@ -135,22 +134,22 @@ def _points(draws: xr.Dataset, benchmarks: xr.Dataset) -> dict[str, tuple[float,
         rho, x = own["rho"].to_numpy(), own["r2_mediator"].to_numpy()
         if np.isnan(rho).mean() > 0.5:
             continue
-        if about["form"] == "total":
+        if about.form == "total":
             x = x * (1.0 - draws["r2_mediator"].to_numpy())
-        at = about["form"], unexplained.to_numpy(), draws["r2_score"].to_numpy()
+        at = about.form, unexplained.to_numpy(), draws["r2_score"].to_numpy()
         # The product, not the two shares, is what rho gives: of several columns theirs is larger.
-        y = product_of_rho(rho, *at, about["r_compatible"]) / x
+        y = product_of_rho(rho, *at, about.r_compatible) / x
         found[str(name)] = tuple(float(np.nanmedian(part)) for part in (x, y, rho))
     return found
 
 
 def _no_confounder(draws: xr.Dataset, axis: np.ndarray) -> np.ndarray:
     """Where a share of a residual variance would pass 1, at the medians; (outcome, mediator)."""
-    about = json.loads(draws.attrs["bayesmed"])
-    if about["form"] == "residual":
+    about = setting_of(draws)
+    if about.form == "residual":
         return np.zeros((len(axis), len(axis)), dtype=bool)
     left_m, left_y = (1.0 - float(draws[n].median()) for n in ("r2_mediator", "r2_outcome0"))
-    shown = 0.0 if about["r_compatible"] else float(draws["r2_score"].median())
+    shown = 0.0 if about.r_compatible else float(draws["r2_score"].median())
     x, y = axis[None, :] / left_m, axis[:, None] / left_y
     return (x > 1.0) | (y * (1.0 - shown * x) > 1.0)
 
@@ -209,9 +208,9 @@ def _draw_points(
                     )  # fmt: skip
 
 
-def _label(about: dict[str, Any], equation: str) -> str:
-    of = "residual variance" if about["form"] == "residual" else "variance"
-    return f"Share of the {of}\nof {about[equation]}"
+def _label(about: Setting, equation: str) -> str:
+    of = "residual variance" if about.form == "residual" else "variance"
+    return f"Share of the {of}\nof {about.roles[equation]}"
 
 
 def _legend(

@@ -1,6 +1,5 @@
 """Several effects along rho in one figure, and the two arms side by side."""
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -8,6 +7,7 @@ import numpy as np
 import xarray as xr
 
 from bayesmed.effects.rows import select_effect
+from bayesmed.effects.setting import setting_of
 from bayesmed.families.names import names_nearest
 from bayesmed.show.plots.effects import BLUE, GREY, ORANGE, RHO, legend_above, new_axes, open_frame
 from bayesmed.show.plots.effects import plot_sensitivity as plot_sensitivity
@@ -55,9 +55,9 @@ def plot_curves(
     """
     import arviz_stats as az
 
-    from bayesmed.show.plots.effects import effect_label, null_of
+    from bayesmed.show.plots.effects import effect_label
 
-    about, grid = json.loads(draws.attrs["bayesmed"]), draws["rho"].to_numpy()
+    about, grid = setting_of(draws), draws["rho"].to_numpy()
     ax = new_axes(ax, 80.0)
     for effect in effects:
         values = select_effect(draws, effect, arm)
@@ -68,7 +68,7 @@ def plot_curves(
         label = _NAMES[effect] if effect == "total" else f"{_NAMES[effect]} ({arm})"
         ax.plot(grid, values.median(["chain", "draw"]), color=color, linestyle=dashes,
                 linewidth=1.8, label=label)  # fmt: skip
-    ax.axhline(null_of(about), color=GREY, linewidth=0.8)
+    ax.axhline(about.null, color=GREY, linewidth=0.8)
     ax.set_xlabel(RHO)
     ax.set_ylabel(f"{effect_label(about)}\n(median, 95% interval)", fontsize="small")
     ax.set_xlim(grid[0], grid[-1])

@@ -1,15 +1,13 @@
 """Figures from Datasets: every function takes an axes and returns it."""
 
 import itertools
-import json
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
 
-from bayesmed.effects.estimands import null_value
 from bayesmed.effects.rows import effect_rows, select_effect
-from bayesmed.effects.setting import contrast_words
+from bayesmed.effects.setting import Setting, setting_of
 from bayesmed.effects.summary import readable_roots
 from bayesmed.families.names import names_nearest
 
@@ -47,17 +45,13 @@ def _quantiles(values: xr.DataArray, mass: float) -> tuple[np.ndarray, np.ndarra
 _SCALES = {"ratio": "Ratio,", "odds_ratio": "Odds ratio,", "standardised": "Effect in sd,"}
 
 
-def effect_label(about: dict[str, Any]) -> str:
-    outcome, binary = about["outcome"], about["families"][1] in ("probit", "logit")
-    if about.get("functional", "mean") != "mean":
-        on = f"on the {about['of']}"
+def effect_label(about: Setting) -> str:
+    outcome, binary = about.outcome, about.families[1] in ("probit", "logit")
+    if about.what:
+        on = f"on {about.what}"
     else:
         on = f"on P({outcome} = 1)" if binary else f"on the scale of {outcome}"
-    return f"{_SCALES.get(about.get('scale', ''), 'Effect')} {on}"
-
-
-def null_of(about: dict[str, Any]) -> float:
-    return null_value(about.get("scale", "difference"))
+    return f"{_SCALES.get(about.scale, 'Effect')} {on}"
 
 
 @names_nearest
@@ -86,7 +80,7 @@ def plot_effects(
     -------
     matplotlib.axes.Axes
     """
-    about = json.loads(draws.attrs["bayesmed"])
+    about = setting_of(draws)
     keys = [k if isinstance(k, tuple) else (k,) for k in effect_rows(draws, names)]
     rows = dict(zip(keys, effect_rows(draws, names).values(), strict=True))
     rows = {k: v for k, v in rows.items() if not k[-1].startswith("Prop.")}
@@ -99,8 +93,8 @@ def plot_effects(
     from matplotlib.ticker import MaxNLocator
 
     ax = new_axes(ax, 16.0 + 8.0 * (places[-1] + 1.0))
-    ax.axvline(null_of(about), color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
-    if null_of(about) == 1.0:
+    ax.axvline(about.null, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+    if about.null == 1.0:
         ax.set_xscale("log")
         _ticks_of_ratios(ax.xaxis)
     for place, name in zip(places, order, strict=True):
@@ -112,7 +106,7 @@ def plot_effects(
         ax.plot(float(values.median()), place, "o", color="white", markeredgecolor=color,
                 markersize=5.5, markeredgewidth=1.4, zorder=3)  # fmt: skip
     ends = ax.get_xlim()
-    if null_of(about) != 1.0 or ends[1] < 10.0 * ends[0]:
+    if about.null != 1.0 or ends[1] < 10.0 * ends[0]:
         ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set_yticks(places, [_row_label(key) for key in order])
     ax.set_ylim(places[-1] + 0.5, -0.5)
@@ -123,12 +117,12 @@ def plot_effects(
     return ax
 
 
-def _of_whom(about: dict[str, Any]) -> str:
+def _of_whom(about: Setting) -> str:
     """Contrast and group in a line, where the rows do not name them."""
-    if "; " in about["contrast"]:
+    if "; " in about.contrast:
         return ""
-    where = ", ".join(part for part in (about.get("group"), about.get("at")) if part)
-    told = [contrast_words(about).replace("->", "→"), where]
+    where = ", ".join(part for part in (about.group, about.at) if part)
+    told = [about.contrast_words.replace("->", "→"), where]
     return f"\n{'; '.join(part for part in told if part)}"
 
 
@@ -186,7 +180,7 @@ def plot_reliability(
     ValueError
         If there is no such effect or arm.
     """
-    about = json.loads(draws.attrs["bayesmed"])
+    about = setting_of(draws)
     values, grid = select_effect(draws, effect, arm), draws["reliability"].to_numpy()
     ax = new_axes(ax, 80.0)
     for mass, opacity in ((_OUTER, 0.18), (_INNER, 0.38)):
@@ -198,7 +192,7 @@ def plot_reliability(
     ax.axhline(0.0, color=GREY, linewidth=0.8)
     name = {"acme": "ACME", "ade": "ADE", "total": "Total effect"}[effect]
     shown = name if effect == "total" else f"{name} ({arm})"
-    ax.set_xlabel(f"Reliability of {about['mediator']}")
+    ax.set_xlabel(f"Reliability of {about.mediator}")
     ax.set_ylabel(f"{shown},\n{effect_label(about).removeprefix('Effect ')}")
     ax.set_xlim(grid[0], grid[-1])
     legend_above(ax, 3)
@@ -233,7 +227,7 @@ def plot_sensitivity(
     -------
     matplotlib.axes.Axes
     """
-    about = json.loads(draws.attrs["bayesmed"])
+    about = setting_of(draws)
     values, grid = select_effect(draws, effect, arm), draws["rho"].to_numpy()
     ax = new_axes(ax, 80.0)
     for mass, opacity in ((_OUTER, 0.18), (_INNER, 0.38)):
@@ -241,14 +235,14 @@ def plot_sensitivity(
         ax.fill_between(grid, low, high, color=color, alpha=opacity, linewidth=0,
                         label=f"{mass:.0%} interval")  # fmt: skip
     ax.plot(grid, values.median(["chain", "draw"]), color=color, linewidth=1.6, label="median")
-    ax.axhline(null_of(about), color=GREY, linewidth=0.8)
-    if null_of(about) == 1.0:
+    ax.axhline(about.null, color=GREY, linewidth=0.8)
+    if about.null == 1.0:
         ax.set_yscale("log")
         _ticks_of_ratios(ax.yaxis)
-    if about["rho_fixed"] is not None:
-        ax.axvline(about["rho_fixed"], color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
+    if about.rho_fixed is not None:
+        ax.axvline(about.rho_fixed, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
     if effect == "acme" and rho_zero is not None:
-        _draw_tipping(ax, readable_roots(rho_zero, arm), null_of(about))
+        _draw_tipping(ax, readable_roots(rho_zero, arm), about.null)
     name = {"acme": "ACME", "ade": "ADE", "total": "Total effect"}[effect]
     shown = name if effect == "total" else f"{name} ({arm})"
     ax.set_xlabel(RHO)

@@ -11,6 +11,7 @@ from bayesmed.effects.paths import contrast_words
 from bayesmed.effects.summary import summarise
 from bayesmed.families.names import names_nearest
 from bayesmed.show.plots.effects import BLUE, GREY, ORANGE, new_axes
+from bayesmed.system.about import About
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +73,7 @@ def _quote(values: xr.DataArray) -> str:
 @names_nearest
 def plot_paths(
     paths: Mapping[str, xr.DataArray],
-    about: Mapping[str, Any],
+    about: About,
     rho: xr.DataArray | None = None,
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -83,7 +84,7 @@ def plot_paths(
     paths : mapping of str to xarray.DataArray
         By :func:`bayesmed.effects.paths.path_draws`: on the scale of each linear predictor, at the fit's
         rho.
-    about : mapping
+    about : About
         The fit's description.
     rho : xarray.DataArray, optional
         Its draws, where it has a prior.
@@ -102,13 +103,13 @@ def plot_paths(
     """
     ax = new_axes(ax, 66.0)
     size = _text_size(ax)
-    fixed = about["rho_fixed"]
+    fixed = about.rho_fixed
     said = rho if rho is not None else f"{number(0.0 if fixed is None else fixed, 2)} (fixed)"
-    labels = path_labels(paths, said, bool(about.get("log_mediator")), contrast_words(about))
+    labels = path_labels(paths, said, about.log_mediator, contrast_words(about))
     boxes = {}
     for role, (x, y) in _PLACES.items():
         boxes[role] = ax.text(
-            x, y, str(about[role]), ha="center", va="center", fontsize=size + 1, zorder=3,
+            x, y, about.roles[role], ha="center", va="center", fontsize=size + 1, zorder=3,
             bbox={"boxstyle": "round,pad=0.45", "fc": "white", "ec": GREY, "lw": 1.0},
         )  # fmt: skip
     for start, end, color in _ARROWS:

@@ -1,6 +1,5 @@
 """Figures about rho: its prior and posterior, the probability of a claim along it, and rho*."""
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -8,12 +7,14 @@ import numpy as np
 import xarray as xr
 
 from bayesmed.effects.numbers import percent
+from bayesmed.effects.setting import setting_of
 from bayesmed.effects.summary import readable_roots
 from bayesmed.families.names import names_nearest
 from bayesmed.sensitivity.claims import Claim, Direction, Rope, margins
 from bayesmed.sensitivity.conclusions import Extent, extent, likelier_sign
 from bayesmed.sensitivity.ranked import build_ladder
 from bayesmed.show.plots.effects import BLUE, GREY, ORANGE, RHO, legend_above, new_axes, open_frame
+from bayesmed.system.about import About
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +49,7 @@ def plot_rho(draws: xr.Dataset, ax: "Axes | None" = None, color: str = BLUE) -> 
     -------
     matplotlib.axes.Axes
     """
-    about = json.loads(draws.attrs["bayesmed"])
+    about = setting_of(draws)
     ax = new_axes(ax, 70.0)
     x, y = _density(draws["rho"].to_numpy().ravel())
     ax.fill_between(x, y, color=color, alpha=0.25, linewidth=0)
@@ -63,11 +64,11 @@ def plot_rho(draws: xr.Dataset, ax: "Axes | None" = None, color: str = BLUE) -> 
     return ax
 
 
-def _told(about: Mapping[str, Any]) -> str:
+def _told(about: About) -> str:
     """What the data say about rho, in a few words."""
-    if not about["closed"]:
+    if not about.closed:
         return "by the shape of the model: no evidence"
-    if about["priors_on"] == "regression":
+    if about.priors_on == "regression":
         return "the data say nothing: posterior = prior"
     return "moved by other priors, not by the data"
 
@@ -105,7 +106,7 @@ def plot_probability(
     claim = Claim(effect, arm, direction or "positive", rope, where)
     if direction is None and rope is None:
         claim = likelier_sign(draws, claim)
-    about, ladder = json.loads(draws.attrs["bayesmed"]), build_ladder(margins(draws, claim))
+    about, ladder = setting_of(draws), build_ladder(margins(draws, claim))
     grid = ladder.rho
     ax = new_axes(ax, 75.0)
     places = np.interp(
@@ -120,8 +121,8 @@ def plot_probability(
     )
     if grid[0] <= 0.0 <= grid[-1]:
         _shade(ax, extent(draws, claim, level))
-    if about.get("rho_fixed") is not None:
-        ax.axvline(about["rho_fixed"], color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
+    if about.rho_fixed is not None:
+        ax.axvline(about.rho_fixed, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
     ax.set_xlim(grid[0], grid[-1])
     ax.set_ylim(-0.02, 1.04)
     ax.set_xlabel(RHO)
