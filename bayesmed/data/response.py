@@ -101,9 +101,9 @@ def data_variables(data: Mapping[str, Any] | None, equation: str, family: Family
                 f"{equation}_data[{name!r}] must be the name of a column of the data, or a finite "
                 f"number; {reprlib.repr(value)} was given. Put values of each row into a column."
             )
-    if family.name == "tobit" and not {"lower", "upper"} & set(given):
+    if family.limited and not {"lower", "upper"} & set(given):
         raise ValueError(
-            f"The tobit family needs the limit at which values are censored: give {equation}_data="
+            f"The {family.name} family needs the limit at which values are censored: give {equation}_data="
             "{'lower': 0.0}, or {'upper': ...}, a number or a column."
         )
     return [value for value in given.values() if isinstance(value, str)]

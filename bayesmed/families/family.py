@@ -2,6 +2,7 @@ r"""What a family is: the pieces from which every pair's likelihood and effects 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -163,6 +164,52 @@ class Family:
     def discrete(self) -> bool:
         """Whether the response lies on whole numbers."""
         return self.kind != "continuous"
+
+    @property
+    def limited(self) -> bool:
+        """Whether values may be censored at known limits, of which one must be given."""
+        return bool({"lower", "upper"} & set(self.takes))
+
+    @property
+    def is_normal(self) -> bool:
+        """Whether the response is normal around the linear predictor, with sigma, and never censored."""
+        plain = self.latent == "free" and self.link == "identity" and not self.limited
+        return plain and list(self.parameters) == ["sigma"]
+
+    @cached_property
+    def support(self) -> tuple[float, float]:
+        """Ends of the values of a response, as ``valid`` tells them; infinite where there are none.
+
+        Categories have scores, which may be any numbers.
+        """
+        if self.kind != "continuous":
+            low, high = {"binary": (0.0, 1.0), "count": (0.0, np.inf)}.get(
+                self.kind, (-np.inf, np.inf)
+            )
+            return low, high
+        sizes = np.geomspace(1e-9, 1e12, 400)
+        points = np.concatenate([-sizes[::-1], [0.0], sizes])
+        inside = np.flatnonzero(self.valid(points))
+        if not inside.size:
+            return -np.inf, np.inf
+        return self._end(points, inside[0], -1), self._end(points, inside[-1], 1)
+
+    def _end(self, points: np.ndarray, last: int, step: int) -> float:
+        """Where ``valid`` ends beyond the last of some points that it allows."""
+        if not 0 <= last + step < len(points):
+            return step * np.inf
+        inside, outside = points[last], points[last + step]
+        for _ in range(60):
+            middle = 0.5 * (inside + outside)
+            inside, outside = (
+                (middle, outside) if self.valid(np.array(middle)) else (inside, middle)
+            )
+        return round(float(outside), 9) + 0.0
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a mean cannot change by more than one: probabilities and shares."""
+        return self.support[1] - self.support[0] <= 1.0
 
     @property
     def vectors(self) -> tuple[str, ...]:

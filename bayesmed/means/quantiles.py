@@ -185,15 +185,20 @@ def _at(draws: Draws, q: np.ndarray, index: np.ndarray) -> Draws:
     return own.changed("outcome", parameters={**own.outcome.parameters, "cutpoints": q[None]})
 
 
+def from_line(low: float, high: float) -> Callable[[np.ndarray], np.ndarray]:
+    """A rising function from all numbers to those between two ends."""
+    if np.isfinite(low) and np.isfinite(high):
+        return lambda x: low + (high - low) * (1.0 / (1.0 + np.exp(-x)))
+    if np.isfinite(low):
+        return lambda x: low + np.exp(x)
+    return (lambda x: high - np.exp(-x)) if np.isfinite(high) else (lambda x: x)
+
+
 def _roots(exceeds: Exceeds, count: int, target: Target) -> np.ndarray:
     """Solve P(Y > q) = 1 - level for every draw, on the scale of the linear predictor."""
     from scipy.optimize import elementwise
 
-    level, log = float(target.functional.value), target.base.multiplicative
-    back = np.exp if log else (lambda x: x)
-    inside = target.base.name == "beta"
-    if inside:
-        back = lambda x: 1.0 / (1.0 + np.exp(-x))
+    level, back = float(target.functional.value), from_line(*target.base.support)
 
     def gap(x: np.ndarray, index: np.ndarray) -> np.ndarray:
         return exceeds(back(x), index.astype(int)) - (1.0 - level)

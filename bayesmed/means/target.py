@@ -329,13 +329,13 @@ def log_mean(family: Family, parameters: Parameters) -> np.ndarray:
 
 
 def _observed(functional: Functional, family: Family, levels: tuple[Any, ...]) -> Target:
-    if family.name != "tobit":
+    if not (family.limited and family.latent == "free" and family.link == "identity"):
         raise ValueError(
             f"of='observed' is for a tobit outcome, whose values are cut at limits; a {family.name} "
             "outcome is observed as it is: use of='mean'."
         )
     made = replace(
-        family, name="tobit as observed", link="bounded", additive=False, mean=observed_mean,
+        family, name=f"{family.name} as observed", link="bounded", additive=False, mean=observed_mean,
         conditional=lambda e, eta, rho, p: observed_mean(
             eta + rho * p["sigma"] * e,
             {**p, "sigma": p["sigma"] * np.sqrt((1.0 - rho) * (1.0 + rho))},

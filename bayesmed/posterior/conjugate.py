@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from scipy import linalg
 
-from bayesmed.families.catalogue import FAMILIES
 from bayesmed.posterior import density as compiled
 from bayesmed.posterior.graphs import condensed_rows_of
 from bayesmed.system.condensed import Rows
@@ -28,7 +27,7 @@ from bayesmed.system.system import System
 def is_exact(model: System) -> bool:
     """Whether the posterior is that of two Gaussian regressions with flat priors."""
     equations = model.equations.values()
-    plain = all(equation.family is FAMILIES["gaussian"] for equation in equations)
+    plain = all(equation.family.is_normal for equation in equations)
     if not (plain and model.independent and all(condensed_rows_of(model).values())):
         return False
     flat = {"Flat", "HalfFlat"}

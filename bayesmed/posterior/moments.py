@@ -24,7 +24,8 @@ from bayesmed.data.frame import counts
 from bayesmed.data.response import Response
 from bayesmed.data.texts import number_as_text, text_notes
 from bayesmed.data.warn import warn
-from bayesmed.families.family import EQUATIONS
+from bayesmed.families.catalogue import FAMILIES, resolve_family
+from bayesmed.families.family import EQUATIONS, Family
 from bayesmed.families.listing import few, short
 from bayesmed.posterior.draw import draw_posterior
 from bayesmed.posterior.state import Posterior
@@ -42,8 +43,6 @@ from bayesmed.system.system import System
 _HEAD = 4000
 _MOST_LEVELS = 1000
 _EXACT = 1e-8
-#: Families that rows read part by part can have: by moments, or in passes over the rows.
-FROM_PARTS = ("gaussian", "probit", "logit", "poisson")
 
 
 @dataclass
@@ -99,7 +98,7 @@ def posterior_of_parts(
     for note in notes_of_parts(model, parts, variables, found.levels):
         warn(note, UnboundedWarning)
     model = _with_moments(model, found, _accumulate(parts, variables, found, model))
-    if any(one.family.name != "gaussian" for one in model.equations.values()):
+    if not all(one.family.is_normal for one in model.equations.values()):
         passes = Passes(parts, tuple(variables), found.levels, found.complete, model)
         model = replace(model, passes=passes)
         settings = {"method": "laplace", **settings}
@@ -111,18 +110,31 @@ def posterior_of_parts(
     return Posterior(fit.tree, passes=model.passes)
 
 
+def _is_in_parts(family: Family) -> bool:
+    """Whether rows read part by part serve a family: by moments, or in passes over the rows."""
+    if family.parameters or family.needs:
+        return family.is_normal
+    return family.kind == "binary" or (family.kind == "count" and family.link == "log")
+
+
 def _refuse(arguments: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    names = [arguments.get(f"{equation}_family", "gaussian") for equation in EQUATIONS]
-    for equation, family in zip(EQUATIONS, names, strict=True):
-        if family not in FROM_PARTS:
+    known = [one for one in FAMILIES.values() if _is_in_parts(one)]  # such a fit keeps no functions
+    given = {
+        key: resolve_family(arguments.get(f"{key}_family", "gaussian"), key) for key in EQUATIONS
+    }
+    for equation, family in given.items():
+        if family not in known:
             raise ValueError(
-                f"{equation}_family={family!r}: rows that are read part by part serve the families "
-                f"{list(FROM_PARTS)}. Fit a sample of the rows in memory, or rows that fit in it, "
-                "where equal ones are put together by themselves."
+                f"{equation}_family={family.name!r}: rows that are read part by part serve the families "
+                f"{[one.name for one in known]}. Fit a sample of the rows in memory, or rows that fit in "
+                "it, where equal ones are put together by themselves."
             )
-    if names != ["gaussian", "gaussian"] and settings.get("method", "laplace") != "laplace":
+    families = given.values()
+    names = " and a ".join(family.name for family in families)
+    moments = all(family.is_normal for family in families)
+    if not moments and settings.get("method", "laplace") != "laplace":
         raise ValueError(
-            f"method={settings['method']!r} needs all rows in memory, which a {' and a '.join(names)} "
+            f"method={settings['method']!r} needs all rows in memory, which a {names} "
             "equation would take at each step; rows that are read part by part are fitted by "
             "method='laplace'."
         )
@@ -331,7 +343,7 @@ def _text_notes(model: System, found: Scan) -> list[str]:
 def _response(equation: Equation, working: np.ndarray, moments: Moments) -> Response:
     """The twin's response; of another family some of the head's values, and the scale of all."""
     family, response = equation.family, equation.response
-    if family.name == "gaussian":
+    if family.is_normal:
         return replace(response, values=working)
     values = np.resize(response.values, len(working))
     if family.working is None:

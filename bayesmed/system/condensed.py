@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from scipy import linalg
 
-from bayesmed.families.catalogue import FAMILIES
 from bayesmed.system.equation import Equation
 from bayesmed.system.rows import Counterfactuals
 from bayesmed.system.system import System
@@ -61,7 +60,7 @@ def condense(model: System) -> dict[str, Rows | None]:
 
 def _of_many(equations: list[Equation], count: int, independent: bool) -> list[Rows | None]:
     """Gaussian equations by their moments; rows of the others are read in passes."""
-    gaussian = [equation.family is FAMILIES["gaussian"] for equation in equations]
+    gaussian = [equation.family.is_normal for equation in equations]
     if not (independent or all(gaussian)):
         return [None] * len(equations)
     return [
@@ -99,7 +98,7 @@ def _one(equation: Equation) -> Rows | None:
 
 
 def _is_gaussian(equation: Equation) -> bool:
-    plain = equation.family is FAMILIES["gaussian"] and equation.sigma is None
+    plain = equation.family.is_normal and equation.sigma is None
     design = equation.design.matrix
     return plain and not equation.response.rowwise and len(design) > design.shape[1] + 2
 
