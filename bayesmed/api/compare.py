@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.families.family import EQUATIONS
 from bayesmed.families.names import names_nearest
 from bayesmed.posterior.likelihood import add_log_likelihood
 from bayesmed.posterior.state import Posterior
@@ -25,7 +24,7 @@ def _pointwise(fit: Posterior, part: str) -> Any:
     if "log_likelihood" not in fit.tree.children:
         add_log_likelihood(fit)
     likelihood = fit.tree["log_likelihood"].to_dataset()
-    values = sum(likelihood[name] for name in EQUATIONS) if part == "joint" else likelihood[part]
+    values = sum(likelihood.values()) if part == "joint" else likelihood[part]
     tree = xr.DataTree.from_dict({
         "posterior": fit.posterior, "log_likelihood": xr.Dataset({part: values}),
     })  # fmt: skip
@@ -119,13 +118,11 @@ def compare(models: Mapping[str, Posterior], equation: Part = "joint") -> pd.Dat
 
 
 def _refuse_other_data(models: Mapping[str, Posterior], equation: str) -> None:
-    names = list(EQUATIONS) if equation == "joint" else [equation]
     (first, base), *others = models.items()
+    names = list(base.families) if equation == "joint" else [equation]
     for other, fit in others:
         for name in names:
-            kinds = [
-                one.families[EQUATIONS.index(name)].kind == "continuous" for one in (base, fit)
-            ]
+            kinds = [one.families[name].kind == "continuous" for one in (base, fit)]
             if kinds[0] != kinds[1]:
                 raise ValueError(
                     f"{first!r} gives the {name} a density and {other!r} probabilities, which cannot be "

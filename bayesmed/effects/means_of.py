@@ -9,7 +9,7 @@ import xarray as xr
 from bayesmed.effects.estimands import ARMS
 from bayesmed.effects.estimands import contrasts as contrasts
 from bayesmed.effects.view import Asked, View
-from bayesmed.families.family import Family
+from bayesmed.families.family import Families
 from bayesmed.means.means import Draws
 from bayesmed.means.target import MEAN, Target, target_of
 from bayesmed.system.rows import Counterfactuals
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def potential_outcomes(
     draws: Draws,
-    families: tuple[Family, Family],
+    families: Families,
     rows: Counterfactuals,
     shape: tuple[int, int],
     bootstrap: int | None = None,
@@ -32,7 +32,7 @@ def potential_outcomes(
     Parameters
     ----------
     draws : Draws
-    families : tuple of Family
+    families : mapping of str to Family
     rows : Counterfactuals
         With the weights of the average, where there are any.
     shape : tuple of int
@@ -52,7 +52,7 @@ def potential_outcomes(
         response; with m a third mediator arm, "fixed". Where integrals within integrals would
         take more than some minutes, every k-th draw of each chain; k is the attribute ``every``.
     """
-    view = View(families, rows, target or target_of(MEAN, families[1]), m)
+    view = View(families, rows, target or target_of(MEAN, families["outcome"]), m)
     return means_of(Asked((view,), {}, "difference", 1.0), draws, shape, bootstrap)
 
 

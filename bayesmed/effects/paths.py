@@ -8,7 +8,6 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.effects.summary import shown_as, summarise
-from bayesmed.families.family import EQUATIONS
 from bayesmed.means.means import equal_rows
 from bayesmed.posterior.draws import Draws
 from bayesmed.system.about import About
@@ -25,7 +24,7 @@ def coefficient_table(
     """Summarise the coefficients; see :meth:`bayesmed.MediationFit.coefficients`."""
     rows: dict[str, xr.DataArray] = {}
     keys: list[tuple[str, str, str]] = []
-    for equation in EQUATIONS:
+    for equation in about.formulas:
         for key, label, values in _equation_rows(posterior, equation, about):
             terms = [str(t) for t in posterior[f"{equation}_term"].to_numpy()]
             path = path_label(equation, label, terms, about) if key == "coef" else ""

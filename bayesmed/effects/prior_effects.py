@@ -8,7 +8,6 @@ import xarray as xr
 from bayesmed.effects.estimands import contrasts
 from bayesmed.effects.means_of import potential_outcomes
 from bayesmed.effects.setting import asked_of
-from bayesmed.families.family import EQUATIONS
 from bayesmed.posterior.graphs import graph_of
 from bayesmed.posterior.nuts import check_count, settle_seed, to_dataset
 from bayesmed.posterior.simulate import simulate_rows
@@ -52,7 +51,7 @@ def prior_effects(
     simulated = to_dataset(
         {name: values[None] for name, values in data.items()},
         {"obs": np.arange(len(model.frame.data))},
-        {name: ("obs",) for name in EQUATIONS},
+        dict.fromkeys(data, ("obs",)),
     )
     tree = xr.DataTree.from_dict({"prior": prior, "prior_predictive": simulated})
     return result, tree
@@ -64,7 +63,7 @@ def prior_note(model: System, effects: xr.Dataset) -> str:
     Large is a difference of more than a half in a probability, or of more than two standard
     deviations of the observed outcome.
     """
-    family = model.families[1]
+    family = model.families["outcome"]
     bounded = family.kind == "binary" or family.name == "beta"
     limit = 0.5 if bounded else 2.0 * float(np.std(model.last.response.values))
     words = "0.5 on the probability scale" if family.kind == "binary" else f"{limit:.3g}"

@@ -67,8 +67,8 @@ def ask(
     if about.moments and average == "population":
         fit.require_model("average='population'")
     levels = tuple(about.categories.get("outcome", ()))
-    functionals = _functionals(of, levels, fit.families[1])
-    targets = [target_of(one, fit.families[1], levels) for one in functionals]
+    functionals = _functionals(of, levels, fit.families["outcome"])
+    targets = [target_of(one, fit.families["outcome"], levels) for one in functionals]
     for one in targets:
         check_scale(one, scale)
         _warn_of_horizon(fit, one.functional)
@@ -78,7 +78,7 @@ def ask(
     for chosen in contrasts:
         passed = fit.passes is not None and not at
         rows = fit.kept_counterfactuals if passed else fit.counterfactuals(at, chosen)
-        alike = alike and all(_same_for_all(fit.families[0], rows, one) for one in targets)
+        alike = alike and all(_same_for_all(fit.families["mediator"], rows, one) for one in targets)
         own = _groups(fit, rows, columns, on, weights, chosen)
         groups = [label for label, _ in own]
         sizes = {str(label): part.mediator.shape[1] for label, part in own}
@@ -189,7 +189,7 @@ def _warn_of_horizon(fit: Posterior, functional: Functional) -> None:
     if functional.kind not in ("restricted_mean", "probability") or not isinstance(time, float):
         return
     last = float(fit.tree["observed_data"]["outcome"].max())
-    if "event" in fit.families[1].takes and time > last:
+    if "event" in fit.families["outcome"].takes and time > last:
         warn(
             f"The time {time:g} lies beyond the end of follow-up, {last:g}: what happens there is "
             "extrapolated by the shape of the outcome's family."
@@ -250,7 +250,7 @@ def _mediator_values(fit: Posterior, m: Any) -> list[float | None]:
     values = list(m) if isinstance(m, (list, tuple, np.ndarray)) else [m]
     if not values:
         raise ValueError(f"m={m!r} names no value of the mediator.")
-    family, name = fit.families[0], fit.description.mediator
+    family, name = fit.families["mediator"], fit.description.mediator
     if family.kind == "ordered":
         levels = fit.description.categories["mediator"]
         unknown = [value for value in values if value not in levels]

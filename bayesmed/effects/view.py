@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bayesmed.effects.estimands import ARMS, FIXED, Scale
-from bayesmed.families.family import Family
+from bayesmed.families.family import Families
 from bayesmed.means.along_rho import Regression, curve_cells, curve_fixed
 from bayesmed.means.means import cell_means, common_slope, fixed_means, mediator_effect
 from bayesmed.means.normal import has_latent_cells, latent_means
@@ -32,7 +32,7 @@ class View:
 
     Attributes
     ----------
-    families : tuple of Family
+    families : mapping of str to Family
         Of the mediator and of the outcome.
     rows : Counterfactuals
     target : Target
@@ -44,7 +44,7 @@ class View:
         only.
     """
 
-    families: tuple[Family, Family]
+    families: Families
     rows: Counterfactuals
     target: Target
     m: float | None = None
@@ -66,13 +66,13 @@ class View:
             return self.passes.mean(lambda rows: self._of(rows).cells(draws))
         target = self.target
         if target.functional.kind == "quantile":
-            cells = quantile_cells(draws, self.families[0], self.rows, target, bootstrap)
+            cells = quantile_cells(draws, self.families, self.rows, target, bootstrap)
             if self.m is None:
                 return cells
-            fixed = quantile_fixed(draws, self.families[0], self.rows, target, self.m, bootstrap)
+            fixed = quantile_fixed(draws, self.families, self.rows, target, self.m, bootstrap)
             return np.concatenate([cells, fixed[:, None]], axis=1)
         rows = self.rows if bootstrap is not None else self.merged
-        families, rows = (self.families[0], target.family), target.rows(rows)
+        families, rows = target.families(self.families), target.rows(rows)
         own = target.draws(draws)
         quick = bootstrap is None and not target.family.additive
         if quick and has_latent_cells(own, families, rows):
@@ -134,8 +134,10 @@ class View:
             self.passes is not None and not self.in_memory
         ):  # all of the rows, not the few with their moments
             points *= -(-self.passes.n // self.rows.mediator.shape[1])
-        families, rows = (self.families[0], self.target.family), self.target.rows(self.merged)
-        return thinning(families, rows, self.target.draws(draws), points)
+        own = self.target
+        return thinning(
+            own.families(self.families), own.rows(self.merged), own.draws(draws), points
+        )
 
 
 @dataclass(frozen=True)

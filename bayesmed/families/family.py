@@ -16,9 +16,8 @@ Parameters = Mapping[str, Any]
 DefaultPrior = Callable[[np.ndarray], Prior]
 Kind = Literal["continuous", "binary", "ordered", "count"]
 
-#: Keys of the two equations.
-Equation = Literal["mediator", "outcome"]
-EQUATIONS: tuple[Equation, Equation] = ("mediator", "outcome")
+#: Keys of the two equations that a user states.
+EQUATIONS = ("mediator", "outcome")
 #: Stands for an infinite normal score: its probability is zero, and arithmetic stays finite.
 FAR = 1e8
 
@@ -215,3 +214,7 @@ class Family:
     def vectors(self) -> tuple[str, ...]:
         """Names of parameters that are vectors: the cutpoints of an ordered family."""
         return ("cutpoints",) if self.kind == "ordered" else ()
+
+
+#: Of the equations, by their keys, the outcome's last.
+Families = Mapping[str, Family]

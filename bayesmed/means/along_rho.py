@@ -21,7 +21,7 @@ from functools import partial
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from bayesmed.families.family import Family
+from bayesmed.families.family import Families, Family
 from bayesmed.means.means import (
     ARMS,
     Draws,
@@ -82,7 +82,7 @@ class Regression:
 
 def curve_cells(
     regression: Regression,
-    families: tuple[Family, Family],
+    families: Families,
     rows: Counterfactuals,
     rho: np.ndarray,
     target: Target | None = None,
@@ -92,7 +92,7 @@ def curve_cells(
     Parameters
     ----------
     regression : Regression
-    families : tuple of Family
+    families : mapping of str to Family
         Of the mediator and of the outcome.
     rows : Counterfactuals
     rho : numpy.ndarray
@@ -104,8 +104,8 @@ def curve_cells(
     numpy.ndarray
         Shape (rho, 2, 2, S).
     """
-    target = target or target_of(MEAN, families[1])
-    families, rows = (families[0], target.family), target.rows(rows)
+    target = target or target_of(MEAN, families["outcome"])
+    families, rows = target.families(families), target.rows(rows)
     if target.family.additive:
         zero = cell_means(regression.at(0.0), families, rows)
         expected = expected_rows(regression.draws, families, rows)
@@ -121,7 +121,7 @@ def curve_cells(
 
 def curve_fixed(
     regression: Regression,
-    families: tuple[Family, Family],
+    families: Families,
     rows: Counterfactuals,
     rho: np.ndarray,
     m: float,
@@ -135,8 +135,8 @@ def curve_fixed(
         Shape (rho, 2, S). Interpolated along atanh(rho) where the mean is not linear in the
         coefficients.
     """
-    target = target or target_of(MEAN, families[1])
-    families, rows = (families[0], target.family), target.rows(rows)
+    target = target or target_of(MEAN, families["outcome"])
+    families, rows = target.families(families), target.rows(rows)
 
     def at(value: float) -> np.ndarray:
         return fixed_means(target.draws(regression.at(value)), families, rows, m)
@@ -147,7 +147,7 @@ def curve_fixed(
         coefs = coefs - regression.draws.outcome.coef
         return at(0.0) + np.einsum("at,rst->ras", design, coefs)
     if is_latent_curve(regression, families, rows):
-        return _latent_fixed(at_target(regression, target), families[1], rows, rho, m)
+        return _latent_fixed(at_target(regression, target), families["outcome"], rows, rho, m)
     found, _ = interpolate(lambda z: at(float(np.tanh(z))), np.arctanh(rho), 0)
     return found
 
@@ -200,14 +200,12 @@ def at_target(regression: Regression, target: Target) -> Regression:
     return replace(regression, draws=target.draws(regression.draws))
 
 
-def is_latent_curve(
-    regression: Regression, families: tuple[Family, Family], rows: Counterfactuals
-) -> bool:
+def is_latent_curve(regression: Regression, families: Families, rows: Counterfactuals) -> bool:
     """Whether the outcome has a normal latent variable that is affine in a Gaussian mediator.
 
     The rows must keep the relations on which the map rests: covariates that were set may not.
     """
-    latent = has_latent_cells(regression.draws, families, rows) and not families[1].additive
+    latent = has_latent_cells(regression.draws, families, rows) and not families["outcome"].additive
     return latent and _keeps_span(
         regression.map, rows, float(np.mean(regression.draws.mediator.parameters["sigma"]))
     )
@@ -230,24 +228,24 @@ def _keeps_span(closed: ClosedMap, rows: Counterfactuals, unit: float) -> bool:
 
 def _latent_curve(
     regression: Regression,
-    families: tuple[Family, Family],
+    families: Families,
     rows: Counterfactuals,
     rho: np.ndarray,
 ) -> np.ndarray:
     s = rho / np.sqrt((1.0 - rho) * (1.0 + rho))
     out = np.empty((len(rho), 2, 2, len(regression.draws)))
 
-    pilot = latent_cells(regression, families[1], rows, few_draws(regression))
+    pilot = latent_cells(regression, families["outcome"], rows, few_draws(regression))
     start = 0
     for t in ARMS:
-        own = partial(latent_mean_at, families[1], rows, pilot[t, 1 - t])
+        own = partial(latent_mean_at, families["outcome"], rows, pilot[t, 1 - t])
         _, start = interpolate(own, s, start)
 
     def fill(part: slice) -> None:
-        cells, degree = latent_cells(regression, families[1], rows, part), start
+        cells, degree = latent_cells(regression, families["outcome"], rows, part), start
         for t in ARMS:
-            out[:, t, t, part] = latent_mean_at(families[1], rows, cells[t, t], 0.0)
-            mean = partial(latent_mean_at, families[1], rows, cells[t, 1 - t])
+            out[:, t, t, part] = latent_mean_at(families["outcome"], rows, cells[t, t], 0.0)
+            mean = partial(latent_mean_at, families["outcome"], rows, cells[t, 1 - t])
             out[:, t, 1 - t, part], degree = interpolate(mean, s, degree)
 
     # The normal distribution function releases the interpreter, so threads pay.

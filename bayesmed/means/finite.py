@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesmed.means.layout import ARMS, EQUATIONS, Equation, Layout, times
+from bayesmed.means.layout import ARMS, Layout, times
 from bayesmed.posterior.blocks import over_blocks
 from bayesmed.posterior.draws import Draws
 
@@ -22,7 +22,7 @@ def require_finite(draws: Draws, layout: Layout) -> None:
     ArithmeticError
         If E[Y(t, M(t'))] is infinite in some row of some draw.
     """
-    mediator, outcome = layout.families
+    mediator, outcome = layout.families["mediator"], layout.families["outcome"]
     if outcome.tail is not None:
         share = _share(draws, layout, partial(_no_mean, "outcome"))
         _refuse(share, f"the mean of a {outcome.name} outcome is itself infinite there",
@@ -54,19 +54,19 @@ def _any_row(values: Any, draws: int) -> np.ndarray:
     return np.broadcast_to(values, np.broadcast_shapes(values.shape, (1, draws))).any(axis=0)
 
 
-def _tail(equation: Equation, layout: Layout, draws: Draws, arm: int) -> Any:
-    tail = layout.families[EQUATIONS.index(equation)].tail
+def _tail(equation: str, layout: Layout, draws: Draws, arm: int) -> Any:
+    tail = layout.families[equation].tail
     return 0.0 if tail is None else np.asarray(tail(layout.parameters(draws, equation, arm)))
 
 
-def _no_mean(equation: Equation, layout: Layout, draws: Draws) -> np.ndarray:
+def _no_mean(equation: str, layout: Layout, draws: Draws) -> np.ndarray:
     return np.any(
         [_any_row(_tail(equation, layout, draws, arm) >= 1.0, len(draws)) for arm in ARMS], axis=0
     )
 
 
 def _no_exponential_moment(layout: Layout, draws: Draws) -> np.ndarray:
-    moment = layout.families[0].exponential_moment
+    moment = layout.families["mediator"].exponential_moment
     assert moment is not None and layout.slope is not None
     found = np.zeros(len(draws), dtype=bool)
     for s in ARMS:

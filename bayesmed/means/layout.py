@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayesmed.families.catalogue import GAUSSIAN
-from bayesmed.families.family import EQUATIONS as EQUATIONS
-from bayesmed.families.family import Equation as Equation
-from bayesmed.families.family import Family
+from bayesmed.families.family import Families, Family
 from bayesmed.means.mediator_functions import MediatorFunctions, mediator_functions
 from bayesmed.posterior.blocks import over_blocks
 from bayesmed.posterior.draws import Draws
@@ -33,7 +31,7 @@ class Layout:
 
     Attributes
     ----------
-    families : tuple of Family
+    families : mapping of str to Family
         Of the mediator, on the scale on which it enters the outcome, and of the outcome.
     rows : Counterfactuals
     size : int
@@ -52,7 +50,7 @@ class Layout:
         By equation: data columns by name, shape (obs or 1, 1), or (category,).
     """
 
-    families: tuple[Family, Family]
+    families: Families
     rows: Counterfactuals
     size: int
     mediator: tuple[np.ndarray, ...]
@@ -60,9 +58,9 @@ class Layout:
     slope: tuple[np.ndarray, ...] | None
     levels: tuple[tuple[np.ndarray, ...], ...] | None
     functions: tuple[MediatorFunctions, ...] | None
-    offsets: dict[Equation, np.ndarray]
-    sigmas: dict[Equation, tuple[np.ndarray, ...]]
-    columns: dict[Equation, Arrays]
+    offsets: dict[str, np.ndarray]
+    sigmas: dict[str, tuple[np.ndarray, ...]]
+    columns: dict[str, Arrays]
 
     def location(self, draws: Draws, arm: int) -> np.ndarray:
         """Linear predictor of the mediator under an arm, shape (obs or 1, S)."""
@@ -72,11 +70,11 @@ class Layout:
         """Linear predictor of the outcome, shape (obs or 1, S)."""
         return self._eta("outcome", design, draws.outcome.coef)
 
-    def _eta(self, equation: Equation, design: np.ndarray, coef: np.ndarray) -> np.ndarray:
+    def _eta(self, equation: str, design: np.ndarray, coef: np.ndarray) -> np.ndarray:
         eta = times(design, coef)
         return eta + self.offsets[equation] if equation in self.offsets else eta
 
-    def parameters(self, draws: Draws, equation: Equation, arm: int) -> Arrays:
+    def parameters(self, draws: Draws, equation: str, arm: int) -> Arrays:
         """Parameters of a family by name, and its data columns.
 
         Shape (S,) or (category - 1, S); sigma of a regression (obs or 1, S), columns
@@ -96,13 +94,13 @@ def times(design: np.ndarray, coef: np.ndarray) -> np.ndarray:
     return (coef @ design.T).T
 
 
-def lay_out(families: tuple[Family, Family], rows: Counterfactuals) -> Layout:
+def lay_out(families: Families, rows: Counterfactuals) -> Layout:
     """Prepare rows for blocks of draws."""
-    mediator = GAUSSIAN if rows.log_mediator else families[0]
+    mediator = GAUSSIAN if rows.log_mediator else families["mediator"]
     finite = mediator.kind in ("binary", "ordered")
     affine = rows.base is not None and not finite
     return Layout(
-        families=(mediator, families[1]),
+        families={**families, "mediator": mediator},
         rows=rows,
         size=rows.mediator.shape[1],
         mediator=tuple(_once(design) for design in rows.mediator),
@@ -116,7 +114,7 @@ def lay_out(families: tuple[Family, Family], rows: Counterfactuals) -> Layout:
         sigmas=_given(mediator=_by_arm(rows.mediator_sigma), outcome=_by_arm(rows.outcome_sigma)),
         columns={
             "mediator": _columns(mediator, rows.mediator_columns),
-            "outcome": _columns(families[1], rows.outcome_columns),
+            "outcome": _columns(families["outcome"], rows.outcome_columns),
         },
     )
 
@@ -129,13 +127,13 @@ def with_functions(layout: Layout, draws: Draws) -> Layout:
     probes = _probes(layout, draws)
     found = [mediator_functions(partial(rows_at, arm), layout.size, probes) for arm in ARMS]
     edges = np.unique(np.concatenate([_reached(layout, draws), layout.rows.knots]))
-    whole = np.arange(edges[-1] + 1.0) if layout.families[0].discrete else None
+    whole = np.arange(edges[-1] + 1.0) if layout.families["mediator"].discrete else None
     return replace(layout, functions=tuple(one.quick(edges, whole) for one in found))
 
 
 def _reached(layout: Layout, draws: Draws) -> np.ndarray:
     """Values of the mediator at even scores, from the lowest row and draw to the highest."""
-    family = layout.families[0]
+    family = layout.families["mediator"]
     scores = _REACHED_COUNT if family.discrete else _REACHED
 
     def reached(block: Draws, weights: Any, first: Any) -> np.ndarray:
@@ -161,7 +159,7 @@ def _reached(layout: Layout, draws: Draws) -> np.ndarray:
 
 def _probes(layout: Layout, draws: Draws) -> np.ndarray:
     """Values of the mediator at some scores, over the reach of the rows, in a middle draw."""
-    middle, family = draws.block(np.array([len(draws) // 2])), layout.families[0]
+    middle, family = draws.block(np.array([len(draws) // 2])), layout.families["mediator"]
     eta = np.concatenate([layout.location(middle, arm) for arm in ARMS])
     own = at_row(layout.parameters(middle, "mediator", 0), family, 0)
     ends = np.quantile(eta, [0.5, 0.0, 1.0])

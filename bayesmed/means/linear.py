@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesmed.families.family import Family, Parameters
+from bayesmed.families.family import Families, Parameters
 from bayesmed.families.whole_numbers import count_mean
 from bayesmed.means.cell import level_chance
 from bayesmed.means.layout import ARMS, Layout, lay_out, with_functions
@@ -25,7 +25,7 @@ _SMALL = 1e-9
 
 def expected_rows(
     draws: Draws,
-    families: tuple[Family, Family],
+    families: Families,
     rows: Counterfactuals,
     bootstrap: int | None = None,
 ) -> np.ndarray:
@@ -38,7 +38,7 @@ def expected_rows(
     Parameters
     ----------
     draws : Draws
-    families : tuple of Family
+    families : mapping of str to Family
         Of the mediator and of the outcome.
     rows : Counterfactuals
     bootstrap : int, optional
@@ -50,7 +50,7 @@ def expected_rows(
         Shape (2, 2, S, outcome_term).
     """
     layout = with_functions(lay_out(families, rows), draws)
-    if layout.base is not None and layout.families[0].additive and bootstrap is None:
+    if layout.base is not None and layout.families["mediator"].additive and bootstrap is None:
         return _by_moments(draws, layout)
     held = _TABLE if layout.functions is not None else 1
     parts = over_blocks(partial(_block, layout), draws, layout.size, held, bootstrap, rows.weights)
@@ -102,7 +102,7 @@ def _block(layout: Layout, draws: Draws, weights: Any, first: Any) -> np.ndarray
                 cells[t][s] = plain
             else:
                 assert layout.base is not None and layout.slope is not None
-                mean = weights * layout.families[0].mean(location, own)
+                mean = weights * layout.families["mediator"].mean(location, own)
                 plain = _weighted(weights, layout.base[t], len(draws))
                 cells[t][s] = plain + _weighted(mean, layout.slope[t], len(draws))
     return np.stack([np.stack(row) for row in cells])
@@ -120,7 +120,9 @@ def _chances(
 ) -> list[np.ndarray]:
     """Weights times the probability of every value but the last, for a mediator with few."""
     count = 0 if layout.levels is None else len(layout.levels[0]) - 1
-    return [weights * level_chance(layout.families[0], location, own, j) for j in range(count)]
+    return [
+        weights * level_chance(layout.families["mediator"], location, own, j) for j in range(count)
+    ]
 
 
 def _over_levels(
@@ -144,7 +146,7 @@ def _moving(
     weights: np.ndarray,
 ) -> np.ndarray:
     """Weighted mean of the columns that move with the mediator, less their base: (S, moving)."""
-    draws, shared = location.shape[1], (*layout.families[0].vectors, "scores")
+    draws, shared = location.shape[1], (*layout.families["mediator"].vectors, "scores")
     alike = all(np.ndim(v) < 2 or len(v) == 1 or name in shared for name, v in own.items())
     if functions.factors is not None and alike:
         mean = partial(_mean, layout, functions, own=own, rows=None)
@@ -202,7 +204,10 @@ def _mean(
 
     Of the leaders' functions, or of rows, one for each point.
     """
-    family, what = layout.families[0], f"functions of a {layout.families[0].name} mediator"
+    family, what = (
+        layout.families["mediator"],
+        f"functions of a {layout.families['mediator'].name} mediator",
+    )
     shape = (*location.shape, len(functions.moving))
 
     def columns(m: np.ndarray) -> np.ndarray:

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from bayesmed.families.family import Family
+from bayesmed.families.family import Families
 from bayesmed.means.cell import Pair, at_level, closed, has_closed, over_counts, over_scores
 from bayesmed.means.finite import require_finite
 from bayesmed.means.layout import ARMS as ARMS
-from bayesmed.means.layout import EQUATIONS, Layout, lay_out, times, with_functions
+from bayesmed.means.layout import Layout, lay_out, times, with_functions
 from bayesmed.means.linear import expected_rows as expected_rows
 from bayesmed.numerics.surface import Coordinates, Need, Work, row_by_row, weighted_mean
 from bayesmed.posterior.blocks import over_blocks
@@ -36,7 +36,7 @@ _LADDER = 50
 
 def cell_means(
     draws: Draws,
-    families: tuple[Family, Family],
+    families: Families,
     rows: Counterfactuals,
     bootstrap: int | None = None,
 ) -> np.ndarray:
@@ -45,7 +45,7 @@ def cell_means(
     Parameters
     ----------
     draws : Draws
-    families : tuple of Family
+    families : mapping of str to Family
         Of the mediator and of the outcome.
     rows : Counterfactuals
     bootstrap : int, optional
@@ -64,7 +64,7 @@ def cell_means(
     """
     layout = lay_out(families, rows)
     require_finite(draws, layout)
-    if families[1].additive:
+    if families["outcome"].additive:
         expected = expected_rows(draws, families, rows, bootstrap)
         cells = np.einsum("abst,st->abs", expected, draws.outcome.coef)
         cells += _mean_shift(draws, layout, bootstrap)[:, None]
@@ -90,7 +90,7 @@ def mean_offset(draws: Draws, rows: Counterfactuals, bootstrap: int | None = Non
 
 def _mean_shift(draws: Draws, layout: Layout, bootstrap: int | None) -> np.ndarray:
     """Mean of an additive outcome at a linear predictor of zero, by arm: shape (2, S)."""
-    family, zero = layout.families[1], np.zeros((1, 1))
+    family, zero = layout.families["outcome"], np.zeros((1, 1))
 
     def mean(block: Draws, weights: Any, first: Any) -> np.ndarray:
         found = []
@@ -109,7 +109,7 @@ def _mean_shift(draws: Draws, layout: Layout, bootstrap: int | None) -> np.ndarr
 
 def fixed_means(
     draws: Draws,
-    families: tuple[Family, Family],
+    families: Families,
     rows: Counterfactuals,
     m: float,
     bootstrap: int | None = None,
@@ -121,7 +121,7 @@ def fixed_means(
     Parameters
     ----------
     draws : Draws
-    families : tuple of Family
+    families : mapping of str to Family
         Of the mediator and of the outcome.
     rows : Counterfactuals
     m : float
@@ -140,7 +140,7 @@ def fixed_means(
         found = []
         for t in ARMS:
             eta = layout.outcome(block, designs[t])
-            value = families[1].mean(eta, layout.parameters(block, "outcome", t))
+            value = families["outcome"].mean(eta, layout.parameters(block, "outcome", t))
             value = np.broadcast_to(value, (layout.size, len(block)))
             found.append((weights * value).sum(axis=0))
         return np.stack(found)
@@ -160,7 +160,7 @@ def design_at(rows: Counterfactuals, arm: int, m: float) -> np.ndarray:
 
 
 def _held(draws: Draws, layout: Layout) -> int:
-    table = np.any(draws.rho) and layout.families[1].kind in ("continuous", "count")
+    table = np.any(draws.rho) and layout.families["outcome"].kind in ("continuous", "count")
     return _TABLE if table or layout.functions is not None else _PLANE
 
 
@@ -266,15 +266,16 @@ def _pair(layout: Layout, draws: Draws, t: int, s: int, level: int) -> tuple[Pai
         at["base"] = layout.outcome(draws, layout.base[t])
         at["slope"] = times(layout.slope[t], draws.outcome.coef)
     fixed: list[dict[str, np.ndarray]] = []
-    for equation, arm, family in zip(EQUATIONS, (s, t), layout.families, strict=True):
+    for (equation, family), arm in zip(layout.families.items(), (s, t), strict=True):
         own = layout.parameters(draws, equation, arm)
         by_row = {name for name in own if own[name].ndim > 1 and name not in family.vectors}
         at |= {f"{equation} {name}": own[name] for name in by_row}
         fixed.append({name: own[name] for name in own if name not in by_row})
     knots = layout.rows.knots if functions else ()
     pair = Pair(
-        *layout.families, fixed[0], fixed[1], draws.rho, functions, draws.outcome.coef, knots
-    )
+        layout.families["mediator"], layout.families["outcome"], fixed[0], fixed[1], draws.rho,
+        functions, draws.outcome.coef, knots,
+    )  # fmt: skip
     return pair, at
 
 
@@ -295,15 +296,15 @@ def _fewer(pair: Pair, at: Coordinates) -> tuple[Coordinates, np.ndarray | float
     return at, 0.0
 
 
-def mediator_effect(
-    draws: Draws, families: tuple[Family, Family], rows: Counterfactuals
-) -> np.ndarray:
+def mediator_effect(draws: Draws, families: Families, rows: Counterfactuals) -> np.ndarray:
     """Mean effect of the treatment on the mediator, per draw, shape (S,)."""
     layout = lay_out(families, replace(rows, log_mediator=False))
 
     def effect(block: Draws, weights: Any, first: Any) -> np.ndarray:
         control, treated = (
-            families[0].mean(layout.location(block, s), layout.parameters(block, "mediator", s))
+            families["mediator"].mean(
+                layout.location(block, s), layout.parameters(block, "mediator", s)
+            )
             for s in ARMS
         )
         return rows.mean(np.atleast_2d(treated - control))

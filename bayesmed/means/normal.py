@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesmed.families.family import Family
+from bayesmed.families.family import Families, Family
 from bayesmed.means.means import ARMS, common_slope, design_at, representable
 from bayesmed.numerics.grid import spread, spread_parts
 from bayesmed.numerics.threads import threads
@@ -202,12 +202,14 @@ def serves_nodes(rows: Counterfactuals) -> bool:
     return all(np.array_equal(a, np.broadcast_to(a[:1], a.shape), equal_nan=True) for a in alike)
 
 
-def has_latent_cells(draws: Draws, families: tuple[Family, Family], rows: Counterfactuals) -> bool:
+def has_latent_cells(draws: Draws, families: Families, rows: Counterfactuals) -> bool:
     """Whether the outcome has a normal latent variable, affine in a normal mediator."""
     affine = rows.base is not None and rows.slope is not None
     plain = all(own.sigma_coef is None for own in draws.equations.values())
-    normal = families[0].latent == "free" and (families[0].additive or rows.log_mediator)
-    return affine and plain and normal and families[1].latent is not None
+    normal = families["mediator"].latent == "free" and (
+        families["mediator"].additive or rows.log_mediator
+    )
+    return affine and plain and normal and families["outcome"].latent is not None
 
 
 def latent_means(draws: Draws, family: Family, rows: Counterfactuals) -> np.ndarray:

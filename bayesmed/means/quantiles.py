@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from scipy.special import ndtri
 
-from bayesmed.families.family import Family
+from bayesmed.families.family import Families
 from bayesmed.means.along_rho import (
     Regression,
     at_target,
@@ -38,7 +38,7 @@ Exceeds = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 def quantile_cells(
     draws: Draws,
-    mediator: Family,
+    families: Families,
     rows: Counterfactuals,
     target: Target,
     bootstrap: int | None = None,
@@ -48,7 +48,7 @@ def quantile_cells(
     Parameters
     ----------
     draws : Draws
-    mediator : Family
+    families : mapping of str to Family
     rows : Counterfactuals
     target : Target
         Of :func:`bayesmed.means.target.quantile`.
@@ -62,7 +62,7 @@ def quantile_cells(
     """
     if bootstrap is not None:
         raise ValueError("Quantiles are of the sample: use average='sample'.")
-    families, own = (mediator, target.family), target.rows(rows)
+    families, own = target.families(families), target.rows(rows)
     out = np.empty((2, 2, len(draws)))
     if has_latent_cells(draws, families, own):
         for part in cell_blocks(len(draws), own):
@@ -83,14 +83,14 @@ def quantile_cells(
 
 def quantile_fixed(
     draws: Draws,
-    mediator: Family,
+    families: Families,
     rows: Counterfactuals,
     target: Target,
     m: float,
     bootstrap: int | None = None,
 ) -> np.ndarray:
     """The quantile of Y(t, m), shape (2, S)."""
-    families, own = (mediator, target.family), target.rows(rows)
+    families, own = target.families(families), target.rows(rows)
     if bootstrap is None and has_latent_cells(draws, families, own):
         out = np.empty((2, len(draws)))
         for part in row_blocks(len(draws), own):
@@ -111,13 +111,13 @@ def quantile_fixed(
 
 def quantile_curve(
     regression: Regression,
-    families: tuple[Family, Family],
+    families: Families,
     rows: Counterfactuals,
     target: Target,
     rho: np.ndarray,
 ) -> np.ndarray | None:
     """Quantiles along rho of a closed pair, shape (rho, 2, 2, S); None where it has no shortcut."""
-    if not is_latent_curve(regression, (families[0], target.family), rows):
+    if not is_latent_curve(regression, target.families(families), rows):
         return None
     start, own = at_target(regression, target), target.rows(rows)
     out = np.empty((len(rho), 2, 2, len(regression.draws)))
@@ -134,7 +134,7 @@ def quantile_curve(
 
 def quantile_curve_fixed(
     regression: Regression,
-    families: tuple[Family, Family],
+    families: Families,
     rows: Counterfactuals,
     target: Target,
     rho: np.ndarray,
@@ -144,7 +144,7 @@ def quantile_curve_fixed(
 
     def at(z: float) -> np.ndarray:
         draws = regression.at(float(np.tanh(z)))
-        return quantile_fixed(draws, families[0], rows, target, m)
+        return quantile_fixed(draws, families, rows, target, m)
 
     return interpolate(at, np.arctanh(rho), 0, _SMALL)[0]
 

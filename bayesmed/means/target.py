@@ -13,7 +13,7 @@ import numpy as np
 from numpy.polynomial import legendre
 from scipy.special import ndtr
 
-from bayesmed.families.family import FAR, Family, Parameters
+from bayesmed.families.family import FAR, Families, Family, Parameters
 from bayesmed.families.listing import few
 from bayesmed.families.names import names_nearest
 from bayesmed.posterior.draws import Draws
@@ -203,6 +203,10 @@ class Target:
             return draws
         cuts = self.cutpoints[:, None] * np.ones(len(draws))
         return draws.changed("outcome", parameters={**draws.outcome.parameters, "cutpoints": cuts})
+
+    def families(self, families: Families) -> Families:
+        """Families with that of the functional in place of the outcome's."""
+        return {**families, "outcome": self.family}
 
     def rows(self, rows: Counterfactuals) -> Counterfactuals:
         """Rows with the data columns that the family reads."""

@@ -10,7 +10,7 @@ import os
 
 import numpy as np
 
-from bayesmed.families.family import Family
+from bayesmed.families.family import Families
 from bayesmed.means.cell import Pair, has_closed
 from bayesmed.means.layout import lay_out, with_functions
 from bayesmed.means.means import coordinates, ease
@@ -29,14 +29,12 @@ _AXIS, _RULE, _TABLE, _INNER = 24, 100, 96, 150
 _TERMS = 500.0
 
 
-def thinning(
-    families: tuple[Family, Family], rows: Counterfactuals, draws: Draws, points: int = 1
-) -> int:
+def thinning(families: Families, rows: Counterfactuals, draws: Draws, points: int = 1) -> int:
     """Every how many draws to use so that counterfactual means take some minutes at most.
 
     Parameters
     ----------
-    families : tuple of Family
+    families : mapping of str to Family
         Of the mediator and of the outcome.
     rows : Counterfactuals
     draws : Draws
@@ -54,11 +52,11 @@ def thinning(
     return max(1, int(np.ceil(seconds / (60.0 * _MINUTES * processors))))
 
 
-def seconds_per_draw(families: tuple[Family, Family], rows: Counterfactuals, draws: Draws) -> float:
+def seconds_per_draw(families: Families, rows: Counterfactuals, draws: Draws) -> float:
     """Estimate of the processor time of the four cells of one draw."""
     one = draws.block(np.array([len(draws) // 2]))
     layout = lay_out(families, rows)
-    if families[1].additive:
+    if families["outcome"].additive:
         return 1e-8 * layout.size
     layout = with_functions(layout, one)
     pair, at = coordinates(layout, one, 1, 1, 0)

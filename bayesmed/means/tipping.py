@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesmed.families.family import Family
+from bayesmed.families.family import Families, Family
 from bayesmed.means.along_rho import (
     Regression,
     at_target,
@@ -24,7 +24,7 @@ _TOLERANCES = {"xatol": 1e-12, "xrtol": 1e-12, "fatol": 0.0, "frtol": 0.0}
 
 def tipping_points(
     regression: Regression,
-    families: tuple[Family, Family],
+    families: Families,
     rows: Counterfactuals,
     target: Target | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -45,32 +45,32 @@ def tipping_points(
     roots : numpy.ndarray
         How many roots were found, shape (3, S).
     """
-    target = target or target_of(MEAN, families[1])
-    own = (families[0], target.family)
+    target = target or target_of(MEAN, families["outcome"])
+    own = target.families(families)
     slopes, mixed = _common_slopes(regression, rows), _mixed_signs(regression, rows)
     sigma = regression.draws.mediator.parameters["sigma"]
     scale = regression.draws.outcome.parameters.get("sigma", np.ones(len(sigma)))
-    if own[1].additive and slopes is None:
+    if target.family.additive and slopes is None:
         expected = expected_rows(regression.draws, own, rows)
         acme = np.einsum(
             "ast,st->as", expected[:, 1] - expected[:, 0], regression.draws.outcome.coef
         )
         shift = regression.draws.mediator.coef @ rows.mean(rows.mediator[1] - rows.mediator[0])
         return _from_odds(np.stack([*acme, acme.mean(axis=0)]) * sigma / (scale * shift))
-    if slopes is None or not (own[1].additive or is_latent_curve(regression, own, rows)):
+    if slopes is None or not (target.family.additive or is_latent_curve(regression, own, rows)):
         return _bracketed(regression, families, rows, target)
     ends = np.stack(slopes) * sigma / scale
     same = np.allclose(ends[0], ends[1], rtol=1e-12, atol=1e-12)
     if not target.monotone:  # such as a middle category, whose curve can turn
         mixed = np.ones_like(mixed)
-    if own[1].additive or same:
+    if target.family.additive or same:
         average = ends.mean(axis=0)
     elif mixed.all():
         average = np.full_like(ends[0], np.nan)
     else:
         average = _between(regression, own, rows, target, ends)
     rho_zero, roots = _from_odds(np.stack([*ends, average]))
-    if mixed.any() and not own[1].additive:
+    if mixed.any() and not target.family.additive:
         # Where rows differ in the sign of the effect on M there can be further roots.
         part = np.flatnonzero(mixed)
         found, count = _bracketed(regression.block(part), families, rows, target)
@@ -83,12 +83,12 @@ def tipping_points(
 
 def _bracketed(
     regression: Regression,
-    families: tuple[Family, Family],
+    families: Families,
     rows: Counterfactuals,
     target: Target,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Roots by brackets over (-1, 1), then made exact where the curve is quick to evaluate."""
-    own = (families[0], target.family)
+    own = target.families(families)
     acme = _acme(curve_cells(regression, families, rows, _BRACKETS, target))
     rho_zero, roots = roots_on_grid(_BRACKETS, acme)
     if is_latent_curve(regression, own, rows):
@@ -99,7 +99,7 @@ def _bracketed(
 
 def _between(
     regression: Regression,
-    families: tuple[Family, Family],
+    families: Families,
     rows: Counterfactuals,
     target: Target,
     ends: np.ndarray,
@@ -115,11 +115,14 @@ def _between(
     low, high = ends.min(axis=0), ends.max(axis=0)
     out = np.empty(len(low))
     for part in cell_blocks(len(regression.draws), rows):
-        cells = latent_cells(regression, families[1], rows, part)
+        cells = latent_cells(regression, families["outcome"], rows, part)
 
         def average(s: np.ndarray, index: np.ndarray, cells: Cells = cells) -> np.ndarray:
             some = {key: cell.block(index.astype(int)) for key, cell in cells.items()}
-            at = [[latent_mean_at(families[1], rows, some[t, j], s) for j in ARMS] for t in ARMS]
+            at = [
+                [latent_mean_at(families["outcome"], rows, some[t, j], s) for j in ARMS]
+                for t in ARMS
+            ]
             return sum(treated - control for control, treated in at)
 
         index = np.arange(len(out[part]), dtype=float)
@@ -191,7 +194,7 @@ def _nearest(where: np.ndarray) -> np.ndarray:
 
 def _refined(
     regression: Regression,
-    families: tuple[Family, Family],
+    families: Families,
     rows: Counterfactuals,
     acme: np.ndarray,
     start: np.ndarray,
@@ -205,7 +208,7 @@ def _refined(
     # At a bracket that is itself a root there is nothing to refine.
     crosses, start = np.isfinite(start) & (at_ends[0] * at_ends[1] < 0.0), start.copy()
     for part in cell_blocks(len(regression.draws), rows):
-        cells = latent_cells(regression, families[1], rows, part)
+        cells = latent_cells(regression, families["outcome"], rows, part)
         for arm in range(3):
             chosen = np.flatnonzero(crosses[arm, part])
             if not chosen.size:
@@ -215,7 +218,7 @@ def _refined(
                 rho: np.ndarray, index: np.ndarray, cells: Cells = cells, arm: int = arm
             ) -> Any:
                 some = {key: cell.block(index.astype(int)) for key, cell in cells.items()}
-                return _acme_at(families[1], rows, some, arm, rho)
+                return _acme_at(families["outcome"], rows, some, arm, rho)
 
             bracket = [end[arm, part][chosen] for end in ends]
             found = elementwise.find_root(

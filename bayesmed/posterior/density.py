@@ -103,8 +103,8 @@ class LogDensity:
 
 def structure(model: System) -> tuple[Any, ...]:
     """What two models must share to share compiled code."""
-    parts: list[Any] = [model.families, model.prior_scale, model.identification.map is not None]
-    prior = model.correlation.prior
+    prior, closed = model.correlation.prior, model.identification.map is not None
+    parts: list[Any] = [tuple(model.families.items()), model.prior_scale, closed]
     parts += ["fixed" if prior is None else _kind(prior), model.independent]
     for equation in model.equations.values():
         priors, response = equation.priors[equation.key], equation.response

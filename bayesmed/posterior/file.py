@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from bayesmed.families.family import EQUATIONS
 from bayesmed.posterior.arrays import constant_data
 from bayesmed.posterior.state import Posterior
 from bayesmed.posterior.streamed import LostRows
@@ -150,9 +149,8 @@ def _groups(model: System) -> xr.DataTree:
 
 def _by_row(tree: xr.DataTree) -> dict[str, np.ndarray]:
     """Each column of the responses, designs and data columns."""
-    found: dict[str, np.ndarray] = {
-        name: tree["observed_data"][name].to_numpy() for name in EQUATIONS
-    }
+    observed = tree["observed_data"].data_vars
+    found = {str(name): values.to_numpy() for name, values in observed.items()}
     for name, values in tree["constant_data"].to_dataset().data_vars.items():
         if values.dims == ("obs",):
             found[str(name)] = values.to_numpy()

@@ -1,11 +1,12 @@
 """Row log-likelihoods of posterior draws, from the arrays that a fit keeps."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from bayesmed.families.family import EQUATIONS, Family
+from bayesmed.families.family import Families
 from bayesmed.posterior.arrays import kept_columns
 from bayesmed.posterior.draws import Draws
 from bayesmed.posterior.nuts import to_dataset
@@ -18,24 +19,24 @@ CHUNK = 4_000_000
 
 
 def row_log_likelihood(
-    families: tuple[Family, Family],
+    families: Families,
     draws: Draws,
     data: xr.Dataset,
-    observed: list[np.ndarray],
+    observed: Mapping[str, np.ndarray],
     independent: bool,
     regression: ClosedMap | None,
     chunk: int = CHUNK,
-) -> np.ndarray:
+) -> dict[str, np.ndarray]:
     """Log p(m) and log p(y | m) of every row and draw.
 
     Parameters
     ----------
-    families : tuple of Family
+    families : mapping of str to Family
     draws : Draws
     data : xarray.Dataset
         A fit's constant data.
-    observed : list of numpy.ndarray
-        Mediator and outcome, each of shape (obs,).
+    observed : mapping of str to numpy.ndarray
+        The responses, each of shape (obs,).
     independent : bool
         Whether the likelihood is the product of two regressions.
     regression : ClosedMap or None
@@ -45,22 +46,22 @@ def row_log_likelihood(
 
     Returns
     -------
-    numpy.ndarray
-        Shape (2, S, obs).
+    dict of str to numpy.ndarray
+        By equation, shape (S, obs).
     """
-    n, count = len(observed[0]), len(draws)
+    n, count = data.sizes["obs"], len(draws)
     size = max(1, chunk // n)
-    out = np.empty((2, count, n))
+    out = {key: np.empty((count, n)) for key in families}
     for start in range(0, count, size):
         part = slice(start, start + size)
         block = draws.block(part)
         first, second = (
-            copula.margin(family, y[:, None], *_rows(data, name, block, regression))
-            for family, y, name in zip(families, observed, EQUATIONS, strict=True)
+            copula.margin(family, observed[key][:, None], *_rows(data, key, block, regression))
+            for key, family in families.items()
         )
-        out[0, part] = copula.log_marginal(first).T
+        out["mediator"][part] = copula.log_marginal(first).T
         rho = None if independent else block.rho
-        out[1, part] = copula.log_conditional(first, second, rho).T
+        out["outcome"][part] = copula.log_conditional(first, second, rho).T
     return out
 
 
@@ -90,13 +91,17 @@ def add_log_likelihood(posterior: Posterior, chunk: int = CHUNK) -> None:
     about, data = posterior.description, posterior.tree["constant_data"].to_dataset()
     if about.moments:
         posterior.require_model("A log-likelihood by row")
-    observed = [posterior.tree["observed_data"][name].to_numpy() for name in EQUATIONS]
     regression = posterior.closed_map if about.independent else None
     out = row_log_likelihood(
-        posterior.families, posterior.draws, data, observed, about.independent, regression, chunk
-    )
-    arrays = {str(name): out[i].reshape(*posterior.shape, -1) for i, name in enumerate(EQUATIONS)}
-    group = to_dataset(
-        arrays, {"obs": np.arange(len(observed[0]))}, {name: ("obs",) for name in EQUATIONS}
-    )
+        posterior.families, posterior.draws, data, observed_responses(posterior),
+        about.independent, regression, chunk,
+    )  # fmt: skip
+    arrays = {key: own.reshape(*posterior.shape, -1) for key, own in out.items()}
+    group = to_dataset(arrays, {"obs": np.arange(data.sizes["obs"])}, dict.fromkeys(out, ("obs",)))
     posterior.tree["log_likelihood"] = xr.DataTree(group)
+
+
+def observed_responses(posterior: Posterior) -> dict[str, np.ndarray]:
+    """The responses of a fit by the equations' keys, each of shape (obs,)."""
+    data = posterior.tree["observed_data"]
+    return {key: data[key].to_numpy() for key in posterior.families}

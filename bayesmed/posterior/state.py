@@ -10,7 +10,7 @@ import xarray as xr
 
 from bayesmed.data.levels import Contrast
 from bayesmed.families.catalogue import FAMILIES
-from bayesmed.families.family import Family
+from bayesmed.families.family import Families
 from bayesmed.posterior.arrays import kept_counterfactuals, kept_map
 from bayesmed.posterior.convergence import Convergence, check_convergence
 from bayesmed.posterior.draws import Draws, EquationDraws
@@ -107,8 +107,8 @@ class Posterior:
         return kept_map(self.tree["constant_data"].to_dataset(), closed) if closed else None
 
     @cached_property
-    def families(self) -> tuple[Family, Family]:
-        """The family constants of mediator and outcome.
+    def families(self) -> Families:
+        """The family constants by the equations' keys.
 
         Raises
         ------
@@ -163,12 +163,12 @@ class Posterior:
         return self.model
 
 
-def families_of(about: About) -> tuple[Family, Family]:
-    """The family constants by their stored names."""
+def families_of(about: About) -> Families:
+    """The family constants of the equations, by their stored names."""
     unknown = [name for name in about.families if name not in FAMILIES]
     if unknown:
         raise ValueError(
             f"The file names the family {unknown[0]!r}, which this version of bayesmed does not have."
         )
-    mediator, outcome = about.families
-    return FAMILIES[mediator], FAMILIES[outcome]
+    named = zip(about.formulas, about.families, strict=True)
+    return {key: FAMILIES[name] for key, name in named}

@@ -42,7 +42,7 @@ def make_benchmarks(
         {name: (dims, np.reshape(values, shape)) for name, values in arrays.items()},
         {"covariate": names, "chain": np.arange(shape[1]), "draw": np.arange(shape[2])},
     ).assign(r2_score=(dims[1:], scales.shown.reshape(fit.shape)))
-    exact = fit.families[0].latent == "free" and fit.families[1].latent is not None
+    exact = fit.families["mediator"].latent == "free" and fit.families["outcome"].latent is not None
     about = Setting(**vars(fit.description))
     setting = about.saying(kind=kind, times=float(times), approximate=not exact)
     return data.assign_attrs(bayesmed=setting.to_json())

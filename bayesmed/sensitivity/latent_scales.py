@@ -23,7 +23,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import ndtr
 
-from bayesmed.families.family import EQUATIONS, Family
+from bayesmed.families.family import Family
 from bayesmed.means.layout import times
 from bayesmed.posterior.blocks import over_blocks
 from bayesmed.posterior.draws import Draws
@@ -67,7 +67,7 @@ class LatentScales:
 
 def latent_problem(fit: Posterior) -> str:
     """Why the two equations have no latent linear scales of one residual variance, or nothing."""
-    for family, equation in zip(fit.families, EQUATIONS, strict=True):
+    for equation, family in fit.families.items():
         if family.latent is None and not _is_logistic(family):
             return (
                 f"the {equation} is of the {family.name} family, which is no linear model with a "
@@ -100,7 +100,7 @@ def latent_scales(fit: Posterior) -> LatentScales:
             f"Shares of residual variances, and benchmarks, have no meaning here: {problem}. Read "
             "rho itself instead."
         )
-    draws, (mediator, outcome) = fit.draws, fit.families
+    draws, mediator, outcome = fit.draws, fit.families["mediator"], fit.families["outcome"]
     return LatentScales(
         _residual_sd(mediator, draws.mediator.parameters, len(draws)),
         _residual_sd(outcome, draws.outcome.parameters, len(draws)),
@@ -143,7 +143,7 @@ def explained_shares(fit: Posterior, scales: LatentScales) -> tuple[np.ndarray, 
 
 def _outcome_variance(fit: Posterior, draws: Draws, scales: LatentScales) -> np.ndarray:
     """Variance of eta_0 over the rows, shape (S,)."""
-    data, family = fit.tree["constant_data"].to_dataset(), fit.families[0]
+    data, family = fit.tree["constant_data"].to_dataset(), fit.families["mediator"]
     columns = [data["outcome_design"].to_numpy(), _offset(data, "outcome")]
     coef = [_with_one(draws.outcome.coef)]
     if np.any(draws.rho) and family.discrete:
@@ -186,7 +186,8 @@ def _by_rows(
 
 def _variance_with_intervals(fit: Posterior, draws: Draws) -> np.ndarray:
     """Variance of eta_0 where the mediator shows an interval of scores."""
-    data, (mediator, outcome) = fit.tree["constant_data"].to_dataset(), fit.families
+    data = fit.tree["constant_data"].to_dataset()
+    mediator, outcome = fit.families["mediator"], fit.families["outcome"]
     observed = fit.tree["observed_data"]["mediator"].to_numpy()[:, None]
     eta = _mediator_eta(fit, draws)
     known = interval_mean(
@@ -199,7 +200,7 @@ def _variance_with_intervals(fit: Posterior, draws: Draws) -> np.ndarray:
 
 def _shown(fit: Posterior, draws: Draws) -> np.ndarray:
     """Variance of E[e_m | M] under the mediator's equation, a mean over the rows."""
-    family = fit.families[0]
+    family = fit.families["mediator"]
 
     def shown(fit: Posterior, draws: Draws) -> np.ndarray:
         eta, own = _mediator_eta(fit, draws), draws.mediator.parameters

@@ -15,11 +15,10 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.effects.setting import setting_of
-from bayesmed.families.family import EQUATIONS
 from bayesmed.families.names import names_nearest
 from bayesmed.families.prior import Prior
 from bayesmed.posterior.arrays import prior_basis
-from bayesmed.posterior.likelihood import row_log_likelihood
+from bayesmed.posterior.likelihood import observed_responses, row_log_likelihood
 from bayesmed.posterior.state import Posterior
 from bayesmed.posterior.weights import LARGEST_PARETO_K
 from bayesmed.sensitivity.claims import choose_effect, effect_label, every_effect, is_share
@@ -94,7 +93,7 @@ def prior_sensitivity(
     if by == "equation":
         components = {
             part: [name for name in components if name.split(":")[0] in (part, f"{part}_sigma")]
-            for part in (*EQUATIONS, "rho")
+            for part in (*fit.families, "rho")
         }
     log_likelihood = total_log_likelihood(fit).sel(kept)
     rows = {
@@ -303,17 +302,17 @@ def total_log_likelihood(fit: Posterior) -> xr.Dataset:
     if fit.passes is not None:
         fit.require_model("The log-likelihood at each draw")
     about, data = fit.description, fit.tree["constant_data"].to_dataset()
-    observed = [fit.tree["observed_data"][name].to_numpy() for name in EQUATIONS]
+    observed, n = observed_responses(fit), data.sizes["obs"]
     regression = fit.closed_map if about.independent else None
     draws, total = fit.draws, []
-    size = max(1, _CHUNK // len(observed[0]))
+    size = max(1, _CHUNK // n)
     for start in range(0, len(draws), size):
         block = draws.block(slice(start, start + size))
         rows = row_log_likelihood(
             fit.families, block, data, observed, about.independent, regression
         )
         # Rows with the moments of many count as their share of them.
-        total.append(rows.sum(axis=(0, 2)) * (about.n / len(observed[0])))
+        total.append(sum(own.sum(axis=1) for own in rows.values()) * (about.n / n))
     values = np.concatenate(total).reshape(fit.shape)
     coords = {name: fit.posterior[name].to_numpy() for name in ("chain", "draw")}
     return xr.Dataset({"joint": (("chain", "draw"), values)}, coords)

@@ -230,7 +230,9 @@ def _columns(fit: Posterior, covariate: str) -> _Columns:
     if (own_y & with_m).any():
         outcome = np.where(own_y & with_m, _at_mean_mediator(fit), outcome)
     others = [mediator[:, ~own_m], outcome[:, ~own_y & ~with_m]]
-    if any(family.vectors for family in fit.families):  # the constant that cutpoints supply
+    if any(
+        family.vectors for family in fit.families.values()
+    ):  # the constant that cutpoints supply
         others.append(np.ones((len(mediator), 1)))
     return _Columns(
         mediator[:, own_m], outcome[:, own_y], np.hstack(others),

@@ -1,6 +1,5 @@
 """Posterior predictive checks: data that the fit would make, against the data that it was made from."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import xarray as xr
 
 from bayesmed.data.warn import warn
 from bayesmed.effects.summary import CiKind, rounded, summarise
-from bayesmed.families.family import EQUATIONS, Family
+from bayesmed.families.family import Families
 from bayesmed.show.frames import wide_frame
 from bayesmed.system.about import About
 
@@ -22,7 +21,7 @@ def by_arm(tree: xr.DataTree) -> xr.DataTree:
 
     A censored time is left out: nobody knows when those that were simulated would be censored.
     """
-    names = list(EQUATIONS)
+    names = list(tree["observed_data"].data_vars)
     if "event" in tree["observed_data"].attrs:
         names.remove("outcome")
         warn(
@@ -90,14 +89,14 @@ def _shares(statistics: dict[str, Any], values: np.ndarray) -> dict[str, Any]:
 
 
 def plot_checks(
-    tree: xr.DataTree, families: Sequence[Family], about: About, options: dict[str, Any]
+    tree: xr.DataTree, families: Families, about: About, options: dict[str, Any]
 ) -> dict[str, Any]:
     """Figures by ArviZ of each response by arm; see :meth:`bayesmed.MediationFit.plot_check`."""
     from arviz_plots import plot_ppc_dist, plot_ppc_pava
 
     apart, found = by_arm(tree), {}
     draws = tree["posterior_predictive"].sizes["draw"]
-    for equation, family in zip(EQUATIONS, families, strict=True):
+    for equation, family in families.items():
         response = about.roles[equation]
         names = [n for n in apart["observed_data"].data_vars if str(n).startswith(f"{equation}, ")]
         if not names:

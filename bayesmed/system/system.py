@@ -13,7 +13,7 @@ from bayesmed.data.formula import NoRows
 from bayesmed.data.frame import Frame, assign, warn_outside
 from bayesmed.data.levels import Contrast, Level, contrast
 from bayesmed.data.response import columns_at, offset_of
-from bayesmed.families.family import Family
+from bayesmed.families.family import Families
 from bayesmed.families.names import names_nearest
 from bayesmed.families.prior import Prior
 from bayesmed.system.closed import Closedness, closedness
@@ -88,14 +88,14 @@ class System:
         return list(self.equations.values())[-1]
 
     @property
-    def families(self) -> tuple[Family, Family]:
-        """Of the mediator and of the outcome."""
-        return self.only_mediator.family, self.last.family
+    def families(self) -> Families:
+        """By the equations' keys."""
+        return {key: equation.family for key, equation in self.equations.items()}
 
     @property
-    def designs(self) -> tuple[Design, Design]:
-        """Of the mediator and of the outcome."""
-        return self.only_mediator.design, self.last.design
+    def designs(self) -> tuple[Design, ...]:
+        """In the order of the equations."""
+        return tuple(equation.design for equation in self.equations.values())
 
     @property
     def priors_in_use(self) -> dict[str, dict[str, Prior]]:

@@ -55,7 +55,7 @@ def effects(pair: str) -> dict[str, float]:
     from bayesmed.system.rows import Counterfactuals
 
     mediator, outcome, rho = pair.split("/")
-    families = FAMILIES[mediator], FAMILIES[outcome]
+    families = {"mediator": FAMILIES[mediator], "outcome": FAMILIES[outcome]}
     rng = np.random.default_rng(1)
     x = rng.standard_normal((ROWS, 3))
     one = np.ones((ROWS, 1))
@@ -64,7 +64,9 @@ def effects(pair: str) -> dict[str, float]:
     slope = np.zeros_like(base)
     slope[..., -1] = 1.0
     near = lambda value: np.asarray(value)[..., None] + 0.02 * rng.standard_normal(DRAWS)
-    own = [{name: near(TYPICAL[name]) for name in family.parameters} for family in families]
+    own = [
+        {name: near(TYPICAL[name]) for name in family.parameters} for family in families.values()
+    ]
     first = np.array([0.0, 0.4, 0.2, -0.2, 0.1]) + 0.02 * rng.standard_normal((DRAWS, 5))
     second = np.array([0.0, 0.3, 0.2, 0.1, -0.1, -0.3]) + 0.02 * rng.standard_normal((DRAWS, 6))
     equations = {"mediator": EquationDraws(first, own[0]), "outcome": EquationDraws(second, own[1])}

@@ -17,7 +17,7 @@ from bayesmed.families.catalogue import FAMILIES
 from bayesmed.means.along_rho import Regression
 from bayesmed.means.target import resolve_functional, target_of
 from bayesmed.means.tipping import tipping_points
-from tests.support.handmade import hand_draws
+from tests.support.handmade import hand_draws, pair_of
 from tests.support.models import BOTH, FRAMING, JOBS, SIGMA, quiet_model
 from tests.support.oracles import PARAMETERS, law
 
@@ -184,9 +184,9 @@ def functional(of, g):
 )
 def test_functionals_are_those_of_simulated_people(mediator, outcome, of, rho):
     rows, draws = hand_made(mediator, outcome, rho)
-    families = FAMILIES[mediator], FAMILIES[outcome]
-    levels = (0, 1, 2, 3) if families[1].kind == "ordered" else ()
-    target = target_of(resolve_functional(of), families[1], levels)
+    families = pair_of(mediator, outcome)
+    levels = (0, 1, 2, 3) if families["outcome"].kind == "ordered" else ()
+    target = target_of(resolve_functional(of), families["outcome"], levels)
     mine = View(families, rows, target).cells(draws)[..., 0]
     rng = np.random.default_rng(8)
     e_m = rng.standard_normal((SIZE, ROWS))
@@ -213,9 +213,9 @@ def quantile_of(name, eta, u):
 def test_restricted_mean_becomes_the_mean():
     """Far out nothing is cut off."""
     rows, draws = hand_made("gaussian", "weibull", 0.3)
-    families = FAMILIES["gaussian"], FAMILIES["weibull"]
+    families = pair_of("gaussian", "weibull")
     cells = [
-        View(families, rows, target_of(resolve_functional(of), families[1])).cells(draws)
+        View(families, rows, target_of(resolve_functional(of), families["outcome"])).cells(draws)
         for of in (bm.restricted_mean(200.0), "mean")
     ]
     np.testing.assert_allclose(*cells, rtol=1e-6)
@@ -223,9 +223,9 @@ def test_restricted_mean_becomes_the_mean():
 
 def test_probabilities_of_all_categories_sum_to_one():
     rows, draws = hand_made("ordered_logit", "ordered_probit", 0.4)
-    families = FAMILIES["ordered_logit"], FAMILIES["ordered_probit"]
+    families = pair_of("ordered_logit", "ordered_probit")
     parts = [
-        View(families, rows, target_of(bm.probability(equals=k), families[1], (0, 1, 2, 3)))
+        View(families, rows, target_of(bm.probability(equals=k), families["outcome"], (0, 1, 2, 3)))
         for k in range(4)
     ]
     np.testing.assert_allclose(sum(part.cells(draws) for part in parts), 1.0, rtol=1e-9)
@@ -259,7 +259,7 @@ def closed_model(outcome):
 def closed_regression(outcome, size=5):
     model, rng = closed_model(outcome), np.random.default_rng(4)
     coef = lambda n: rng.normal(0.0, 0.5, (size, n))
-    family = model.families[1]
+    family = model.families["outcome"]
     parameters = {"sigma": rng.uniform(0.6, 1.2, size)} if family.latent == "free" else {}
     if family.kind == "ordered":
         count = len(model.equations["outcome"].response.levels)
@@ -281,7 +281,7 @@ def closed_view(model, of, m=None):
     one = resolve_functional(of)
     if one.kind == "probability" and levels:
         one = replace(one, value=levels[1])
-    return View(model.families, rows, target_of(one, model.families[1], levels), m)
+    return View(model.families, rows, target_of(one, model.families["outcome"], levels), m)
 
 
 @pytest.mark.parametrize(("outcome", "of"), CASES, ids=str)
@@ -366,8 +366,8 @@ def test_quantile_of_one_gaussian_row_is_the_normal_quantile():
 @pytest.mark.parametrize("mediator", ["gaussian", "probit", "poisson"])
 def test_whole_weights_are_repeated_rows(mediator, outcome):
     rows, draws = hand_made(mediator, outcome, 0.3)
-    families = FAMILIES[mediator], FAMILIES[outcome]
-    target = target_of(resolve_functional("mean"), families[1])
+    families = pair_of(mediator, outcome)
+    target = target_of(resolve_functional("mean"), families["outcome"])
     weighted = replace(rows, weights=np.array([0.2, 0.3, 0.5]))
     repeated = rows.take(np.repeat(np.arange(3), [2, 3, 5]))
     mine, theirs = (View(families, r, target, 0.0).cells(draws) for r in (weighted, repeated))
@@ -407,7 +407,7 @@ def test_effects_on_the_treated_are_those_of_their_rows(probit_fit):
     treated = probit_fit.effects(on="treated").draws["acme"]
     index = np.flatnonzero(frame["treat"] == 1)
     rows = probit_fit.counterfactuals().take(index)
-    target = target_of(resolve_functional("mean"), probit_fit.families[1])
+    target = target_of(resolve_functional("mean"), probit_fit.families["outcome"])
     cells = View(probit_fit.families, rows, target).cells(probit_fit.draws)
     mine = (cells[1, 1] - cells[1, 0]).reshape(probit_fit.shape)
     np.testing.assert_allclose(treated.sel(arm="treated"), mine, rtol=1e-12)
@@ -429,7 +429,7 @@ def test_weights_of_a_column_that_no_formula_holds(framing):
     found = fit.effects(weights="w").draws["total"]
     weights = data["w"].to_numpy() / data["w"].sum()
     rows = replace(fit.counterfactuals(), weights=weights)
-    target = target_of(resolve_functional("mean"), fit.families[1])
+    target = target_of(resolve_functional("mean"), fit.families["outcome"])
     cells = View(fit.families, rows, target).cells(fit.draws)
     np.testing.assert_allclose(found.to_numpy().ravel(), cells[1, 1] - cells[0, 0], rtol=1e-12)
     assert "weighted by w" in repr(fit.effects(weights="w"))

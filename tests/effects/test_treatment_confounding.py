@@ -49,7 +49,7 @@ def made(model, seed=4):
     beta, coef = (0.4 * rng.normal(size=(S, len(d.terms))) for d in model.designs)
     arrays = {"mediator_coef": beta, "mediator_sigma": np.linspace(0.9, 1.2, S),
               "outcome_coef": coef}  # fmt: skip
-    if model.families[1].latent == "free":
+    if model.families["outcome"].latent == "free":
         arrays["outcome_sigma"] = np.linspace(0.8, 1.1, S)
     return hand_fit(model, **arrays)
 

@@ -171,10 +171,7 @@ def covered(model, path, target):
         name: (("chain", "draw", *(f"{name}_{i}" for i in range(kept[name].ndim - 2))), kept[name])
         for name in kept
     })  # fmt: skip
-    names = {
-        equation: list(family.parameters)
-        for equation, family in zip(("mediator", "outcome"), model.families, strict=True)
-    }
+    names = {key: list(family.parameters) for key, family in model.families.items()}
     draws = draws_of(posterior, model.rho, names)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     po = potential_outcomes(draws, model.families, model.counterfactuals, shape)

@@ -36,7 +36,7 @@ def draws_for(model, rho=0.0, seed=1, **parameters):
     coef = [0.4 * rng.normal(size=(S, len(design.terms))) for design in model.designs]
     own = [
         {name: parameters.get(name, np.linspace(0.7, 1.2, S)) for name in family.parameters}
-        for family in model.families
+        for family in model.families.values()
     ]
     return hand_draws(*zip(coef, own, strict=True), np.full(S, rho))
 

@@ -139,7 +139,7 @@ def test_a_model_takes_it(own_data, name, equation):
     if equation == "outcome":
         given = {"mediator": "z ~ t + x", "outcome": f"{column} ~ z + t + x"}
     model = quiet_model(own_data, **given, treatment="t", **{f"{equation}_family": family})
-    assert model.families[("mediator", "outcome").index(equation)] is family
+    assert model.families[equation] is family
     assert model.identification.map is None and name in model.identification.reason
     table = model.prior_summary()
     own = table[table["equation"] == equation]

@@ -7,14 +7,13 @@ from scipy import integrate, special, stats
 
 import bayesmed as bm
 from bayesmed.effects.view import View
-from bayesmed.families.catalogue import FAMILIES
 from bayesmed.means.along_rho import Regression
 from bayesmed.means.means import cell_means
 from bayesmed.means.target import MEAN, target_of
 from bayesmed.means.tipping import tipping_points
 from bayesmed.system.default_priors import default_priors, default_scale_priors
 from bayesmed.system.rows import Counterfactuals
-from tests.support.handmade import hand_draws
+from tests.support.handmade import hand_draws, pair_of
 from tests.support.models import quiet_model
 
 ARMS = (0, 1)
@@ -30,7 +29,7 @@ def test_tails_of_an_outcome_whose_sigma_differs_by_row():
     )  # fmt: skip
     outcome = np.array([[b]]), {}, np.ones((1, 1))
     draws = hand_draws((np.array([[0.2]]), {}), outcome, np.array([rho]))
-    mine = cell_means(draws, (FAMILIES["probit"], FAMILIES["loglogistic"]), rows)[1, 1, 0]
+    mine = cell_means(draws, pair_of("probit", "loglogistic"), rows)[1, 1, 0]
 
     def mean(s):
         def integrand(x):
@@ -76,7 +75,7 @@ def test_as_many_rows_with_trials_of_their_own_as_draws():
     rows = Counterfactuals(one, 0 * one, one, outcome_columns={"trials": trials})
     draws = hand_draws((rng.normal(size=(count, 1)), {"sigma": np.ones(count)}),
                        (rng.normal(size=(count, 1)), {}), np.full(count, 0.4))  # fmt: skip
-    families = FAMILIES["gaussian"], FAMILIES["binomial"]
+    families = pair_of("gaussian", "binomial")
     whole = cell_means(draws, families, rows)
     apart = [cell_means(draws, families, rows.take(np.array([i]))) for i in range(count)]
     np.testing.assert_allclose(whole, np.mean(apart, axis=0), rtol=1e-6)
@@ -102,7 +101,7 @@ def test_default_priors_are_wider_where_values_are_hidden():
         simulated, mediator="m ~ treat", outcome="y ~ treat + m", treatment="treat",
         outcome_family="weibull", outcome_data={"event": "event"},
     )  # fmt: skip
-    design, family = model.designs[1], model.families[1]
+    design, family = model.designs[1], model.families["outcome"]
     whole = default_priors(design, family, model.equations["outcome"].response.values)
     seen = simulated["event"].mean()
     for term in design.terms:
@@ -119,7 +118,7 @@ def test_default_priors_of_log_sigma_know_the_scale_without_an_intercept():
                         outcome_sigma="~ 0 + C(g)")  # fmt: skip
     found = default_scale_priors(
         model.equations["outcome"].sigma,
-        model.families[1],
+        model.families["outcome"],
         model.equations["outcome"].response.values,
         None,
     )
@@ -145,7 +144,9 @@ def test_curve_where_set_covariates_break_the_span():
     draws = hand_draws(mediator, (coef, {}), np.zeros(4))
     regression = Regression(draws, model.identification.map)
     view = View(
-        model.families, model.counterfactuals_at({"x": 1.5}), target_of(MEAN, model.families[1])
+        model.families,
+        model.counterfactuals_at({"x": 1.5}),
+        target_of(MEAN, model.families["outcome"]),
     )
     curve = view.curve(regression, np.array([-0.3, 0.6]))
     for i, rho in enumerate((-0.3, 0.6)):

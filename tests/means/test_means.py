@@ -14,7 +14,7 @@ from bayesmed.means.means import cell_means, mediator_effect
 from bayesmed.means.thinning import thinning
 from bayesmed.numerics import surface
 from bayesmed.system.rows import Counterfactuals
-from tests.support.handmade import hand_draws
+from tests.support.handmade import hand_draws, pair_of
 
 ARMS = (0, 1)
 CUTS, SCORES = np.array([-0.8, 0.3, 1.1]), np.array([0.0, 1.0, 2.5, 3.0])
@@ -156,7 +156,7 @@ def affine_eta(rows, draws, t, m):
 
 
 def cells_of(pair, rows, draws, bootstrap=None):
-    return cell_means(draws, tuple(FAMILIES[name] for name in pair), rows, bootstrap)
+    return cell_means(draws, pair_of(*pair), rows, bootstrap)
 
 
 def assert_truth(pair, rows, draws, **options):
@@ -414,7 +414,7 @@ def test_the_effect_on_an_ordered_mediator_is_of_its_scores():
     rows, draws = rows_and_draws(
         ("ordered_logit", "gaussian"), 0.0, mediator_columns={"scores": SCORES}
     )
-    found = mediator_effect(draws, (FAMILIES["ordered_logit"], FAMILIES["gaussian"]), rows)
+    found = mediator_effect(draws, pair_of("ordered_logit", "gaussian"), rows)
     by_arm = []
     for s in ARMS:
         eta = rows.mediator[s] @ draws.mediator.coef[0]
@@ -459,7 +459,7 @@ def test_only_dear_integrals_are_thinned():
         for rho in (0.0, 0.5):
             rows, draws = rows_and_draws(pair, rho, n=1000)
             many = draws.block(np.zeros(4000, int))
-            families = tuple(FAMILIES[name] for name in pair)
+            families = pair_of(*pair)
             found[*pair, rho] = thinning(families, rows, many)
             assert thinning(families, rows, many) == found[*pair, rho]
     assert found.pop(("poisson", "poisson", 0.5)) > 4
@@ -553,7 +553,7 @@ def test_a_family_of_a_users_own_needs_no_flags():
     ):
         for rho in (0.0, 0.6):
             rows, draws = rows_and_draws((first, second), rho)
-            found = cell_means(draws, (bare[first], bare[second]), rows)
+            found = cell_means(draws, pair_of(bare[first], bare[second]), rows)
             expected = cells_of((first, second), rows, draws)
             np.testing.assert_allclose(found, expected, rtol=2e-8)
 
@@ -566,7 +566,7 @@ def test_a_count_between_whole_numbers_is_not_asked_for():
     )
     rows, draws = rows_and_draws(("gaussian", "poisson"), 0.5, n=1)
     draws.outcome.coef[:, 0] = 5.0
-    found = cell_means(draws, (FAMILIES["gaussian"], stepped), rows)
+    found = cell_means(draws, pair_of("gaussian", stepped), rows)
     np.testing.assert_allclose(found, cells_of(("gaussian", "poisson"), rows, draws), rtol=1e-8)
 
 

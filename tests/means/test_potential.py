@@ -54,7 +54,7 @@ def scales(family, rng, size):
 
 
 def random_draws(model, rho, size=3, seed=0):
-    rng, names = np.random.default_rng(seed), [family.name for family in model.families]
+    rng, names = np.random.default_rng(seed), [family.name for family in model.families.values()]
     sizes = [len(design.terms) for design in model.designs]
     equations = [
         (rng.normal(0.0, 0.7, (size, width)), scales(name, rng, size))
@@ -121,7 +121,7 @@ def mean_given_score(family, eta, e, draws):
 
 def truth(model, draws, by_row=False):
     """The four cells by adaptive quadrature of E[Y(t, M(t'))] over e_m, (2, 2, S)."""
-    first, second = (family.name for family in model.families)
+    first, second = (family.name for family in model.families.values())
     sigma, cells = draws.mediator.parameters.get("sigma"), []
     for t, s in CELLS:
         eta_m = predictor(model, 0, draws.mediator.coef, s)[1](0.0)
@@ -152,7 +152,7 @@ def closed_truth(model, draws):
     for t, s in CELLS:
         mean = predictor(model, 0, draws.mediator.coef, s)[1](0.0)
         (base, slope, square), eta = predictor(model, 1, draws.outcome.coef, t)
-        if model.families[1].name == "gaussian":
+        if model.families["outcome"].name == "gaussian":
             cell = base + slope * mean + square * (mean**2 + sigma**2)
         elif not square.any():
             step = slope * sigma
@@ -379,7 +379,7 @@ def row_log_likelihood(model, draws):
     )
     eta, k = model.designs[1].matrix @ draws.outcome.coef.T, np.sqrt(1.0 - draws.rho**2)
     e, first = (m - mean) / sigma, stats.norm.logpdf(m, mean, sigma)
-    if model.families[1].name == "gaussian":
+    if model.families["outcome"].name == "gaussian":
         s = draws.outcome.parameters["sigma"]
         return first + stats.norm.logpdf(y, eta + draws.rho * s * e, s * k)
     return first + stats.norm.logcdf((2.0 * y - 1.0) * (eta + draws.rho * e) / k)

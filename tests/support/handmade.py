@@ -16,6 +16,13 @@ from bayesmed.system.about import describe
 CHAINS = 2
 
 
+def pair_of(mediator, outcome):
+    """Families by name, or as they are, by the equations' keys."""
+    both = {"mediator": mediator, "outcome": outcome}
+    return {key: bm.FAMILIES[name] if isinstance(name, str) else name
+            for key, name in both.items()}  # fmt: skip
+
+
 def hand_draws(mediator, outcome, rho):
     """Draws of two equations, each (coefficients, parameters[, coefficients of log sigma])."""
     return Draws({"mediator": EquationDraws(*mediator), "outcome": EquationDraws(*outcome)}, rho)
@@ -87,7 +94,7 @@ def point_fit(model, size=8):
     mediator, outcome = (design.matrix for design in model.designs)
     beta, s_m = least_squares(mediator, model.equations["mediator"].response.values)
     arrays = {"mediator_coef": beta, "mediator_sigma": s_m}
-    if model.families[1].name == "probit":
+    if model.families["outcome"].name == "probit":
         arrays["outcome_coef"] = probit_mle(outcome, model.equations["outcome"].response.values)
     else:
         arrays["outcome_coef"], arrays["outcome_sigma"] = least_squares(

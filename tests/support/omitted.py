@@ -107,15 +107,12 @@ def regression(columns, y, binary, logistic=False):
 def point_fit(model, size=8, **replaced):
     """A fit at rho = 0 whose draws all are the estimates of the two regressions."""
     found = {}
-    for name, design, family in zip(
-        ("mediator", "outcome"), model.designs, model.families, strict=True
-    ):
+    for name, equation in model.equations.items():
         if f"{name}_coef" in replaced:
             continue
-        binary = family.kind == "binary"
-        coef, sd = regression(
-            design.matrix, model.equations[name].response.values, binary, family.name == "logit"
-        )
+        binary, logit = equation.family.kind == "binary", equation.family.name == "logit"
+        design, y = equation.design.matrix, equation.response.values
+        coef, sd = regression(design, y, binary, logit)
         found[f"{name}_coef"] = coef
         if not binary:
             found[f"{name}_sigma"] = sd

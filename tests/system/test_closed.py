@@ -124,7 +124,7 @@ def build_neighbour(model):
     for j, term in enumerate(mediator.terms):
         if term in outcome.terms:
             loading[outcome.terms.index(term), j] = 1.0
-    latent = model.families[1].latent or "unit"
+    latent = model.families["outcome"].latent or "unit"
     return ClosedMap(direction, loading, latent, 0.0, np.zeros(len(mediator.terms)))
 
 

@@ -147,8 +147,8 @@ def test_the_direction_exists_where_the_likelihood_has_no_maximum(family):
             warnings.simplefilter("ignore")
             model = bm.MediationModel(small, **FORMULAS, outcome_family=family)
         design, response = model.designs[1], model.equations["outcome"].response
-        ends = ends_of(model.families[1], response, "y")
-        found = unbounded(design, model.families[1], response, ends) is not None
+        ends = ends_of(model.families["outcome"], response, "y")
+        found = unbounded(design, model.families["outcome"], response, ends) is not None
         growth = np.abs(
             _maximum(design.matrix, response.values, family, 1e-7)
             - _maximum(design.matrix, response.values, family, 1e-4)
