@@ -155,10 +155,10 @@ class _Observed:
 
 def _observed(fit: Posterior) -> _Observed:
     """Check that a fit is of the kind that can be corrected, and collect its regression."""
-    if fit.description.families[0] != "gaussian":
+    if not fit.families["mediator"].is_normal:
         raise ValueError(
             "A reliability describes additive error in a Gaussian mediator; the mediator family here "
-            f"is {fit.description.families[0]!r}. Misclassified categories and counts need a model of "
+            f"is {fit.families['mediator'].name!r}. Misclassified categories and counts need a model of "
             "their own."
         )
     regression = closed_regression(fit, "A correction for measurement error")

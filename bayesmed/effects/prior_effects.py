@@ -64,10 +64,9 @@ def prior_note(model: System, effects: xr.Dataset) -> str:
     deviations of the observed outcome.
     """
     family = model.families["outcome"]
-    bounded = family.kind == "binary" or family.name == "beta"
-    limit = 0.5 if bounded else 2.0 * float(np.std(model.last.response.values))
+    limit = 0.5 if family.bounded else 2.0 * float(np.std(model.last.response.values))
     words = "0.5 on the probability scale" if family.kind == "binary" else f"{limit:.3g}"
-    words += "" if bounded else ", two standard deviations of the outcome"
+    words += "" if family.bounded else ", two standard deviations of the outcome"
     shares = {
         "ACME": float((abs(effects["acme"].sel(arm="average")) > limit).mean()),
         "total effect": float((abs(effects["total"]) > limit).mean()),

@@ -169,10 +169,8 @@ def check_scale(target: Target, scale: str) -> None:
             f"An odds ratio needs a probability; this is the {kind.replace('_', ' ')} of a {base.name} "
             "outcome. Ask for of=bm.probability(...), or scale='difference'."
         )
-    positive = base.multiplicative or base.kind == "count" or base.name == "beta"
-    if scale == "ratio" and not (
-        chance or kind == "restricted_mean" or (positive and kind in ("mean", "quantile"))
-    ):
+    positive = base.support[0] >= 0.0 and kind in ("mean", "quantile")
+    if scale == "ratio" and not (chance or kind == "restricted_mean" or positive):
         raise ValueError(
             f"A ratio needs what is always positive; the {kind.replace('_', ' ')} of a {base.name} "
             "outcome is not. Use scale='difference', or ask for of=bm.probability(above=...)."

@@ -198,11 +198,12 @@ def _draw_correlations(
 
 def _check_fit(fit: Posterior, model: System) -> Regression:
     """Refuse what the map does not cover, with the reason."""
-    mediator, outcome = fit.description.families
-    if mediator != "gaussian" or outcome not in ("gaussian", "probit"):
+    mediator, outcome = model.families.values()
+    probit = outcome.kind == "binary" and outcome.latent == "unit"
+    if not (mediator.is_normal and (outcome.is_normal or probit)):
         raise ValueError(
             "Confounding of the treatment is covered for a Gaussian mediator with a Gaussian or "
-            f"probit outcome; here they are {mediator!r} and {outcome!r}. rho alone does not "
+            f"probit outcome; here they are {mediator.name!r} and {outcome.name!r}. rho alone does not "
             "cover it in any pair: measure the confounders, or find a design that does without them."
         )
     column = model.frame.data[model.treatment]

@@ -22,6 +22,17 @@ EQUATIONS = ("mediator", "outcome")
 FAR = 1e8
 
 
+@dataclass(frozen=True)
+class Traits:
+    """What words about a family need; files keep those of a user's own."""
+
+    kind: Kind = "continuous"
+    link: str = ""
+    coefficient_scale: float | None = None
+    bounded: bool = False
+    limited: bool = False
+
+
 @names_nearest
 @dataclass(frozen=True, eq=False)
 class Family:
@@ -53,7 +64,8 @@ class Family:
         Parameters beside the linear predictor, such as ``"sigma"``, each with its default
         prior: a function of the response on the scale of the linear predictor.
     valid : callable
-        ``valid(y)``, a boolean array: which observed values the family can hold.
+        ``valid(y)``, a boolean array: which observed values the family can hold. The ends of a
+        continuous response, ``support``, are read off it.
     domain : str
         The support in words, for messages.
     link : str
@@ -70,7 +82,8 @@ class Family:
         Lower bounds of parameters, where they are not zero; ``-numpy.inf`` for one without.
     needs, takes : tuple of str
         Data columns that must, or may, be given: "trials", "exposure", "event", "lower",
-        "upper". Each arrives in ``parameters``.
+        "upper". Each arrives in ``parameters``. Of "lower" and "upper", limits at which values
+        are censored, one must be given.
     latent : {"free", "unit", None}
         Whether the score is linear in a normal latent variable, and if so whether its
         residual scale is the parameter sigma (``"free"``) or one (``"unit"``). Such
@@ -209,6 +222,11 @@ class Family:
     def bounded(self) -> bool:
         """Whether a mean cannot change by more than one: probabilities and shares."""
         return self.support[1] - self.support[0] <= 1.0
+
+    @property
+    def traits(self) -> Traits:
+        """What words about it need."""
+        return Traits(self.kind, self.link, self.coefficient_scale, self.bounded, self.limited)
 
     @property
     def vectors(self) -> tuple[str, ...]:

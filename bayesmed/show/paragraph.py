@@ -175,14 +175,10 @@ def scale_words(setting: Setting) -> str:
 
 
 def _mean_words(setting: Setting) -> str:
-    from bayesmed.families.catalogue import FAMILIES
-
-    own, outcome = setting.families[1], setting.outcome
+    outcome, data = setting.outcome, setting.data.get("outcome", {})
+    family = setting.traits("outcome")
     if setting.what:
         return setting.what
-    if own not in FAMILIES:
-        return f"the mean of {outcome}"
-    family, data = FAMILIES[own], setting.data.get("outcome", {})
     if family.kind == "binary":
         return f"the probability of {outcome} = 1"
     if family.kind == "count":
@@ -194,7 +190,7 @@ def _mean_words(setting: Setting) -> str:
         return f"the mean score of the categories of {outcome}"
     if "event" in data:
         return f"the uncensored mean of {outcome}"
-    return f"the mean of {outcome}{' before censoring' if own == 'tobit' else ''}"
+    return f"the mean of {outcome}{' before censoring' if family.limited else ''}"
 
 
 def _priors(setting: Setting) -> str:
@@ -207,9 +203,7 @@ def _priors(setting: Setting) -> str:
     told = f"Stated priors: {', '.join(stated)}." if stated else ""
     if len(stated) == sum(map(len, setting.priors.values())):
         return told
-    widths = [
-        _width(setting, place, equation) for place, equation in enumerate(("mediator", "outcome"))
-    ]
+    widths = [_width(setting, equation) for equation in ("mediator", "outcome")]
     centred = ", of columns centred before products," if setting.centred else ""
     default = (
         f"Default priors were weakly informative: coefficients{centred} normal around zero with a "
@@ -225,12 +219,10 @@ def _equation(name: str) -> str:
     return f"the {'log sigma of the ' if sigma else ''}{own}"
 
 
-def _width(setting: Setting, place: int, equation: str) -> str:
+def _width(setting: Setting, equation: str) -> str:
     """Where one formula gives the default: a fixed scale, or that of all the response's values."""
-    from bayesmed.families.catalogue import FAMILIES
-
-    family, own = FAMILIES.get(setting.families[place]), setting.priors[equation]
-    if family is None or not {"Intercept", "cutpoints"} & set(own):
+    family = setting.traits(equation)
+    if not {"Intercept", "cutpoints"} & set(setting.priors[equation]):
         return ""
     if family.coefficient_scale is not None:
         return f"{family.coefficient_scale:g} in the {equation} equation"

@@ -17,8 +17,6 @@ from bayesmed.system.about import About
 
 Style = Literal["html", "latex", "markdown", "frame"]
 _STYLES = ("html", "latex", "markdown", "frame")
-#: Outcomes whose effects cannot pass one.
-_BOUNDED = ("probit", "logit", "beta")
 
 
 def in_words(
@@ -66,7 +64,7 @@ def effects_in_words(
     shares = np.array([name.startswith("Prop.") for name in last])
     if about.null != 0.0:
         table.loc[shares, f"P(>{about.null:g})"] = np.nan
-    whole = about.scale == "difference" and about.families[1] in _BOUNDED
+    whole = about.scale == "difference" and about.traits("outcome").bounded
     found = in_words(table, np.where(shares, False, whole), pieces, shares.tolist())
     leading = [
         about.by if d == "by" and about.by else str(d)
@@ -197,7 +195,7 @@ def curve_table(
     if effect == "prop_mediated" and about.null != 0.0:
         table[f"P(>{about.null:g})"] = np.nan
     whole = effect != "prop_mediated" and about.scale == "difference"
-    found = in_words(table, whole and about.families[1] in _BOUNDED)
+    found = in_words(table, whole and about.traits("outcome").bounded)
     digits = 2 if np.allclose(shown, np.round(shown, 2), atol=1e-9) else 3
     found.index = pd.Index([number(rho, digits, bounded=True) for rho in shown], name="ρ")
     said = note_of(about.saying(rho="as given by the rows"), ci_prob, ci_kind)

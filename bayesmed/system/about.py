@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
@@ -12,7 +12,7 @@ import numpy as np
 from bayesmed.data.design import Design, column_variables
 from bayesmed.data.levels import Contrast
 from bayesmed.families.catalogue import FAMILIES
-from bayesmed.families.family import Family
+from bayesmed.families.family import EQUATIONS, Family, Traits
 from bayesmed.families.prior import Prior
 from bayesmed.system.covariates import associated, covariates_of
 from bayesmed.system.default_priors import centred_terms
@@ -45,6 +45,7 @@ class About:
     associated: list[str] = field(default_factory=list)
     families: list[str]
     own_families: list[str]
+    own_traits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     data: Mapping[str, Mapping[str, Any]]
     sigma: Mapping[str, str]
     parameters: Mapping[str, list[str]]
@@ -95,6 +96,13 @@ class About:
     def roles(self) -> dict[str, str]:
         """Names of treatment, mediator and outcome."""
         return {"treatment": self.treatment, "mediator": self.mediator, "outcome": self.outcome}
+
+    def traits(self, equation: str) -> Traits:
+        """What words about a family need; the least where a file of an earlier version has nothing."""
+        name = self.families[EQUATIONS.index(equation)]
+        if equation in self.own_traits or name in self.own_families:
+            return Traits(**self.own_traits.get(equation, {}))
+        return FAMILIES[name].traits if name in FAMILIES else Traits()
 
     @property
     def by_laplace(self) -> bool:
@@ -171,6 +179,7 @@ def describe(model: System) -> About:
 def _equations(model: System) -> dict[str, Any]:
     """Formulas, variables and families."""
     equations, contrast = model.equations, model.contrast
+    own = {key: one.family for key, one in equations.items() if _is_own(one.family)}
     return {
         "formulas": {key: one.design.parsed.text for key, one in equations.items()},
         "mediator": model.only_mediator.name,
@@ -186,11 +195,16 @@ def _equations(model: System) -> dict[str, Any]:
         "covariates": {key: covariates_of(model, key) for key in equations},
         "associated": associated(model),
         "families": [family.name for family in model.families.values()],
-        "own_families": [f.name for f in model.families.values() if f is not FAMILIES.get(f.name)],
+        "own_families": [family.name for family in own.values()],
+        **({"own_traits": {key: asdict(one.traits) for key, one in own.items()}} if own else {}),
         "data": {key: dict(one.data) for key, one in equations.items() if one.data},
         "sigma": {key: one.sigma.parsed.rhs for key, one in equations.items() if one.sigma},
         "parameters": {key: list(one.family.parameters) for key, one in equations.items()},
     }
+
+
+def _is_own(family: Family) -> bool:
+    return family is not FAMILIES.get(family.name)
 
 
 def _law(prior: Prior) -> Law:
@@ -244,7 +258,7 @@ def model_hash(model: System) -> str:
             digest.update(np.ascontiguousarray(response.offset).tobytes())
     digest.update(repr((model.contrast, [one.family.name for one in equations])).encode())
     for equation in equations:
-        if equation.family is not FAMILIES.get(equation.family.name):
+        if _is_own(equation.family):
             digest.update(_fingerprint(equation.family))
     stated = (model.priors_in_use, model.prior_scale, model.correlation.stated)
     digest.update(repr(stated).encode())

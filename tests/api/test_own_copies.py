@@ -114,3 +114,66 @@ def test_rows_in_parts_are_for_the_packages_families(data, tmp_path):
         "my_gaussian",
         "['gaussian', 'probit', 'logit', 'poisson']",
     )
+
+
+def binary(data):
+    return data.assign(y=(data["y"] > 0.0).astype(int))
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "arguments", "words"),
+    [
+        ("probit", binary, {}, "differences in the probability of y = 1"),
+        ("tobit", lambda d: d.assign(y=np.maximum(d["y"], 0.0)), {"outcome_data": {"lower": 0.0}},
+         "differences in the mean of y before censoring"),
+        ("beta", lambda d: d.assign(y=1.0 / (1.0 + np.exp(-d["y"]))), {},
+         "per standard deviation of the column, of 2.5 times that of the response in the mediator "
+         "equation and 2.5 in the outcome equation"),
+    ],
+)  # fmt: skip
+def test_words_and_tables_of_a_copy(data, tmp_path, name, made, arguments, words):
+    family = copy(name)
+    want, own = (fitted(made(data), one, **arguments) for one in (name, family))
+
+    def renamed(text):
+        return text.replace(f"a {name} model", f"a my_{name} model").replace(
+            f"{name} outcome", f"my_{name} outcome"
+        )
+
+    assert words in want.report()
+    effects, others = own.effects(), want.effects()
+    assert own.report(effects=effects).replace("my ", "my_") == renamed(want.report(effects=others))
+    assert effects.table(style="markdown") == renamed(others.table(style="markdown"))
+    assert effects.plot().get_xlabel() == others.plot().get_xlabel()
+    own.save(tmp_path / "fit.nc")
+    again = bm.load(tmp_path / "fit.nc", model=own.model)
+    assert again.report(effects=again.effects()) == own.report(effects=effects)
+
+
+def test_prior_effects_of_shares(shares):
+    """Large is an effect of a half; ratios of shares have a sense."""
+    models = [
+        bm.MediationModel(shares, **FORMULAS, outcome_family=one) for one in ("beta", copy("beta"))
+    ]
+    told = [repr(one.prior_predictive(draws=20, random_seed=1)) for one in models]
+    assert "> 0.5:" in told[0] or "> 0.5." in told[0]
+    assert told[1].replace("my_beta", "beta") == told[0]
+    assert np.all(fitted(shares, copy("beta")).effects(scale="ratio").draws["total"] > 0.0)
+
+
+def test_corrections_of_copies(data):
+    """Error in a normal mediator, and confounding of a dose, whatever the families are called."""
+    dose = binary(data).assign(t=data["x"] + data["t"])
+    families = [("gaussian", "probit"), (copy("gaussian"), copy("probit"))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        want, own = (
+            bm.fit(dose, mediator="m ~ t", outcome="y ~ m + t", treatment="t", control=0.0, treated=1.0,
+                   mediator_family=m, outcome_family=y, **FIT)
+            for m, y in families
+        )  # fmt: skip
+    for ask in (
+        lambda fit: fit.effects_with_error(0.8),
+        lambda fit: fit.effects_with_treatment_confounding(rho_tm=0.1, rho_ty=0.1, rho_my=0.1),
+    ):
+        np.testing.assert_allclose(ask(own).draws["acme"], ask(want).draws["acme"], rtol=1e-9)

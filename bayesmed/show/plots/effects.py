@@ -46,7 +46,7 @@ _SCALES = {"ratio": "Ratio,", "odds_ratio": "Odds ratio,", "standardised": "Effe
 
 
 def effect_label(about: Setting) -> str:
-    outcome, binary = about.outcome, about.families[1] in ("probit", "logit")
+    outcome, binary = about.outcome, about.traits("outcome").kind == "binary"
     if about.what:
         on = f"on {about.what}"
     else:
