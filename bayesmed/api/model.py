@@ -88,6 +88,12 @@ class MediationModel(System):
 
     Attributes
     ----------
+    equations : dict of str to Equation
+        ``"mediator"`` and ``"outcome"``: family, design, response and priors of each.
+    designs : tuple of Design
+        Those of the equations.
+    families : dict of str to Family
+        By the equations' keys.
     notes : tuple of str
         What was done to the data.
     priors_in_use : dict

@@ -81,7 +81,7 @@ class Setting(About):
         few = f"; computed at one draw in {self.every}, since all would take too long"
         return (
             f"{kind} of {self.contrast_words} on {self.what or self.outcome} through {self.mediator}; "
-            f"{self.families[0]} mediator, {self.families[1]} outcome; rho {self.rho}; "
+            f"{self.family['mediator']} mediator, {self.family['outcome']} outcome; rho {self.rho}; "
             f"{self.averaged}{where}{_SCALE_WORDS.get(self.scale, '')}{per}{fixed}{assumed}"
             f"{few if self.every > 1 else ''}."
         )

@@ -84,7 +84,7 @@ class Covariates:
     kept: np.ndarray
 
     def observed(self, model: System) -> np.ndarray:
-        return self._bind(*(design.matrix for design in model.designs))
+        return self._bind(*(one.design.matrix for one in model.equations.values()))
 
     def counterfactual(self, rows: Counterfactuals) -> np.ndarray:
         assert rows.base is not None
@@ -96,9 +96,10 @@ class Covariates:
 
 
 def treatment_covariates(model: System) -> Covariates:
-    name = model.designs[0].parsed.response
+    treatment, name = model.treatment, model.only_mediator.name
     mediator, outcome = (
-        ~(design.holding(model.treatment) | design.holding(name)) for design in model.designs
+        ~(one.design.holding(treatment) | one.design.holding(name))
+        for one in model.equations.values()
     )
     every = np.arange(1 + mediator.sum() + outcome.sum())
     whole = Covariates(mediator, outcome, every).observed(model)

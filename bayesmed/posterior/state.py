@@ -170,5 +170,4 @@ def families_of(about: About) -> Families:
         raise ValueError(
             f"The file names the family {unknown[0]!r}, which this version of bayesmed does not have."
         )
-    named = zip(about.formulas, about.families, strict=True)
-    return {key: FAMILIES[name] for key, name in named}
+    return {key: FAMILIES[name] for key, name in about.family.items()}

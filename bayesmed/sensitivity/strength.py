@@ -53,8 +53,8 @@ KINDS: tuple[Kind, Kind] = ("besides", "leave-out")
 def shared_covariates(about: About) -> list[str]:
     """Covariates that stand in both equations, in the order of the mediator's."""
     mediator, outcome = (
-        list(dict.fromkeys(name for used in about.variables[e] for name in used))
-        for e in ("mediator", "outcome")
+        list(dict.fromkeys(name for used in columns for name in used))
+        for columns in about.variables.values()
     )
     own = (about.treatment, about.mediator)
     return [name for name in mediator if name in outcome and name not in own]
@@ -222,7 +222,7 @@ class _Columns:
 
 def _columns(fit: Posterior, covariate: str) -> _Columns:
     about, data = fit.description, fit.tree["constant_data"].to_dataset()
-    used_m, used_y = (about.variables[e] for e in ("mediator", "outcome"))
+    used_m, used_y = about.variables.values()
     mediator, outcome = data["mediator_design"].to_numpy(), data["outcome_design"].to_numpy()
     own_m = np.array([covariate in used for used in used_m], dtype=bool)
     own_y = np.array([covariate in used for used in used_y], dtype=bool)

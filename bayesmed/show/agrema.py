@@ -76,7 +76,7 @@ def _known(
             "rho across arms."
         ),
         "Measurement levels": (
-            f"{mediator}: {setting.families[0]}; {outcome}: {setting.families[1]}."
+            f"{mediator}: {setting.family['mediator']}; {outcome}: {setting.family['outcome']}."
         ),
         "Sample size": f"{setting.n} rows{setting.arms_words}.",
         "Statistical methods": methods(setting, convergence),

@@ -14,7 +14,7 @@ def model_lines(about: About) -> list[str]:
         f"MediationModel: {about.contrast} on {about.outcome} through {about.mediator}, "
         f"n = {about.n}, rho {about.rho}"
     ]
-    for equation, family in zip(("mediator", "outcome"), about.families, strict=True):
+    for equation, family in about.family.items():
         lines.append(f"{equation}: {about.formulas[equation]} ({family})")
     scale = (
         "the regression at rho = 0" if about.priors_on == "regression"

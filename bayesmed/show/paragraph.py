@@ -203,7 +203,7 @@ def _priors(setting: Setting) -> str:
     told = f"Stated priors: {', '.join(stated)}." if stated else ""
     if len(stated) == sum(map(len, setting.priors.values())):
         return told
-    widths = [_width(setting, equation) for equation in ("mediator", "outcome")]
+    widths = [_width(setting, equation) for equation in setting.family]
     centred = ", of columns centred before products," if setting.centred else ""
     default = (
         f"Default priors were weakly informative: coefficients{centred} normal around zero with a "
@@ -276,7 +276,7 @@ def _assumptions(setting: Setting) -> str:
 
 def _held(setting: Setting) -> str:
     """That covariates are held fixed, and what follows if the treatment changes one."""
-    mediator, outcome = (setting.covariates.get(e, []) for e in ("mediator", "outcome"))
+    mediator, outcome = (setting.covariates.get(e, []) for e in setting.formulas)
     only = [name for name in mediator if name not in outcome]
     text = ""
     if outcome:

@@ -12,7 +12,7 @@ import numpy as np
 from bayesmed.data.design import Design, column_variables
 from bayesmed.data.levels import Contrast
 from bayesmed.families.catalogue import FAMILIES
-from bayesmed.families.family import EQUATIONS, Family, Traits
+from bayesmed.families.family import Family, Traits
 from bayesmed.families.prior import Prior
 from bayesmed.system.covariates import associated, covariates_of
 from bayesmed.system.default_priors import centred_terms
@@ -99,10 +99,15 @@ class About:
 
     def traits(self, equation: str) -> Traits:
         """What words about a family need; the least where a file of an earlier version has nothing."""
-        name = self.families[EQUATIONS.index(equation)]
+        name = self.family[equation]
         if equation in self.own_traits or name in self.own_families:
             return Traits(**self.own_traits.get(equation, {}))
         return FAMILIES[name].traits if name in FAMILIES else Traits()
+
+    @property
+    def family(self) -> dict[str, str]:
+        """Names of the families, by equation."""
+        return dict(zip(self.formulas, self.families, strict=True))
 
     @property
     def by_laplace(self) -> bool:
@@ -179,7 +184,7 @@ def describe(model: System) -> About:
 def _equations(model: System) -> dict[str, Any]:
     """Formulas, variables and families."""
     equations, contrast = model.equations, model.contrast
-    own = {key: one.family for key, one in equations.items() if _is_own(one.family)}
+    own = {key: family for key, family in model.families.items() if _is_own(family)}
     return {
         "formulas": {key: one.design.parsed.text for key, one in equations.items()},
         "mediator": model.only_mediator.name,
