@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from bayesmed.effects.assumed import draws_under
@@ -55,12 +54,7 @@ def dose_response(
     fit: Posterior, values: Any, control: Any, **question: Any
 ) -> tuple[xr.Dataset, xr.DataArray]:
     """The same along doses of the treatment; see :meth:`bayesmed.MediationFit.dose_response`."""
-    model = fit.require_model("A dose-response curve")
-    column = model.frame.data[model.treatment]
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        raise ValueError(
-            f"{model.treatment!r} is categorical, without doses; use contrast='pairwise'."
-        )
+    model = fit.require_model("dose_response")
     if question.get("scale") == "standardised":
         raise ValueError(
             "scale='standardised' is per standard deviation of a numeric treatment, whatever the "
@@ -68,7 +62,8 @@ def dose_response(
         )
     start = model.contrast.control if control is None else control
     if values is None:
-        values = np.quantile(column, np.linspace(0.05, 0.95, 9))
+        observed = model.frame.data[model.treatment]
+        values = np.quantile(observed, np.linspace(0.05, 0.95, 9))
     try:
         doses = [float(v) for v in np.unique(np.asarray(values, dtype=float)) if v != start]
     except (TypeError, ValueError):

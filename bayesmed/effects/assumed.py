@@ -8,6 +8,7 @@ from bayesmed.families.prior import Prior, check_rho
 from bayesmed.means.along_rho import Regression, regression_draws
 from bayesmed.posterior.draws import Draws
 from bayesmed.posterior.state import Posterior
+from bayesmed.system.capabilities import refuse
 
 
 @runtime_checkable
@@ -18,32 +19,23 @@ class DrawsRho(Protocol):
         """One rho for each posterior draw, shape (chain, draw)."""
 
 
-def closed_regression(fit: Posterior, purpose: str) -> Regression:
+def closed_regression(fit: Posterior, question: str) -> Regression:
     """Draws of the regression at rho = 0, where the data say nothing about what is assumed.
 
     Parameters
     ----------
     fit : Posterior
-    purpose : str
-        What it is for, as the subject of the messages.
+    question : str
+        One of :data:`bayesmed.system.capabilities.QUESTIONS` that needs a closed pair.
 
     Raises
     ------
     ValueError
-        If the pair is not closed, or its priors speak of the structural coefficients.
+        If it cannot be asked of the fit.
     """
-    about = fit.description
+    refuse(question, fit)
     found = regression_draws(fit)
-    if found is None:
-        raise ValueError(
-            f"{purpose} needs a closed pair, whose likelihood is the same at every rho; here rho is "
-            f"identified by {about.identified_by}."
-        )
-    if about.priors_on != "regression":
-        raise ValueError(
-            f"{purpose} acts on draws of the regression at rho = 0, but the priors of this fit speak "
-            "of the structural coefficients; fit the model with priors_on='regression'."
-        )
+    assert found is not None
     return found
 
 
@@ -58,9 +50,7 @@ def draws_under(fit: Posterior, rho: Any, random_seed: int | None) -> tuple[Draw
         If the posterior itself depends on rho: the pair is not closed, or its priors are
         structural.
     """
-    regression = closed_regression(
-        fit, "effects(rho=...) (elsewhere use fit.sensitivity(), or fit model.with_rho(...))"
-    )
+    regression = closed_regression(fit, "rho")
     if isinstance(rho, DrawsRho):
         return regression.at(rho.draw(fit, random_seed).ravel()), f"~ {rho!r}"
     check_rho(rho)

@@ -31,7 +31,7 @@ from bayesmed.effects.numbers import percent
 from bayesmed.effects.setting import Setting, asked_of
 from bayesmed.families.prior import Prior, check_rho
 from bayesmed.means.along_rho import Regression
-from bayesmed.means.means import ARMS, cell_means, equal_rows
+from bayesmed.means.means import ARMS, cell_means
 from bayesmed.posterior.draws import Draws
 from bayesmed.posterior.nuts import settle_seed
 from bayesmed.posterior.state import Posterior
@@ -155,31 +155,14 @@ class _Observed:
 
 def _observed(fit: Posterior) -> _Observed:
     """Check that a fit is of the kind that can be corrected, and collect its regression."""
-    if not fit.families["mediator"].is_normal:
-        raise ValueError(
-            "A reliability describes additive error in a Gaussian mediator; the mediator family here "
-            f"is {fit.families['mediator'].name!r}. Misclassified categories and counts need a model of "
-            "their own."
-        )
-    regression = closed_regression(fit, "A correction for measurement error")
-    slope = _slopes(fit, regression)
+    regression = closed_regression(fit, "effects_with_error")
+    slopes = fit.counterfactuals().slope
+    assert slopes is not None  # and the same in every row
+    slope = np.stack([regression.draws.outcome.coef @ slopes[t][0] for t in ARMS])
     values = fit.tree["observed_data"]["mediator"].to_numpy()
     sigma_m = regression.draws.mediator.parameters["sigma"]
     sigma_y = regression.draws.outcome.parameters.get("sigma", np.ones_like(sigma_m))
     return _Observed(regression, slope, (sigma_m, sigma_y), float(values.var(ddof=1)))
-
-
-def _slopes(fit: Posterior, regression: Regression) -> np.ndarray:
-    """Slope in the mediator at rho = 0 in each arm, shape (2, S)."""
-    rows = fit.counterfactuals()
-    if rows.slope is None or rows.log_mediator or not all(equal_rows(rows.slope[t]) for t in ARMS):
-        raise ValueError(
-            "A correction for measurement error needs a mediator that enters the outcome as a plain "
-            "column, alone or in a product with the treatment; here it stands inside a function or "
-            "in a product with a covariate, where an error does more than flatten a slope. The "
-            f"outcome formula is {fit.description.formulas['outcome']!r}."
-        )
-    return np.stack([regression.draws.outcome.coef @ rows.slope[t][0] for t in ARMS])
 
 
 def check_reliability(reliability: float | Prior) -> None:

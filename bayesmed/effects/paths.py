@@ -8,10 +8,9 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.effects.summary import shown_as, summarise
-from bayesmed.means.means import equal_rows
 from bayesmed.posterior.draws import Draws
 from bayesmed.system.about import About
-from bayesmed.system.rows import Counterfactuals
+from bayesmed.system.rows import Counterfactuals, equal_rows
 
 
 def coefficient_table(

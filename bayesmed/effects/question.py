@@ -18,11 +18,11 @@ from bayesmed.effects.view import Asked, View
 from bayesmed.families.family import Family
 from bayesmed.families.listing import few
 from bayesmed.families.names import nearest
-from bayesmed.means.means import equal_rows
 from bayesmed.means.slices import slices
 from bayesmed.means.target import Functional, Target, probability, resolve_functional, target_of
 from bayesmed.posterior.state import Posterior
 from bayesmed.system.about import contrast_in_sd
+from bayesmed.system.capabilities import refuse
 from bayesmed.system.groups import (
     by_group,
     group_columns,
@@ -31,7 +31,7 @@ from bayesmed.system.groups import (
     warn_of_one_arm,
     warn_of_ranges,
 )
-from bayesmed.system.rows import Counterfactuals
+from bayesmed.system.rows import Counterfactuals, equal_rows
 from bayesmed.system.system import System
 
 #: Most pairs of treatment values that contrast="pairwise" compares.
@@ -62,10 +62,10 @@ def ask(
         For what a model does not have; the message says what it has.
     """
     about, columns = fit.description, None if by is None else group_columns(by)
-    if about.moments and of != "mean":
-        fit.require_model(f"of={of!r}")
-    if about.moments and average == "population":
-        fit.require_model("average='population'")
+    if of != "mean":
+        refuse("of", fit, asked=of)
+    if average == "population":
+        refuse("population", fit)
     levels = tuple(about.categories.get("outcome", ()))
     functionals = _functionals(of, levels, fit.families["outcome"])
     targets = [target_of(one, fit.families["outcome"], levels) for one in functionals]
@@ -89,7 +89,7 @@ def ask(
             views.append(View(fit.families, own_rows, target, value, passes))
     assert groups is not None
     if columns is not None:
-        model = fit.require_model("by=")
+        model = fit.require_model("groups", asked="by=")
         warn_of_ranges(model, columns)
         warn_of_alike(model, columns)
         if about.treatment not in columns:
@@ -143,11 +143,7 @@ def _of_label(of: Any, functional: Functional, outcome: str) -> str:
 
 def _functionals(of: Any, levels: tuple[Any, ...], family: Family) -> list[Functional]:
     if isinstance(of, str) and of == "categories":
-        if family.kind != "ordered":
-            raise ValueError(
-                f"of='categories' is for an ordered outcome; a {family.name} outcome has none. Ask "
-                "for bm.probability(...)."
-            )
+        refuse("categories", family)
         return [probability(equals=level) for level in levels]
     return [resolve_functional(of)]
 
@@ -162,24 +158,8 @@ def check_scale(target: Target, scale: str) -> None:
     if scale not in SCALES:
         near = nearest(_SHORT.get(str(scale).lower(), scale), SCALES)
         raise ValueError(f"scale={scale!r}; choose one of {list(SCALES)}.{near}")
-    base, kind = target.base, target.functional.kind
-    chance = kind == "probability" or (kind == "mean" and base.kind == "binary")
-    if scale == "odds_ratio" and not chance:
-        raise ValueError(
-            f"An odds ratio needs a probability; this is the {kind.replace('_', ' ')} of a {base.name} "
-            "outcome. Ask for of=bm.probability(...), or scale='difference'."
-        )
-    positive = base.support[0] >= 0.0 and kind in ("mean", "quantile")
-    if scale == "ratio" and not (chance or kind == "restricted_mean" or positive):
-        raise ValueError(
-            f"A ratio needs what is always positive; the {kind.replace('_', ' ')} of a {base.name} "
-            "outcome is not. Use scale='difference', or ask for of=bm.probability(above=...)."
-        )
-    if scale == "standardised" and kind not in ("mean", "observed", "quantile"):
-        raise ValueError(
-            f"scale='standardised' divides by the outcome's standard deviation, which a "
-            f"{kind.replace('_', ' ')} is not measured in. Use scale='difference'."
-        )
+    if scale != "difference":
+        refuse(scale, target)
 
 
 def _warn_of_horizon(fit: Posterior, functional: Functional) -> None:
@@ -198,7 +178,7 @@ def _contrasts(fit: Posterior, contrast: Any) -> list[Contrast | None]:
     """Those that are asked for; None is the fit's own."""
     if contrast is None:
         return [None]
-    model = fit.require_model("contrast=")
+    model = fit.require_model("contrast")
     if isinstance(contrast, str):
         pairs = _all_pairs(model, contrast)
     else:
@@ -292,7 +272,7 @@ def _groups(
         return [(None, rows)]
     given = {"by=": by is not None, "on=": on != "all", "weights=": weights is not None}
     asked = [name for name, yes in given.items() if yes]
-    model = fit.require_model(" with ".join(asked))
+    model = fit.require_model("groups", asked=" with ".join(asked))
     size = len(model.frame.data)
     if weights is not None:
         rows = replace(rows, weights=_checked_weights(model, weights))
@@ -381,9 +361,7 @@ def _unit(
 
 def _contrast_in_sd(fit: Posterior, contrast: Contrast | None) -> float | None:
     """As the model has it, or the file of a fit."""
-    about = fit.description
-    if about.moments or (fit.model is None and "contrast_in_sd" not in about.keys):
-        fit.require_model("scale='standardised'")
+    refuse("unit", fit)
     if fit.model is not None:
         return contrast_in_sd(fit.model, contrast or fit.model.contrast)
-    return about.contrast_in_sd
+    return fit.description.contrast_in_sd

@@ -32,7 +32,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from scipy.special import ndtr
 
@@ -49,7 +48,6 @@ from bayesmed.means.normal import row_blocks
 from bayesmed.posterior.nuts import settle_seed
 from bayesmed.posterior.state import Posterior
 from bayesmed.system.rows import Counterfactuals
-from bayesmed.system.system import System
 
 Correlations = tuple[float | Prior, float | Prior, float | Prior]
 
@@ -116,8 +114,8 @@ def effects_with_treatment_confounding(
 ) -> xr.Dataset:
     """See :meth:`bayesmed.MediationFit.effects_with_treatment_confounding`."""
     _check_correlations(correlations)
-    model = fit.require_model("The equation of the treatment")
-    regression = _check_fit(fit, model)
+    model = fit.require_model("treatment equation")
+    regression = closed_regression(fit, "treatment confounding")
     seed = fit.description.settings["random_seed"] if random_seed is None else random_seed
     equation_rng, prior_rng = map(
         np.random.default_rng, np.random.SeedSequence(settle_seed(seed)).spawn(2)
@@ -194,34 +192,6 @@ def _draw_correlations(
             )
     tm, ty, my = np.concatenate(kept, axis=1)[:, :size]
     return (tm, ty, my), 1.0 - count / tried
-
-
-def _check_fit(fit: Posterior, model: System) -> Regression:
-    """Refuse what the map does not cover, with the reason."""
-    mediator, outcome = model.families.values()
-    probit = outcome.kind == "binary" and outcome.latent == "unit"
-    if not (mediator.is_normal and (outcome.is_normal or probit)):
-        raise ValueError(
-            "Confounding of the treatment is covered for a Gaussian mediator with a Gaussian or "
-            f"probit outcome; here they are {mediator.name!r} and {outcome.name!r}. rho alone does not "
-            "cover it in any pair: measure the confounders, or find a design that does without them."
-        )
-    column = model.frame.data[model.treatment]
-    categorical = isinstance(column.dtype, pd.CategoricalDtype)
-    if categorical or column.nunique() < 3:
-        kind = "categorical" if categorical else "two-valued"
-        raise ValueError(
-            f"The treatment {model.treatment!r} is {kind}: its residual is not normal, so a "
-            "correlation with it does not describe confounding. This needs a numeric treatment, "
-            "such as a dose."
-        )
-    regression = closed_regression(fit, "A correction for confounding of the treatment")
-    if fit.counterfactuals().base is None:
-        raise ValueError(
-            f"The outcome holds the mediator inside a function ({fit.description.formulas['outcome']!r}); "
-            "confounding of the treatment is covered where it enters as itself, in products or alone."
-        )
-    return regression
 
 
 @dataclass(frozen=True)

@@ -312,11 +312,6 @@ def mediator_effect(draws: Draws, families: Families, rows: Counterfactuals) -> 
     return np.concatenate(over_blocks(effect, draws, layout.size, 1, None))
 
 
-def equal_rows(rows: np.ndarray) -> bool:
-    """Whether rows are the same, up to rounding in each column's own unit."""
-    return bool(np.all(np.ptp(rows, axis=0) <= 1e-9 * np.abs(rows).max(axis=0)))
-
-
 def common_slope(rows: np.ndarray, coef: np.ndarray) -> np.ndarray:
     """Slope in m per row and draw; one row where it is the same for all."""
     rows = rows[:1] if np.all(rows == rows[:1]) else rows

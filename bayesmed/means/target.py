@@ -17,6 +17,7 @@ from bayesmed.families.family import FAR, Families, Family, Parameters
 from bayesmed.families.listing import few
 from bayesmed.families.names import names_nearest
 from bayesmed.posterior.draws import Draws
+from bayesmed.system.capabilities import refuse
 from bayesmed.system.rows import Counterfactuals
 
 #: Nodes of an integral of survival over time, and the power that puts them near its start.
@@ -257,11 +258,7 @@ def _probability(functional: Functional, family: Family, levels: tuple[Any, ...]
     if functional.above:
         cut = np.floor(number) if family.discrete else number
         return _steps(functional, family, [cut], [0.0, 1.0])
-    if not family.discrete:
-        raise ValueError(
-            f"A {family.name} outcome takes any one value with probability zero; ask for "
-            "bm.probability(above=...)."
-        )
+    refuse("equals", family)
     if number < 0.0 or number != np.floor(number):
         raise ValueError(
             f"A {family.name} outcome is never {number:g}; give a whole number from 0."
@@ -281,7 +278,7 @@ def _of_binary(functional: Functional, family: Family, number: float) -> Target:
 
 
 def _restricted_mean(functional: Functional, family: Family, levels: tuple[Any, ...]) -> Target:
-    _require_time(family, "A restricted mean")
+    refuse("time", family, asked="A restricted mean")
     horizon = float(functional.value)
     nodes, weights = legendre.leggauss(_NODES)
     u = 0.5 * (nodes + 1.0)
@@ -300,16 +297,8 @@ def lognormal_restricted_mean(eta: Any, sigma: Any, horizon: float) -> Any:
     return np.exp(eta + 0.5 * sigma * sigma) * ndtr(z - sigma) + horizon * ndtr(-z)
 
 
-def _require_time(family: Family, what: str) -> None:
-    if "event" not in family.takes or not family.multiplicative:
-        raise ValueError(
-            f"{what} is for times: a lognormal, gamma, weibull or loglogistic outcome, not a "
-            f"{family.name} one."
-        )
-
-
 def _log_time(functional: Functional, family: Family, levels: tuple[Any, ...]) -> Target:
-    _require_time(family, "The mean of log time")
+    refuse("time", family, asked="The mean of log time")
     made = replace(
         family, name=f"log of {family.name}", link="identity",
         score=lambda y, eta, p: family.score(np.exp(y), eta, p),
@@ -333,11 +322,7 @@ def log_mean(family: Family, parameters: Parameters) -> np.ndarray:
 
 
 def _observed(functional: Functional, family: Family, levels: tuple[Any, ...]) -> Target:
-    if not (family.limited and family.latent == "free" and family.link == "identity"):
-        raise ValueError(
-            f"of='observed' is for a tobit outcome, whose values are cut at limits; a {family.name} "
-            "outcome is observed as it is: use of='mean'."
-        )
+    refuse("observed", family)
     made = replace(
         family, name=f"{family.name} as observed", link="bounded", additive=False, mean=observed_mean,
         conditional=lambda e, eta, rho, p: observed_mean(
@@ -368,11 +353,7 @@ def observed_mean(eta: Any, parameters: Parameters) -> Any:
 
 
 def _quantile(functional: Functional, family: Family, levels: tuple[Any, ...]) -> Target:
-    if family.discrete:
-        raise ValueError(
-            f"Quantiles of a {family.name} outcome are whole numbers and do not move smoothly; ask "
-            "for bm.probability(above=...)."
-        )
+    refuse("quantile", family)
     return _steps(functional, family, [0.0], [0.0, 1.0])
 
 

@@ -12,10 +12,10 @@ from bayesmed.means.along_rho import (
     is_latent_curve,
     latent_cells,
 )
-from bayesmed.means.means import ARMS, equal_rows, expected_rows
+from bayesmed.means.means import ARMS, expected_rows
 from bayesmed.means.normal import Cells, cell_blocks, latent_mean_at, row_blocks
 from bayesmed.means.target import MEAN, Target, target_of
-from bayesmed.system.rows import Counterfactuals
+from bayesmed.system.rows import Counterfactuals, equal_rows
 
 #: Brackets for roots that have no closed form, dense near |rho| = 1.
 _BRACKETS = np.tanh(np.linspace(-3.8, 3.8, 61))

@@ -12,6 +12,7 @@ from bayesmed.posterior.draws import Draws
 from bayesmed.posterior.nuts import to_dataset
 from bayesmed.posterior.state import Posterior
 from bayesmed.system import copula
+from bayesmed.system.capabilities import refuse
 from bayesmed.system.closed import ClosedMap
 
 #: Numbers in an array of rows and draws.
@@ -88,9 +89,8 @@ def _rows(
 
 def add_log_likelihood(posterior: Posterior, chunk: int = CHUNK) -> None:
     """Write the ``log_likelihood`` group; see :meth:`bayesmed.MediationFit.add_log_likelihood`."""
+    refuse("log_likelihood", posterior)
     about, data = posterior.description, posterior.tree["constant_data"].to_dataset()
-    if about.moments:
-        posterior.require_model("A log-likelihood by row")
     regression = posterior.closed_map if about.independent else None
     out = row_log_likelihood(
         posterior.families, posterior.draws, data, observed_responses(posterior),

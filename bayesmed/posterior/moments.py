@@ -30,6 +30,7 @@ from bayesmed.families.listing import few, short
 from bayesmed.posterior.draw import draw_posterior
 from bayesmed.posterior.state import Posterior
 from bayesmed.posterior.streamed import Passes, response_of
+from bayesmed.system.capabilities import refuse
 from bayesmed.system.condensed import triangle
 from bayesmed.system.default_priors import count_scale, with_priors
 from bayesmed.system.equation import Equation
@@ -124,23 +125,16 @@ def _refuse(arguments: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     }
     for equation, family in given.items():
         if family not in known:
-            raise ValueError(
-                f"{equation}_family={family.name!r}: rows that are read part by part serve the families "
-                f"{[one.name for one in known]}. Fit a sample of the rows in memory, or rows that fit in "
-                "it, where equal ones are put together by themselves."
-            )
+            asked, names = f"{equation}_family={family.name!r}", [one.name for one in known]
+            refuse("family of parts", arguments, asked=asked, known=names)
     families = given.values()
-    names = " and a ".join(family.name for family in families)
     moments = all(family.is_normal for family in families)
     if not moments and settings.get("method", "laplace") != "laplace":
-        raise ValueError(
-            f"method={settings['method']!r} needs all rows in memory, which a {names} "
-            "equation would take at each step; rows that are read part by part are fitted by "
-            "method='laplace'."
-        )
+        words = " and a ".join(family.name for family in families)
+        refuse("method of parts", arguments, asked=settings["method"], families=words)
     for name in ("mediator_data", "outcome_data", "mediator_sigma", "outcome_sigma", "weights"):
         if arguments.get(name):
-            raise ValueError(f"{name}= needs all rows in memory; it cannot be used with moments.")
+            refuse("columns of parts", arguments, asked=name)
 
 
 def _variables(arguments: Mapping[str, Any], columns: list[str]) -> list[str]:

@@ -71,7 +71,7 @@ def _outcome_eta(model: System, draws: Draws, m: np.ndarray) -> np.ndarray:
 
 def posterior_predictive(fit: Posterior, draws: int, random_seed: int | None) -> xr.DataTree:
     """Simulate both responses; see :meth:`bayesmed.MediationFit.posterior_predictive`."""
-    model = fit.require_model("Simulating data")
+    model = fit.require_model("posterior_predictive")
     check_count("draws", draws)
     total = len(fit.draws)
     if not 1 <= draws <= total:
@@ -88,7 +88,7 @@ def posterior_predictive(fit: Posterior, draws: int, random_seed: int | None) ->
         {name: (dims, np.asarray(values, float)[None]) for name, values in data.items()}, coords
     )
     observed = {key: ("obs", one.response.values) for key, one in model.equations.items()}
-    arm, order = _arms(fit)
+    arm, order = _arms(model)
     tree = {
         "posterior_predictive": simulated.assign_coords(arm=("obs", arm)),
         "observed_data": xr.Dataset(observed, {"obs": coords["obs"], "arm": ("obs", arm)}),
@@ -100,12 +100,11 @@ def posterior_predictive(fit: Posterior, draws: int, random_seed: int | None) ->
     return xr.DataTree.from_dict(tree)
 
 
-def _arms(fit: Posterior) -> tuple[np.ndarray, list[str]]:
+def _arms(model: System) -> tuple[np.ndarray, list[str]]:
     """The arm of each row by its observed treatment, and the arms in their order.
 
     An arm is control, treated, another level, or other where levels are many.
     """
-    model = fit.require_model("Telling the arms apart")
     column = model.frame.data[model.treatment]
     few = isinstance(column.dtype, pd.CategoricalDtype) or column.nunique() <= _FEW
     known = {model.contrast.control: "control", model.contrast.treated: "treated"}

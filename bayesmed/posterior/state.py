@@ -15,6 +15,7 @@ from bayesmed.posterior.arrays import kept_counterfactuals, kept_map
 from bayesmed.posterior.convergence import Convergence, check_convergence
 from bayesmed.posterior.draws import Draws, EquationDraws
 from bayesmed.system.about import About
+from bayesmed.system.capabilities import refuse
 from bayesmed.system.closed import ClosedMap
 from bayesmed.system.rows import Counterfactuals, RowSource
 from bayesmed.system.system import System
@@ -117,9 +118,7 @@ class Posterior:
         """
         if self.model is not None:
             return self.model.families
-        own = self.description.own_families
-        if own:
-            self.require_model(f"The family {own[0]!r}, which is not one of the package's own,")
+        refuse("families", self)
         return families_of(self.description)
 
     def counterfactuals(
@@ -133,14 +132,10 @@ class Posterior:
             If a formula is needed and the fit was loaded without its model.
         """
         if at or contrast is not None:
-            return self.require_model("at=").counterfactuals_at(at or {}, contrast)
-        if self.passes is not None:
-            self.require_model("This question")
-        if self.model is not None:
-            return self.model.counterfactuals
-        if not self.description.affine:
-            self.require_model("the mediator inside a function")
-        return self.kept_counterfactuals
+            return self.require_model("at").counterfactuals_at(at or {}, contrast)
+        refuse("rows of passes", self)
+        refuse("rows of functions", self)
+        return self.kept_counterfactuals if self.model is None else self.model.counterfactuals
 
     @property
     def kept_counterfactuals(self) -> Counterfactuals:
@@ -148,18 +143,16 @@ class Posterior:
         data = self.tree["constant_data"].to_dataset()
         return kept_counterfactuals(data, self.description.log_mediator)
 
-    def require_model(self, purpose: str) -> System:
-        """Return the model, or say how to give it to a loaded fit."""
-        if self.model is None and self.description.moments:
-            raise ValueError(
-                f"{purpose} needs the rows, of which this fit holds the moments only; fit rows that "
-                "are in memory, all or a sample, for it."
-            )
-        if self.model is None:
-            raise ValueError(
-                f"{purpose} needs the formulas, which a saved file never evaluates; build the "
-                "model again and load the fit with bm.load(path, model=model)."
-            )
+    def require_model(self, question: str, **words: Any) -> System:
+        """The model, for a question of :data:`bayesmed.system.capabilities.QUESTIONS`.
+
+        Raises
+        ------
+        ValueError
+            If the question cannot be asked of this fit.
+        """
+        refuse(question, self, **words)
+        assert self.model is not None
         return self.model
 
 

@@ -132,7 +132,7 @@ def prepare(fit: Posterior, grid: np.ndarray) -> Transport:
     ValueError
         If the fit was loaded without its model.
     """
-    model, rho = fit.require_model("carrying draws along rho"), fit.description.rho_fixed
+    model, rho = fit.require_model("transport"), fit.description.rho_fixed
     assert rho is not None
     # At zero the compiled log-density is that of two regressions, which knows no rho.
     some = next(float(value) for value in (rho, *grid) if value != 0.0)

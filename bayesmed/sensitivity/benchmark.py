@@ -11,6 +11,7 @@ from bayesmed.posterior.state import Posterior
 from bayesmed.sensitivity.latent_scales import latent_scales
 from bayesmed.sensitivity.strength import KINDS, covariate_strength, shared_covariates
 from bayesmed.system.about import About
+from bayesmed.system.capabilities import refuse
 
 
 def make_benchmarks(
@@ -57,11 +58,7 @@ def check_covariates(fit: Posterior, covariates: str | Sequence[str] | None) -> 
         If one does not stand in both equations, or there is none.
     """
     about = fit.description
-    if not about.variables:
-        raise ValueError(
-            "The fit was saved by a version of bayesmed that did not keep which covariate each "
-            "column comes from; fit the model again."
-        )
+    refuse("covariates", fit)
     shared = shared_covariates(about)
     if not shared:
         raise ValueError(

@@ -28,6 +28,7 @@ from bayesmed.means.layout import times
 from bayesmed.posterior.blocks import over_blocks
 from bayesmed.posterior.draws import Draws
 from bayesmed.posterior.state import Posterior
+from bayesmed.system.capabilities import refuse
 
 #: Standard deviation of the standard logistic distribution.
 LOGISTIC_SD = float(np.pi / np.sqrt(3.0))
@@ -65,27 +66,6 @@ class LatentScales:
         return np.asarray(self.rho * self.outcome_sd / self.mediator_sd)
 
 
-def latent_problem(fit: Posterior) -> str:
-    """Why the two equations have no latent linear scales of one residual variance, or nothing."""
-    for equation, family in fit.families.items():
-        if family.latent is None and not _is_logistic(family):
-            return (
-                f"the {equation} is of the {family.name} family, which is no linear model with a "
-                "residual of its own; gaussian, lognormal, tobit, probit, ordered_probit, logit "
-                "and ordered_logit are"
-            )
-        if equation in fit.description.sigma:
-            return (
-                f"sigma of the {equation} differs between rows "
-                f"({fit.description.sigma[equation]!r}), so that its residual has no one variance"
-            )
-    return ""
-
-
-def _is_logistic(family: Family) -> bool:
-    return family.link == "logit" and family.kind in ("binary", "ordered")
-
-
 def latent_scales(fit: Posterior) -> LatentScales:
     """Residuals of both equations on their latent scales.
 
@@ -94,12 +74,7 @@ def latent_scales(fit: Posterior) -> LatentScales:
     ValueError
         If an equation has none; the message names what has.
     """
-    problem = latent_problem(fit)
-    if problem:
-        raise ValueError(
-            f"Shares of residual variances, and benchmarks, have no meaning here: {problem}. Read "
-            "rho itself instead."
-        )
+    refuse("shares", fit)
     draws, mediator, outcome = fit.draws, fit.families["mediator"], fit.families["outcome"]
     return LatentScales(
         _residual_sd(mediator, draws.mediator.parameters, len(draws)),

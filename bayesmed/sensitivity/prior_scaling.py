@@ -22,8 +22,8 @@ from bayesmed.posterior.likelihood import observed_responses, row_log_likelihood
 from bayesmed.posterior.state import Posterior
 from bayesmed.posterior.weights import LARGEST_PARETO_K
 from bayesmed.sensitivity.claims import choose_effect, effect_label, every_effect, is_share
-from bayesmed.sensitivity.rho_prior import prior_of_rho
 from bayesmed.system.about import About
+from bayesmed.system.capabilities import refuse
 
 #: From this on a sensitivity counts (Kallioinen et al. 2024).
 THRESHOLD = 0.05
@@ -79,6 +79,7 @@ def prior_sensitivity(
     """
     if by not in ("equation", "coefficient"):
         raise ValueError(f"by={by!r}; choose 'equation' or 'coefficient'.")
+    refuse("prior_sensitivity", fit)
     if setting_of(effects).fit != fit.description.fit:
         raise ValueError(
             "effects= come from another fit, whose draws do not pair with these priors; pass "
@@ -237,8 +238,9 @@ def log_priors(posterior: xr.Dataset, about: About, data: xr.Dataset) -> xr.Data
         values = _values_at(posterior, data, key, "_rho0" if at_zero else "", list(priors))
         for name, (distribution, parameters) in priors.items():
             stated[f"{key}: {name}"] = (Prior(distribution, **parameters), values[name])
-    if about.rho_fixed is None:
-        stated["rho"] = (prior_of_rho(about), posterior["rho"])
+    if about.rho_stated is not None:
+        distribution, parameters = about.rho_stated
+        stated["rho"] = (Prior(distribution, **parameters), posterior["rho"])
     return _evaluate(stated)
 
 
@@ -293,14 +295,7 @@ def total_log_likelihood(fit: Posterior) -> xr.Dataset:
     -------
     xarray.Dataset
         ``joint(chain, draw)``.
-
-    Raises
-    ------
-    ValueError
-        If rows are read in passes.
     """
-    if fit.passes is not None:
-        fit.require_model("The log-likelihood at each draw")
     about, data = fit.description, fit.tree["constant_data"].to_dataset()
     observed, n = observed_responses(fit), data.sizes["obs"]
     regression = fit.closed_map if about.independent else None

@@ -22,7 +22,8 @@ import xarray as xr
 
 from bayesmed.effects.setting import Form, setting_of
 from bayesmed.posterior.state import Posterior
-from bayesmed.sensitivity.latent_scales import explained_shares, latent_problem, latent_scales
+from bayesmed.sensitivity.latent_scales import explained_shares, latent_scales
+from bayesmed.system.capabilities import obstacle
 
 
 def with_explained_shares(fit: Posterior, draws: xr.Dataset) -> xr.Dataset:
@@ -37,9 +38,9 @@ def with_explained_shares(fit: Posterior, draws: xr.Dataset) -> xr.Dataset:
         score that the mediator shows. Where an equation has no latent linear scale, without
         them, and with the reason in the attribute.
     """
-    problem = latent_problem(fit)
-    if problem:
-        setting = setting_of(draws).saying(no_r_squared=problem)
+    problem = obstacle("shares", fit)
+    if problem is not None:
+        setting = setting_of(draws).saying(no_r_squared=problem[1])
         return draws.assign_attrs(bayesmed=setting.to_json())
     scales = latent_scales(fit)
     mediator, outcome = explained_shares(fit, scales)

@@ -246,7 +246,7 @@ def _at_mean_mediator(fit: Posterior) -> np.ndarray:
     That of its logarithm where that enters; of a mediator with categories, the mean of the
     designs at each, weighted by their shares.
     """
-    model = fit.require_model("A benchmark of a covariate that interacts with the mediator")
+    model = fit.require_model("mean mediator")
     mediator, design = model.only_mediator, model.last.design
     family, values = mediator.family, mediator.response.values
     if family.discrete:

@@ -32,6 +32,7 @@ from bayesmed.sensitivity.grid import (
     identification_note,
 )
 from bayesmed.sensitivity.shares import with_explained_shares
+from bayesmed.system.capabilities import refuse
 from bayesmed.system.system import IdentificationWarning
 
 
@@ -144,7 +145,7 @@ def _by_refits(
     fit: Posterior, asked: Asked, grid: np.ndarray, progress: bool
 ) -> dict[float, RhoPoint]:
     """Refit at each rho."""
-    fit.require_model("refitting at each rho")
+    refuse("refits", fit)
     run = Run()
     run.each(_refits(fit, asked, grid, run), "Refitting at each rho", progress)
     run.warn_of_failed()
@@ -161,7 +162,7 @@ def _by_transport(
     fit: Posterior, asked: Asked, grid: np.ndarray, progress: bool
 ) -> dict[float, RhoPoint]:
     """Carry the draws to each rho, nearest first; refit where the weights are unreliable."""
-    fit.require_model("carrying draws along rho")
+    refuse("transport", fit)
     run, base = Run(), fit
     if fit.description.rho_fixed is None:  # one fit at the middle of the grid serves the others
         middle = float(grid[len(grid) // 2])
@@ -228,7 +229,7 @@ def refit_point(fit: Posterior, asked: Asked, rho: float, failed: list[str]) -> 
 
 def refit(fit: Posterior, rho: float, failed: list[str]) -> Posterior:
     """Fit again at a fixed rho; compiles nothing after the first."""
-    model = fit.require_model("a refit")
+    model = fit.require_model("refits")
     about = fit.description
     chains, draws = fit.shape
     settings = {**about.settings, "chains": chains, "draws": draws}

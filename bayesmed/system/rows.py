@@ -108,6 +108,11 @@ class Counterfactuals:
         return np.tensordot(self.weights, values, axes=1)
 
 
+def equal_rows(rows: np.ndarray) -> bool:
+    """Whether rows are the same, up to rounding in each column's own unit."""
+    return bool(np.all(np.ptp(rows, axis=0) <= 1e-9 * np.abs(rows).max(axis=0)))
+
+
 def _rows_of(
     rows_at: Callable[..., np.ndarray],
     index: np.ndarray,

@@ -190,7 +190,7 @@ def test_steps_and_kinks_are_exact(data, term):
     data = data.assign(y=function(data["m"]) * 1.0 + 0.2 * data["treat"] + r.normal(size=N))
     formulas = {"mediator": "m ~ treat", "outcome": f"y ~ {term} + treat", "treatment": "treat"}
     fit = bm.fit(data, **formulas, **FIT)
-    own = fit.require_model("a test")
+    own = fit.model
     assert own.counterfactuals.knots == pytest.approx(points, abs=1e-9)
     edges = np.unique(np.r_[np.linspace(-12.0, 15.0, 100_001), points])
     middle = 0.5 * (edges[1:] + edges[:-1])

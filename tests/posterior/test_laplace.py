@@ -221,7 +221,7 @@ def test_nodes_made_part_by_part_are_those_of_all_rows(framing_fit, monkeypatch)
     from bayesmed.means import normal as latent_cells
     from bayesmed.sensitivity.sweep import regression_draws
 
-    model = framing_fit.require_model("this test")
+    model = framing_fit.model
     index = np.tile(np.arange(265), 20)
     rows = model.counterfactuals.take(index)
     regression = regression_draws(framing_fit).block(np.arange(0, 4000, 100))

@@ -1,0 +1,388 @@
+"""What can be asked of a fit, and why not: one table, read by all that refuses.
+
+A property says what stands in the way, in the words of a sentence, and nothing where it does not. A
+question has a sentence for each property that it cannot be asked with; with any other it can. A new
+kind of model or data adds a property here, and to each question that it rules out a reason.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bayesmed.families.family import Family
+from bayesmed.system.rows import equal_rows
+
+
+@dataclass(frozen=True)
+class Property:
+    """A column of the table.
+
+    Attributes
+    ----------
+    title : str
+        What it is a property of, in a few words.
+    of : callable
+        What a fit has of it; false where it has not. An outcome's family, a target or a model's
+        arguments take the place of the fit where a question is put to these.
+    """
+
+    title: str
+    of: Callable[[Any], str | bool | None]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A row of the table.
+
+    Attributes
+    ----------
+    title : str
+        What a user types.
+    reasons : mapping of str to str
+        By property, in the order in which they are looked for, what to say. ``{what}`` is what the
+        fit has of the property; other words in braces are of the call.
+    subject : str
+        ``{subject}`` of the reasons.
+    """
+
+    title: str
+    reasons: Mapping[str, str]
+    subject: str = ""
+
+
+def refuse(question: str, given: Any, **words: Any) -> None:
+    """Say why a question cannot be asked, if it cannot.
+
+    Parameters
+    ----------
+    question : str
+        A name in :data:`QUESTIONS`.
+    given : Posterior, Family, Target or mapping
+        Whose properties count.
+    **words
+        Of the call, for the sentence.
+
+    Raises
+    ------
+    ValueError
+    """
+    found = obstacle(question, given)
+    if found is not None:
+        name, words["what"] = found
+        own = QUESTIONS[question]
+        raise ValueError(own.reasons[name].format(subject=own.subject.format(**words), **words))
+
+
+def obstacle(question: str, given: Any) -> tuple[str, str | bool] | None:
+    """The first property that stands in the way of a question, and what there is of it."""
+    for name in QUESTIONS[question].reasons:
+        what = PROPERTIES[name].of(given)
+        if what:
+            return name, what
+    return None
+
+
+def _treatment(fit: Any, kind: str) -> str | None:
+    """The treatment and its kind, if it is of that kind."""
+    column = fit.model.frame.data[fit.model.treatment]
+    categorical = isinstance(column.dtype, pd.CategoricalDtype)
+    own = "categorical" if categorical else "two-valued" if column.nunique() < 3 else "numeric"
+    return f"{fit.model.treatment!r} is {kind}" if own == kind else None
+
+
+def _in_function(fit: Any) -> str | None:
+    return repr(fit.description.formulas["outcome"]) if fit.counterfactuals().base is None else None
+
+
+def _not_plain(fit: Any) -> str | None:
+    rows = fit.counterfactuals()
+    plain = rows.slope is not None and not rows.log_mediator
+    plain = plain and all(equal_rows(rows.slope[t]) for t in (0, 1))
+    return None if plain else repr(fit.description.formulas["outcome"])
+
+
+def _beyond_probit(fit: Any) -> str | None:
+    mediator, outcome = fit.families.values()
+    probit = outcome.kind == "binary" and outcome.latent == "unit"
+    covered = mediator.is_normal and (outcome.is_normal or probit)
+    return None if covered else f"{mediator.name!r} and {outcome.name!r}"
+
+
+def _no_residual(fit: Any) -> str | None:
+    for equation, family in fit.families.items():
+        logistic = family.link == "logit" and family.kind in ("binary", "ordered")
+        if family.latent is None and not logistic:
+            return (
+                f"the {equation} is of the {family.name} family, which is no linear model with a "
+                "residual of its own; gaussian, lognormal, tobit, probit, ordered_probit, logit "
+                "and ordered_logit are"
+            )
+    return None
+
+
+def _uneven_sigma(fit: Any) -> str | None:
+    for equation, formula in fit.description.sigma.items():
+        return (
+            f"sigma of the {equation} differs between rows ({formula!r}), so that its residual has "
+            "no one variance"
+        )
+    return None
+
+
+def _words_only(fit: Any) -> str | None:
+    return fit.description.rho_prior if fit.description.rho_stated is None else None
+
+
+def _unless(holds: Callable[[Family], bool]) -> Callable[[Family], str | None]:
+    """The name of a family for which something does not hold."""
+    return lambda family: None if holds(family) else family.name
+
+
+def _of_mean(target: Any) -> tuple[bool, str]:
+    """Whether a target is the mean, and its functional and family in words."""
+    kind = target.functional.kind
+    return kind == "mean", f"{kind.replace('_', ' ')} of a {target.base.name}"
+
+
+def _no_chance(target: Any) -> str | None:
+    mean, words = _of_mean(target)
+    chance = target.functional.kind == "probability" or (mean and target.base.kind == "binary")
+    return None if chance else words
+
+
+def _not_positive(target: Any) -> str | None:
+    kind = target.functional.kind
+    positive = target.base.support[0] >= 0.0 and kind in ("mean", "quantile")
+    return None if positive or kind == "restricted_mean" else _no_chance(target)
+
+
+def _other_unit(target: Any) -> str | None:
+    kind = target.functional.kind
+    return None if kind in ("mean", "observed", "quantile") else kind.replace("_", " ")
+
+
+#: What stands in the way of some questions.
+PROPERTIES: Mapping[str, Property] = {
+    "saved": Property(
+        "loaded without its model",
+        lambda fit: fit.model is None and not fit.description.moments,
+    ),
+    "moments": Property(
+        "rows read part by part, of which the moments are kept",
+        lambda fit: fit.model is None and bool(fit.description.moments),
+    ),
+    "passes": Property(
+        "rows read part by part, an equation not Gaussian", lambda fit: fit.passes is not None
+    ),
+    "parts": Property(
+        "rows read part by part (a path, a Dask frame, `moments=True`)", lambda arguments: True
+    ),
+    "saved family": Property(
+        "loaded without its model, a family of one's own",
+        lambda fit: fit.model is None and next(map(repr, fit.description.own_families), None),
+    ),
+    "saved function": Property(
+        "loaded without its model, the mediator inside a function of the outcome formula",
+        lambda fit: fit.model is None and not fit.description.affine,
+    ),
+    "saved without unit": Property(
+        "loaded without its model, written by a version that did not keep the treatment's standard "
+        "deviation",
+        lambda fit: fit.model is None and "contrast_in_sd" not in fit.description.keys,
+    ),
+    "saved without variables": Property(
+        "written by a version that did not keep the covariates",
+        lambda fit: not fit.description.variables,
+    ),
+    "saved without prior": Property(
+        "written by a version that kept the prior of rho in words only", _words_only
+    ),
+    "open": Property(
+        "rho is identified (the pair is not closed)",
+        lambda fit: fit.description.closed is None and fit.description.identified_by,
+    ),
+    "structural": Property(
+        "priors of the structural coefficients",
+        lambda fit: fit.description.priors_on != "regression",
+    ),
+    "fixed rho": Property(
+        "rho fixed",
+        lambda fit: None if fit.description.rho_fixed is None else f"{fit.description.rho_fixed:g}",
+    ),
+    "mediator not Gaussian": Property(
+        "a mediator that is not Gaussian",
+        lambda fit: _unless(lambda family: family.is_normal)(fit.families["mediator"]),
+    ),
+    "beyond probit": Property(
+        "not a Gaussian mediator with a Gaussian or probit outcome", _beyond_probit
+    ),
+    "no residual": Property("an equation without a residual on a latent scale", _no_residual),
+    "uneven sigma": Property("a regression of sigma", _uneven_sigma),
+    "in function": Property("the mediator inside a function of the outcome formula", _in_function),
+    "not plain": Property(
+        "the mediator inside a function, or in a product with a covariate", _not_plain
+    ),
+    "categorical treatment": Property(
+        "a categorical treatment", lambda fit: _treatment(fit, "categorical")
+    ),
+    "two-valued treatment": Property(
+        "a treatment of two values", lambda fit: _treatment(fit, "two-valued")
+    ),
+    "not ordered": Property(
+        "an outcome without ordered categories", _unless(lambda family: family.kind == "ordered")
+    ),
+    "no time": Property(
+        "an outcome that is no time",
+        _unless(lambda family: "event" in family.takes and family.multiplicative),
+    ),
+    "no limits": Property(
+        "an outcome that is not cut at limits",
+        _unless(
+            lambda family: family.limited and family.latent == "free" and family.link == "identity"
+        ),
+    ),
+    "continuous": Property("a continuous outcome", _unless(lambda family: family.discrete)),
+    "discrete": Property("a discrete outcome", _unless(lambda family: not family.discrete)),
+    "no chance": Property("of what is no probability", _no_chance),
+    "not positive": Property("of what may be zero or negative", _not_positive),
+    "other unit": Property("of what has another unit than the outcome", _other_unit),
+}
+
+
+_ROWS = (
+    "{subject} needs the rows, of which this fit holds the moments only; fit rows that are in memory, "
+    "all or a sample, for it."
+)
+_FORMULAS = (
+    "{subject} needs the formulas, which a saved file never evaluates; build the model again and load "
+    "the fit with bm.load(path, model=model)."
+)
+_MODEL = {"moments": _ROWS, "saved": _FORMULAS}
+_CLOSED = {
+    "open": "{subject} needs a closed pair, whose likelihood is the same at every rho; here rho is "
+    "identified by {what}.",
+    "structural": "{subject} acts on draws of the regression at rho = 0, but the priors of this fit "
+    "speak of the structural coefficients; fit the model with priors_on='regression'.",
+}
+_TREATMENT = (
+    "The treatment {what}: its residual is not normal, so a correlation with it does not describe "
+    "confounding. This needs a numeric treatment, such as a dose."
+)
+_WORDS = "The file of this fit holds the prior of rho in words only, {what}; fit the model again."
+_SHARES = "Shares of residual variances, and benchmarks, have no meaning here: {what}. Read rho itself instead."
+
+#: What can be asked, and by property why not.
+QUESTIONS: Mapping[str, Question] = {
+    "families": Question("whatever needs the distributions", {
+        "saved family": _FORMULAS,
+    }, "The family {what}, which is not one of the package's own,"),
+    "rows of passes": Question("corrections that average over rows", {"passes": _ROWS}, "This question"),
+    "rows of functions": Question(
+        "whatever averages over rows", {"saved function": _FORMULAS}, "the mediator inside a function"
+    ),
+    "at": Question("`at=`", _MODEL, "at="),
+    "groups": Question("`by=`, `on=`, `weights=`", _MODEL, "{asked}"),
+    "contrast": Question("`contrast=`", _MODEL, "contrast="),
+    "population": Question('`average="population"`', {"moments": _ROWS}, "average='population'"),
+    "of": Question("`of=` but the mean", {"moments": _ROWS}, "of={asked!r}"),
+    "unit": Question(
+        '`scale="standardised"`', {"moments": _ROWS, "saved without unit": _FORMULAS}, "scale='standardised'"
+    ),
+    "categories": Question('`of="categories"`', {
+        "not ordered": "of='categories' is for an ordered outcome; a {what} outcome has none. Ask for "
+        "bm.probability(...).",
+    }),
+    "time": Question('`of="log_time"`, `bm.restricted_mean()`', {
+        "no time": "{asked} is for times: a lognormal, gamma, weibull or loglogistic outcome, not a {what} "
+        "one.",
+    }),
+    "observed": Question('`of="observed"`', {
+        "no limits": "of='observed' is for a tobit outcome, whose values are cut at limits; a {what} "
+        "outcome is observed as it is: use of='mean'.",
+    }),
+    "equals": Question("`bm.probability(equals=)`", {
+        "continuous": "A {what} outcome takes any one value with probability zero; ask for "
+        "bm.probability(above=...).",
+    }),
+    "quantile": Question("`bm.quantile()`", {
+        "discrete": "Quantiles of a {what} outcome are whole numbers and do not move smoothly; ask for "
+        "bm.probability(above=...).",
+    }),
+    "odds_ratio": Question('`scale="odds_ratio"`', {
+        "no chance": "An odds ratio needs a probability; this is the {what} outcome. Ask for "
+        "of=bm.probability(...), or scale='difference'.",
+    }),
+    "ratio": Question('`scale="ratio"`', {
+        "not positive": "A ratio needs what is always positive; the {what} outcome is not. Use "
+        "scale='difference', or ask for of=bm.probability(above=...).",
+    }),
+    "standardised": Question('`scale="standardised"`', {
+        "other unit": "scale='standardised' divides by the outcome's standard deviation, which a {what} "
+        "is not measured in. Use scale='difference'.",
+    }),
+    "rho": Question("`effects(rho=)`", _CLOSED,
+        "effects(rho=...) (elsewhere use fit.sensitivity(), or fit model.with_rho(...))"),
+    "dose_response": Question("`dose_response()`", {
+        **_MODEL, "categorical treatment": "{what}, without doses; use contrast='pairwise'.",
+    }, "A dose-response curve"),
+    "transport": Question("`sensitivity()` where rho is identified", _MODEL, "carrying draws along rho"),
+    "refits": Question(
+        "`sensitivity()` of structural priors and a prior of rho", _MODEL, "refitting at each rho"
+    ),
+    "effects_with_error": Question("`effects_with_error()`, `reliability_curve()`", {
+        "mediator not Gaussian": "A reliability describes additive error in a Gaussian mediator; the "
+        "mediator family here is {what!r}. Misclassified categories and counts need a model of their own.",
+        **_CLOSED,
+        "not plain": "A correction for measurement error needs a mediator that enters the outcome as a "
+        "plain column, alone or in a product with the treatment; here it stands inside a function or in a "
+        "product with a covariate, where an error does more than flatten a slope. The outcome formula is "
+        "{what}.",
+    }, "A correction for measurement error"),
+    "treatment equation": Question("`effects_with_treatment_confounding()`", {
+        **_MODEL,
+        "beyond probit": "Confounding of the treatment is covered for a Gaussian mediator with a Gaussian "
+        "or probit outcome; here they are {what}. rho alone does not cover it in any pair: measure the "
+        "confounders, or find a design that does without them.",
+        "categorical treatment": _TREATMENT, "two-valued treatment": _TREATMENT,
+    }, "The equation of the treatment"),
+    "treatment confounding": Question("`effects_with_treatment_confounding()`", {
+        **_CLOSED,
+        "in function": "The outcome holds the mediator inside a function ({what}); confounding of the "
+        "treatment is covered where it enters as itself, in products or alone.",
+    }, "A correction for confounding of the treatment"),
+    "shares": Question("`r_squared()`, `benchmarks()`, `RhoBenchmark`", {
+        "no residual": _SHARES, "uneven sigma": _SHARES,
+    }),
+    "covariates": Question("`benchmarks()`", {
+        "saved without variables": "The fit was saved by a version of bayesmed that did not keep which "
+        "covariate each column comes from; fit the model again.",
+    }),
+    "mean mediator": Question("`benchmarks()` of a covariate in a product with the mediator", _MODEL,
+        "A benchmark of a covariate that interacts with the mediator"),
+    "rho_draws": Question("`rho_draws()`, `plot_rho()`", {
+        "fixed rho": "rho was fixed at {what} and has no prior; fit with one, for example "
+        'model.with_rho(bm.Prior("Uniform", lower=-0.5, upper=0.5)).fit().',
+        "saved without prior": _WORDS,
+    }),
+    "prior_sensitivity": Question("`prior_sensitivity()`", {
+        "passes": _ROWS, "saved without prior": _WORDS,
+    }, "The log-likelihood at each draw"),
+    "log_likelihood": Question("`add_log_likelihood()`, `loo()`, `bm.compare()`", {"moments": _ROWS},
+        "A log-likelihood by row"),
+    "posterior_predictive": Question(
+        "`posterior_predictive()`, `check()`, `plot_check()`", _MODEL, "Simulating data"
+    ),
+    "family of parts": Question("most other families", {
+        "parts": "{asked}: rows that are read part by part serve the families {known}. Fit a sample of the "
+        "rows in memory, or rows that fit in it, where equal ones are put together by themselves.",
+    }),
+    "method of parts": Question('`method="nuts"` of a pair that is not Gaussian', {
+        "parts": "method={asked!r} needs all rows in memory, which a {families} equation would take at each "
+        "step; rows that are read part by part are fitted by method='laplace'.",
+    }),
+    "columns of parts": Question("`mediator_data=`, `mediator_sigma=`, and those of the outcome", {
+        "parts": "{asked}= needs all rows in memory; it cannot be used with moments.",
+    }),
+}  # fmt: skip
