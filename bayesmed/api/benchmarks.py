@@ -230,15 +230,15 @@ class Benchmarks(Drawn):
         **options: Any,
     ) -> "Axes":
         """Forest plot, with rho* where a sweep is given; see
-        :func:`bayesmed.show.plots.benchmarks.plot_benchmarks`."""
-        from bayesmed.show.plots.benchmarks import plot_benchmarks
+        :func:`bayesmed.show.plots.plot_benchmarks`."""
+        from bayesmed.show.plots import plot_benchmarks
 
         zero = None if sensitivity is None else sensitivity.rho_zero
         return plot_benchmarks(self.draws, zero, ax=ax, **options)
 
     def draw_on(self, ax: "Axes", **options: Any) -> "Axes":
-        """Add them to a plot against rho; see :func:`bayesmed.show.plots.benchmarks.draw_benchmarks`."""
-        from bayesmed.show.plots.benchmarks import draw_benchmarks
+        """Add them to a plot against rho; see :func:`bayesmed.show.plots.draw_benchmarks`."""
+        from bayesmed.show.plots import draw_benchmarks
 
         return draw_benchmarks(self.draws, ax, **options)
 

@@ -279,8 +279,8 @@ class Effects(Drawn):
         return shown_as(table, round_to)
 
     def plot(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
-        """Forest plot with 50% and 95% intervals; see :func:`bayesmed.show.plots.effects.plot_effects`."""
-        from bayesmed.show.plots.effects import plot_effects
+        """Forest plot with 50% and 95% intervals; see :func:`bayesmed.show.plots.plot_effects`."""
+        from bayesmed.show.plots import plot_effects
 
         return plot_effects(self.draws, ax=ax, **options)
 

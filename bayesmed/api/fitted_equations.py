@@ -164,14 +164,14 @@ class FittedEquations(Posterior):
         return rho_draws(self)
 
     def plot_rho(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
-        """Prior and posterior density of rho; see :func:`bayesmed.show.plots.rho.plot_rho`."""
-        from bayesmed.show.plots.rho import plot_rho
+        """Prior and posterior density of rho; see :func:`bayesmed.show.plots.plot_rho`."""
+        from bayesmed.show.plots import plot_rho
 
         return plot_rho(self.rho_draws(), ax=ax, **options)
 
     def plot_paths(self, ax: "Axes | None" = None) -> "Axes":
-        """Path diagram with a, b, c' and rho; see :func:`bayesmed.show.plots.paths.plot_paths`."""
-        from bayesmed.show.plots.paths import plot_paths
+        """Path diagram with a, b, c' and rho; see :func:`bayesmed.show.plots.plot_paths`."""
+        from bayesmed.show.plots import plot_paths
 
         rows = self.kept_counterfactuals if self.model is None else self.counterfactuals()
         paths = path_draws(rows, self.draws, self.shape)

@@ -96,8 +96,8 @@ class ReliabilityCurve(Drawn):
         return table
 
     def plot(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
-        """Median and bands; see :func:`bayesmed.show.plots.effects.plot_reliability`."""
-        from bayesmed.show.plots.effects import plot_reliability
+        """Median and bands; see :func:`bayesmed.show.plots.plot_reliability`."""
+        from bayesmed.show.plots import plot_reliability
 
         return plot_reliability(self.draws, ax=ax, **options)
 

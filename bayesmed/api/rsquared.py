@@ -127,8 +127,8 @@ class RSquared(Drawn):
     def plot(
         self, ax: "Axes | None" = None, benchmarks: Drawn | None = None, **options: Any
     ) -> "Axes":
-        """Contours of the ACME over the two shares; see :func:`bayesmed.show.plots.contour.plot_contour`."""
-        from bayesmed.show.plots.contour import plot_contour
+        """Contours of the ACME over the two shares; see :func:`bayesmed.show.plots.plot_contour`."""
+        from bayesmed.show.plots import plot_contour
 
         points = None if benchmarks is None else benchmarks.draws
         return plot_contour(self.draws, self.zero, ax=ax, benchmarks=points, **options)

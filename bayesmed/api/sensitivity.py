@@ -370,32 +370,32 @@ class Sensitivity(Drawn):
         return RSquared(*r_squared(self.draws, self.rho_zero, form, r_compatible))
 
     def plot(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
-        """Median and bands against rho; see :func:`bayesmed.show.plots.effects.plot_sensitivity`."""
-        from bayesmed.show.plots.effects import plot_sensitivity
+        """Median and bands against rho; see :func:`bayesmed.show.plots.plot_sensitivity`."""
+        from bayesmed.show.plots import plot_sensitivity
 
         return plot_sensitivity(self.draws, self.rho_zero, ax=ax, **options)
 
     def plot_probability(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
-        """Probability of a claim against rho; see :func:`bayesmed.show.plots.rho.plot_probability`."""
-        from bayesmed.show.plots.rho import plot_probability
+        """Probability of a claim against rho; see :func:`bayesmed.show.plots.plot_probability`."""
+        from bayesmed.show.plots import plot_probability
 
         return plot_probability(self.draws, ax=ax, **options)
 
     def plot_tipping_point(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
-        """Density of rho*; see :func:`bayesmed.show.plots.rho.plot_rho_zero`."""
-        from bayesmed.show.plots.rho import plot_rho_zero
+        """Density of rho*; see :func:`bayesmed.show.plots.plot_rho_zero`."""
+        from bayesmed.show.plots import plot_rho_zero
 
         return plot_rho_zero(self.rho_zero, ax=ax, **options)
 
     def plot_curves(self, ax: "Axes | None" = None, **options: Any) -> "Axes":
-        """Several effects against rho; see :func:`bayesmed.show.plots.curves.plot_curves`."""
-        from bayesmed.show.plots.curves import plot_curves
+        """Several effects against rho; see :func:`bayesmed.show.plots.plot_curves`."""
+        from bayesmed.show.plots import plot_curves
 
         return plot_curves(self.draws, ax=ax, **options)
 
     def plot_arms(self, axes: Any = None, **options: Any) -> np.ndarray:
-        """Both arms side by side; see :func:`bayesmed.show.plots.curves.plot_arms`."""
-        from bayesmed.show.plots.curves import plot_arms
+        """Both arms side by side; see :func:`bayesmed.show.plots.plot_arms`."""
+        from bayesmed.show.plots import plot_arms
 
         return plot_arms(self.draws, self.rho_zero, axes=axes, **options)
 

@@ -83,17 +83,6 @@ def refuse_derived(
         as an exact fit.
     others : pandas.DataFrame, optional
         Columns that stand in no formula, of which one may be the moderator.
-
-    Raises
-    ------
-    ValueError
-        For a product with a covariate or with one another, a square, cube, root or logarithm, and
-        for values that are one for each of the mediator's; it says how to write them in the formula.
-
-    Warns
-    -----
-    UserWarning
-        For a covariate that varies in one arm and is constant in another.
     """
     if len(frame) < _FEWEST:
         return

@@ -46,13 +46,7 @@ class Design:
     basis: np.ndarray = field(default_factory=lambda: np.eye(0))
 
     def rows(self, frame: pd.DataFrame) -> np.ndarray:
-        """Evaluate the right-hand side on new rows, shape (obs, term).
-
-        Raises
-        ------
-        NoRows
-            If a level, a spline or a function has no value there.
-        """
+        """Evaluate the right-hand side on new rows, shape (obs, term)."""
         try:
             rows = evaluated(self.spec, frame)[:, self.kept]
         except (FormulaicError, DataMismatchWarning) as error:

@@ -35,14 +35,7 @@ _SAME = 1e-9
 def build_design(
     parsed: Parsed, data: pd.DataFrame, equation: str, cutpoints: bool = False
 ) -> Design:
-    """Evaluate one formula on the complete rows; ``cutpoints`` leaves the constant to these.
-
-    Raises
-    ------
-    ValueError
-        If a term looks at more rows than one or cannot be evaluated, a column is not finite,
-        or columns are collinear.
-    """
+    """Evaluate one formula on the complete rows; ``cutpoints`` leaves the constant to these."""
     _refuse_text_in_arithmetic(parsed, data, equation)
     refuse_whole_columns(parsed, data, equation)
     try:

@@ -24,14 +24,8 @@ def closed_regression(fit: Posterior, question: str) -> Regression:
 
     Parameters
     ----------
-    fit : Posterior
     question : str
         One of :data:`bayesmed.system.capabilities.QUESTIONS` that needs a closed pair.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be asked of the fit.
     """
     refuse(question, fit)
     found = regression_draws(fit)
@@ -43,12 +37,6 @@ def draws_under(fit: Posterior, rho: Any, random_seed: int | None) -> tuple[Draw
     """Draws of a closed pair at another rho, or under a prior on it, and what to say of it.
 
     A prior is a number, a :class:`bayesmed.Prior`, or what draws rho for a posterior.
-
-    Raises
-    ------
-    ValueError
-        If the posterior itself depends on rho: the pair is not closed, or its priors are
-        structural.
     """
     regression = closed_regression(fit, "rho")
     if isinstance(rho, DrawsRho):

@@ -1,21 +1,17 @@
 """Counterfactual means of a question, with labels."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from bayesmed.effects.estimands import ARMS
-from bayesmed.effects.estimands import contrasts as contrasts
 from bayesmed.effects.view import Asked, View
 from bayesmed.families.family import Families
-from bayesmed.means.means import Draws
 from bayesmed.means.target import MEAN, Target, target_of
+from bayesmed.posterior.draws import Draws
 from bayesmed.system.rows import Counterfactuals
-
-if TYPE_CHECKING:
-    pass
 
 
 def potential_outcomes(
@@ -31,8 +27,6 @@ def potential_outcomes(
 
     Parameters
     ----------
-    draws : Draws
-    families : mapping of str to Family
     rows : Counterfactuals
         With the weights of the average, where there are any.
     shape : tuple of int

@@ -166,15 +166,7 @@ def _observed(fit: Posterior) -> _Observed:
 
 
 def check_reliability(reliability: float | Prior) -> None:
-    """Check a fixed reliability or its prior.
-
-    Raises
-    ------
-    ValueError
-        If a number lies outside (0, 1], or a prior's support reaches beyond [0, 1].
-    TypeError
-        If it is neither a number nor a Prior.
-    """
+    """Check a fixed reliability or its prior."""
     if isinstance(reliability, Prior):
         low, high = reliability.bounds
         if low < 0.0 or high > 1.0:
@@ -280,11 +272,6 @@ def curve_draws(
     -------
     xarray.Dataset
         That of the effects with a leading ``reliability``, and ``impossible(reliability)``.
-
-    Raises
-    ------
-    ValueError
-        If no value of the grid is possible.
     """
     observed, rows = _observed(fit), fit.counterfactuals(at)
     rng = np.random.default_rng(_seed(fit, random_seed))
@@ -317,13 +304,7 @@ def at_reliability(setting: Setting, reliability: str, impossible: float) -> Set
 
 
 def check_reliabilities(reliability: Any) -> np.ndarray:
-    """Sorted distinct reliabilities of a grid.
-
-    Raises
-    ------
-    ValueError
-        If there are none, or one is not a number in (0, 1].
-    """
+    """Sorted distinct reliabilities of a grid."""
     if reliability is None:
         return DEFAULT_RELIABILITIES
     try:

@@ -54,13 +54,7 @@ def ask(
     scale: Scale = "difference",
     memory: float | None = None,
 ) -> tuple[Asked, Setting]:
-    """Settle a question, and say what it is; see :meth:`bayesmed.MediationFit.effects`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For what a model does not have; the message says what it has.
-    """
+    """Settle a question, and say what it is; see :meth:`bayesmed.MediationFit.effects`."""
     about, columns = fit.description, None if by is None else group_columns(by)
     if of != "mean":
         refuse("of", fit, asked=of)
@@ -149,12 +143,7 @@ def _functionals(of: Any, levels: tuple[Any, ...], family: Family) -> list[Funct
 
 
 def check_scale(target: Target, scale: str) -> None:
-    """Refuse ratios of what can be zero or negative, and odds of what is no probability.
-
-    Raises
-    ------
-    ValueError
-    """
+    """Refuse ratios of what can be zero or negative, and odds of what is no probability."""
     if scale not in SCALES:
         near = nearest(_SHORT.get(str(scale).lower(), scale), SCALES)
         raise ValueError(f"scale={scale!r}; choose one of {list(SCALES)}.{near}")

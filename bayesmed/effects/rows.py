@@ -1,25 +1,25 @@
 """Effects as rows of a table, and their summary."""
 
 import itertools
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Hashable, Mapping
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bayesmed.effects.estimands import ARMS, ARMS_AND_AVERAGE
-from bayesmed.effects.estimands import contrasts as contrasts
+from bayesmed.effects.estimands import ARMS
 from bayesmed.effects.setting import setting_of
 from bayesmed.effects.summary import require_one, shown_as, summarise
 
-if TYPE_CHECKING:
-    pass
-
-
 #: Between these values of P(total > 0) the 95% interval of the total includes zero.
 UNCERTAIN = (0.025, 0.975)
-_R_NAMES = {"acme": "ACME", "ade": "ADE", "prop_mediated": "Prop. mediated"}
+#: Effects as tables and figures name them.
+NAMES = {
+    "acme": "ACME", "ade": "ADE", "total": "Total effect", "prop_mediated": "Prop. mediated",
+    "cde": "CDE", "excess_cde": "Excess CDE", "int_ref": "INTref", "int_med": "INTmed",
+    "pnie": "PNIE",
+}  # fmt: skip
 _EPI_NAMES = {
     ("acme", "control"): "PNIE",
     ("acme", "treated"): "TNIE",
@@ -34,11 +34,6 @@ def effect_rows(draws: xr.Dataset, names: Literal["r", "epi"] = "r") -> dict[Any
     """Each effect by its row name, in the order R users know.
 
     With leading dimensions the keys are tuples of their labels and the row name.
-
-    Raises
-    ------
-    ValueError
-        If ``names`` is neither "r" nor "epi".
     """
     if names not in ("r", "epi"):
         raise ValueError(f"names={names!r}; choose 'r' or 'epi'.")
@@ -46,7 +41,7 @@ def effect_rows(draws: xr.Dataset, names: Literal["r", "epi"] = "r") -> dict[Any
 
     def add(variable: str, arm: str) -> None:
         if variable in draws:
-            label = f"{_R_NAMES[variable]} ({arm})"
+            label = label_of(variable, arm)
             if names == "epi":
                 label = _EPI_NAMES.get((variable, arm), label)
             rows[label] = draws[variable].sel(arm=arm, drop=True)
@@ -54,17 +49,21 @@ def effect_rows(draws: xr.Dataset, names: Literal["r", "epi"] = "r") -> dict[Any
     for variable in ("acme", "ade"):
         for arm in ARMS:
             add(variable, arm)
-    rows["Total effect"] = draws["total"]
+    rows[NAMES["total"]] = draws["total"]
     for arm in ARMS:
         add("prop_mediated", arm)
     for variable in ("acme", "ade", "prop_mediated"):
         add(variable, "average")
     if "cde" in draws:
         own = setting_of(draws).m if "bayesmed" in draws.attrs else ""
-        rows[f"CDE (m = {own})" if own and "m" not in draws["cde"].dims else "CDE (m)"] = draws[
-            "cde"
-        ]
+        alone = own and "m" not in draws["cde"].dims
+        rows[f"CDE (m = {own})" if alone else "CDE (m)"] = draws["cde"]
     return by_label(rows)
+
+
+def label_of(effect: str, arm: str) -> str:
+    """An effect as tables and figures name it, such as ``ACME (average)``."""
+    return NAMES[effect] if effect == "total" else f"{NAMES[effect]} ({arm})"
 
 
 def by_label(rows: Mapping[str, xr.DataArray]) -> dict[Any, xr.DataArray]:
@@ -108,18 +107,16 @@ def summary_table(
 
 
 def select_effect(draws: xr.Dataset, effect: str, arm: str) -> xr.DataArray:
-    """One effect of a Dataset.
-
-    Raises
-    ------
-    ValueError
-        If there is no such effect or arm.
-    """
+    """One effect of a Dataset."""
     if effect not in ("acme", "ade", "total", "prop_mediated"):
         raise ValueError(f"effect={effect!r}; choose 'acme', 'ade', 'total' or 'prop_mediated'.")
     require_one(draws[effect])
-    if effect == "total":
-        return draws["total"]
-    if arm not in ARMS_AND_AVERAGE:
-        raise ValueError(f"arm={arm!r}; choose one of {list(ARMS_AND_AVERAGE)}.")
-    return draws[effect].sel(arm=arm, drop=True)
+    return draws["total"] if effect == "total" else pick(draws[effect], "arm", arm, f"arm={arm!r}")
+
+
+def pick(values: xr.DataArray, name: Hashable, value: Any, given: str) -> xr.DataArray:
+    """The draws at one coordinate."""
+    known = values[name].to_numpy().tolist()
+    if value not in known:
+        raise ValueError(f"{given}; choose one of {known}.")
+    return values.isel({name: known.index(value)}, drop=True)

@@ -1,5 +1,6 @@
 """Summaries of draws by ArviZ, in one table of one shape."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -44,11 +45,6 @@ def summarise(
     -------
     pandas.DataFrame
         One row a quantity.
-
-    Raises
-    ------
-    ValueError
-        If the mass or kind is not one of these.
     """
     import arviz_stats as az
 
@@ -78,12 +74,7 @@ def summarise(
 
 
 def check_interval(ci_prob: Any, ci_kind: Any = "eti") -> None:
-    """Check the mass and the kind of an interval.
-
-    Raises
-    ------
-    ValueError, TypeError
-    """
+    """Check the mass and the kind of an interval."""
     if isinstance(ci_prob, bool) or not isinstance(ci_prob, (int, float, np.number)):
         raise TypeError(f"ci_prob must be a number such as 0.95; {ci_prob!r} was given.")
     if not 0.0 < ci_prob < 1.0:
@@ -98,13 +89,23 @@ def _likelier(above: np.ndarray, values: np.ndarray, null: float) -> np.ndarray:
 
 
 def _within(values: np.ndarray, rope: tuple[float, float]) -> np.ndarray:
+    low, high = check_rope(rope)
+    return ((values >= low) & (values <= high)).mean(axis=(0, 1))
+
+
+def check_rope(rope: Any) -> tuple[float, float]:
+    """The two ends of a region of practical equivalence, which one of them bounds."""
     try:
         low, high = (float(end) for end in rope)
     except (TypeError, ValueError):
-        raise TypeError(f"rope must be two numbers (low, high); {rope!r} was given.") from None
-    if not low < high:
-        raise ValueError(f"rope must have its lower end first; {rope!r} was given.")
-    return ((values >= low) & (values <= high)).mean(axis=(0, 1))
+        low = high = math.nan
+    if isinstance(rope, (str, Mapping)) or math.isnan(low) or math.isnan(high):
+        raise TypeError(f"rope must be two numbers (low, high); {rope!r} was given.")
+    if low >= high:
+        raise ValueError(f"rope={rope!r} is the wrong way round or empty; give (low, high).")
+    if math.isinf(low) and math.isinf(high):
+        raise ValueError(f"rope={rope!r} holds every effect; give at least one finite end.")
+    return low, high
 
 
 def _index(names: list[Any]) -> pd.Index:
@@ -139,13 +140,7 @@ def rounded(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def shown_as(table: pd.DataFrame, round_to: int | str | None) -> pd.DataFrame:
-    """A table rounded by its Monte Carlo error ("auto"), to some digits, or not (None).
-
-    Raises
-    ------
-    ValueError
-        For another ``round_to``.
-    """
+    """A table rounded by its Monte Carlo error ("auto"), to some digits, or not (None)."""
     if round_to == "auto":
         return rounded(table)
     if round_to is None:
@@ -157,12 +152,7 @@ def shown_as(table: pd.DataFrame, round_to: int | str | None) -> pd.DataFrame:
 
 
 def require_one(values: xr.DataArray) -> None:
-    """Refuse several groups or contrasts where one is wanted.
-
-    Raises
-    ------
-    ValueError
-    """
+    """Refuse several groups or contrasts where one is wanted."""
     known = ("rho", "reliability", "arm", "chain", "draw")
     extra = {str(d): values[d].to_numpy().tolist() for d in values.dims if d not in known}
     if extra:
@@ -173,13 +163,7 @@ def require_one(values: xr.DataArray) -> None:
 
 
 def choose[T: (xr.Dataset, xr.DataArray)](data: T, labels: Mapping[str, Any]) -> T:
-    """One label along each of some dimensions.
-
-    Raises
-    ------
-    ValueError
-        If there is no such dimension or label.
-    """
+    """One label along each of some dimensions."""
     for dim, label in labels.items():
         if dim not in data.dims or dim in ("rho", "arm", "chain", "draw"):
             own = [str(d) for d in data.dims if d not in ("rho", "arm", "chain", "draw")]
@@ -198,13 +182,7 @@ def choose[T: (xr.Dataset, xr.DataArray)](data: T, labels: Mapping[str, Any]) ->
 
 
 def readable_roots(rho_zero: xr.Dataset, arm: str) -> xr.DataArray:
-    """Tipping points of an arm; all NaN where the grid cut off more than 2.5% of the draws.
-
-    Raises
-    ------
-    ValueError
-        If there are those of several groups or contrasts.
-    """
+    """Tipping points of an arm; all NaN where the grid cut off more than 2.5% of the draws."""
     require_one(rho_zero["rho_zero"])
     values = rho_zero["rho_zero"].sel(arm=arm, drop=True)
     cut = list(rho_zero.attrs["searched"]) != [-1.0, 1.0]

@@ -50,12 +50,6 @@ def treatment_equation(
         W with a constant, of full rank; shape (obs, column).
     size : int
         Number of draws.
-    rng : numpy.random.Generator
-
-    Raises
-    ------
-    ValueError
-        If the covariates determine the treatment.
 
     References
     ----------

@@ -265,13 +265,7 @@ _NOMINAL = ("multinomial", "categorical", "nominal")
 
 
 def resolve_family(family: "str | Family", equation: str) -> Family:
-    """Return the family constant of a name; a Family is returned as it is.
-
-    Raises
-    ------
-    ValueError
-        If no family has that name, or it cannot stand in that equation.
-    """
+    """Return the family constant of a name; a Family is returned as it is."""
     known = [n for n, one in FAMILIES.items() if equation == "outcome" or not one.outcome_only]
     if not isinstance(family, Family) and (not isinstance(family, str) or family not in FAMILIES):
         raise ValueError(

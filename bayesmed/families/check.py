@@ -36,11 +36,6 @@ def check_family(family: Family) -> None:
     parameters' default priors, and compared with each other: ``score`` with ``value``, ``mean``,
     ``log_density``, ``conditional`` and what ``latent``, ``additive`` and ``multiplicative``
     say; ``score`` and ``log_density`` also on PyTensor tensors.
-
-    Raises
-    ------
-    ValueError
-        Saying which pieces disagree, and where.
     """
     if any(family is known for known in FAMILIES.values()) or family in _CHECKED:
         return

@@ -47,13 +47,7 @@ def _nearest(name: Any, known: Iterable[Any]) -> str | None:
 
 
 def refuse_unknown(given: Iterable[str], known: Iterable[str], door: str) -> None:
-    """Refuse arguments that a function does not have.
-
-    Raises
-    ------
-    TypeError
-        Naming the nearest of those it has.
-    """
+    """Refuse arguments that a function does not have."""
     known = list(known)
     unknown = [name for name in given if name not in known]
     if not unknown:

@@ -132,15 +132,7 @@ class Prior:
 
 
 def check_rho(rho: float | Prior) -> None:
-    """Check a fixed correlation or its prior.
-
-    Raises
-    ------
-    ValueError
-        If a number lies outside (-1, 1), or a prior's support reaches beyond [-1, 1].
-    TypeError
-        If it is neither a number nor a Prior.
-    """
+    """Check a fixed correlation or its prior."""
     if isinstance(rho, Prior):
         low, high = rho.bounds
         if low < -1.0 or high > 1.0:

@@ -50,13 +50,7 @@ def make_benchmarks(
 
 
 def check_covariates(fit: Posterior, covariates: str | Sequence[str] | None) -> list[str]:
-    """The covariates to take as benchmarks: those named, or all that stand in both equations.
-
-    Raises
-    ------
-    ValueError
-        If one does not stand in both equations, or there is none.
-    """
+    """The covariates to take as benchmarks: those named, or all that stand in both equations."""
     about = fit.description
     refuse("covariates", fit)
     shared = shared_covariates(about)

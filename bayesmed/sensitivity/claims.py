@@ -1,25 +1,21 @@
 """A statement about one effect, and by how much each draw meets it."""
 
 import itertools
-import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 import xarray as xr
 
+from bayesmed.effects import estimands
+from bayesmed.effects.estimands import SCALES
+from bayesmed.effects.rows import NAMES, pick
 from bayesmed.effects.setting import setting_of
+from bayesmed.effects.summary import check_rope
 
 Direction = Literal["positive", "negative", "outside", "inside"]
 Rope = tuple[float, float]
-#: The value of no effect on each scale of the effects.
-NULLS = {"difference": 0.0, "standardised": 0.0, "ratio": 1.0, "odds_ratio": 1.0}
-_NAMES = {
-    "acme": "ACME", "ade": "ADE", "total": "Total effect", "prop_mediated": "Prop. mediated",
-    "cde": "CDE", "excess_cde": "Excess CDE", "int_ref": "INTref", "int_med": "INTmed",
-    "pnie": "PNIE",
-}  # fmt: skip
 #: Parts that sum to the (excess) total, and shares of it: none is 0, on the scale of a ratio too.
 _PARTS = ("int_ref", "int_med", "pnie", "excess_cde")
 _FIRST = ("acme", "ade", "total", "prop_mediated")
@@ -92,45 +88,18 @@ class Claim:
         return f"{label} {sign} {null_value(draws, self.effect):g}"
 
 
-def check_rope(rope: Any) -> None:
-    """Check a region of practical equivalence.
-
-    Raises
-    ------
-    TypeError
-        If it is not two numbers.
-    ValueError
-        If its lower end is not below its upper one, or neither is finite.
-    """
-    try:
-        low, high = (float(end) for end in rope)
-    except (TypeError, ValueError):
-        low = high = math.nan
-    if isinstance(rope, (str, Mapping)) or math.isnan(low) or math.isnan(high):
-        raise TypeError(f"rope must be two numbers (low, high); {rope!r} was given.")
-    if low >= high:
-        raise ValueError(f"rope={rope!r} is the wrong way round or empty; give (low, high).")
-    if math.isinf(low) and math.isinf(high):
-        raise ValueError(f"rope={rope!r} holds every effect; give at least one finite end.")
-
-
 def null_value(draws: xr.Dataset, effect: str) -> float:
     """The value of no effect: 1 on the scale of a ratio, else 0.
 
     The scale is that of the Dataset, unless the variable has its own attribute ``scale``. Shares of
     the total, and parts that sum to its excess (interactions, PNIE), have 0 on every scale.
-
-    Raises
-    ------
-    ValueError
-        For a scale that is not known.
     """
     if is_share(effect) or effect in _PARTS:
         return 0.0
     scale = draws[effect].attrs.get("scale", setting_of(draws).scale)
-    if scale not in NULLS:
-        raise ValueError(f"{effect!r} is on the scale {scale!r}; known are {list(NULLS)}.")
-    return NULLS[scale]
+    if scale not in SCALES:
+        raise ValueError(f"{effect!r} is on the scale {scale!r}; known are {list(SCALES)}.")
+    return estimands.null_value(scale)
 
 
 def is_share(effect: str) -> bool:
@@ -162,19 +131,13 @@ def choose_effect(
     -------
     xarray.DataArray
         Dims ([rho,] chain, draw).
-
-    Raises
-    ------
-    ValueError
-        If there is no such effect, arm or coordinate, a dimension is left open, or a draw is
-        not a finite number.
     """
     names = effect_names(draws)
     if effect not in names:
         raise ValueError(f"effect={effect!r}; choose one of {names}.")
     values = draws[effect]
     if "arm" in values.dims:
-        values = _pick(values, "arm", arm, f"arm={arm!r}")
+        values = pick(values, "arm", arm, f"arm={arm!r}")
     for name, value in (where or {}).items():
         if name in (*_OWN, "arm") or name not in draws.dims:
             further = [d for d in draws.dims if d not in (*_OWN, "arm")]
@@ -182,7 +145,7 @@ def choose_effect(
                 f"where={dict(where or {})!r} names {name!r}; further dimensions are {further}."
             )
         if name in values.dims:
-            values = _pick(values, name, value, f"where={{{name!r}: {value!r}}}")
+            values = pick(values, name, value, f"where={{{name!r}: {value!r}}}")
     left = [name for name in values.dims if name not in _OWN]
     if left:
         known = {str(name): values[name].to_numpy().tolist() for name in left}
@@ -193,13 +156,6 @@ def choose_effect(
     if not np.isfinite(values.to_numpy()).all():
         raise ValueError(f"Some draws of {effect!r} are not finite, so it has no probability.")
     return values.transpose(*(name for name in _OWN if name in values.dims))
-
-
-def _pick(values: xr.DataArray, name: Hashable, value: Any, given: str) -> xr.DataArray:
-    known = values[name].to_numpy().tolist()
-    if value not in known:
-        raise ValueError(f"{given}; choose one of {known}.")
-    return values.isel({name: known.index(value)}, drop=True)
 
 
 def effect_label(
@@ -213,10 +169,10 @@ def effect_label(
         else {n: v for n, v in (where or {}).items() if n in draws[effect].dims}
     )
     within += [f"{name} = {value}" for name, value in own.items()]
-    name = _NAMES.get(effect, effect)
+    name = NAMES.get(effect, effect)
     if effect.startswith("share_"):
         part = effect.removeprefix("share_")
-        name = f"Share of {_NAMES.get(part, part)}"
+        name = f"Share of {NAMES.get(part, part)}"
     return f"{name} ({', '.join(within)})" if within else name
 
 
@@ -227,7 +183,6 @@ def every_effect(
 
     Parameters
     ----------
-    draws : xarray.Dataset
     where : mapping, optional
         Coordinates of further dimensions; where it is silent, all of them.
 
@@ -266,11 +221,6 @@ def margins(draws: xr.Dataset, claim: Claim) -> xr.DataArray:
     xarray.DataArray
         Dims ([rho,] chain, draw), on the scale of the effect: the distance from the value of
         no effect, or from the nearer end of the ROPE.
-
-    Raises
-    ------
-    ValueError
-        As :func:`choose_effect`, and for a ROPE that does not hold the value of no effect.
     """
     values = choose_effect(draws, claim.effect, claim.arm, claim.where)
     null = null_value(draws, claim.effect)

@@ -28,7 +28,6 @@ def probability_curve(draws: xr.Dataset, claim: Claim) -> xr.Dataset:
     ----------
     draws : xarray.Dataset
         Of :class:`bayesmed.Sensitivity`.
-    claim : Claim
 
     Returns
     -------
@@ -36,11 +35,6 @@ def probability_curve(draws: xr.Dataset, claim: Claim) -> xr.Dataset:
         ``probability(rho)``, the share of draws in which the claim is true, and ``mcse(rho)``, its
         Monte Carlo standard error (0 where all draws agree). The attribute ``bayesmed`` has
         ``claim``, in words.
-
-    Raises
-    ------
-    ValueError
-        As :func:`bayesmed.sensitivity.claims.margins`.
     """
     import arviz_stats as az
 
@@ -114,18 +108,8 @@ def probability_within(draws: xr.Dataset, claim: Claim, r: float) -> Within:
     ----------
     draws : xarray.Dataset
         Of :class:`bayesmed.Sensitivity`.
-    claim : Claim
     r : float
         In [0, 1), not beyond the grid.
-
-    Returns
-    -------
-    Within
-
-    Raises
-    ------
-    ValueError
-        If r is not such a number.
     """
     if isinstance(r, bool) or not isinstance(r, (int, float, np.number)) or not 0.0 <= r < 1.0:
         raise ValueError(f"r must be a number of at least 0 and below 1; {r!r} was given.")
@@ -231,18 +215,8 @@ def extent(draws: xr.Dataset, claim: Claim, level: float = 0.95) -> Extent:
     ----------
     draws : xarray.Dataset
         Of :class:`bayesmed.Sensitivity`.
-    claim : Claim
     level : float
         Posterior probability, in (0, 1).
-
-    Returns
-    -------
-    Extent
-
-    Raises
-    ------
-    ValueError
-        For a level outside (0, 1), or a grid without 0.
     """
     _check_level(level)
     return _extent_of(around_zero(build_ladder(margins(draws, claim))), claim.text(draws), level)

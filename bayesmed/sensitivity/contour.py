@@ -27,18 +27,12 @@ def along_products(draws: xr.Dataset, products: np.ndarray, sign: int, arm: str)
         Shape (P,).
     sign : {1, -1}
         Sign of rho.
-    arm : str
 
     Returns
     -------
     numpy.ndarray
         Shape (P,), on the scale of the outcome; NaN where more than 2.5% of the draws would
         need a rho beyond the grid.
-
-    Raises
-    ------
-    ValueError
-        If the grid does not reach from 0 to the side of ``sign``, or there is no such arm.
     """
     grid = draws["rho"].to_numpy()
     if sign not in (1, -1):

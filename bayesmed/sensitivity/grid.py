@@ -29,13 +29,7 @@ def identification_note(about: About) -> str:
 
 
 def check_grid(rho: Any) -> np.ndarray:
-    """Sorted distinct values of rho.
-
-    Raises
-    ------
-    ValueError
-        If there are none, or one is not a number in (-1, 1).
-    """
+    """Sorted distinct values of rho."""
     if rho is None:
         return DEFAULT_GRID
     try:

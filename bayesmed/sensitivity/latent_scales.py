@@ -67,13 +67,7 @@ class LatentScales:
 
 
 def latent_scales(fit: Posterior) -> LatentScales:
-    """Residuals of both equations on their latent scales.
-
-    Raises
-    ------
-    ValueError
-        If an equation has none; the message names what has.
-    """
+    """Residuals of both equations on their latent scales."""
     refuse("shares", fit)
     draws, mediator, outcome = fit.draws, fit.families["mediator"], fit.families["outcome"]
     return LatentScales(

@@ -41,13 +41,7 @@ class Ladder:
     places: np.ndarray
 
     def at(self, rho: float) -> np.ndarray:
-        """Ranked draws at one rho, shape (S,).
-
-        Raises
-        ------
-        ValueError
-            Beyond the grid.
-        """
+        """Ranked draws at one rho, shape (S,)."""
         if not self.rho[0] <= rho <= self.rho[-1]:
             raise ValueError(
                 f"rho = {rho:g} lies beyond the grid, which runs from {self.rho[0]:g} to "
@@ -102,13 +96,7 @@ def build_ladder(values: xr.DataArray) -> Ladder:
 
 
 def around_zero(ladder: Ladder) -> Ladder:
-    """The same with a value at rho = 0, interpolated where the grid has none.
-
-    Raises
-    ------
-    ValueError
-        If the grid does not reach zero.
-    """
+    """The same with a value at rho = 0, interpolated where the grid has none."""
     rho = ladder.rho
     if not rho[0] <= 0.0 <= rho[-1]:
         raise ValueError(

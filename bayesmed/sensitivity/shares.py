@@ -78,11 +78,6 @@ def product_of_rho(
     float or array
         :math:`\rho^2`, or :math:`\rho^2 (1 - R^2_M)(1 - R^2_{Y0}) / (1 - \omega\rho^2)`.
 
-    Raises
-    ------
-    ValueError
-        If there is no such form.
-
     References
     ----------
     Imai, K., Keele, L., & Yamamoto, T. (2010). Statistical Science, 25(1), 51-71, section 5.
@@ -121,11 +116,6 @@ def rho_of_product(
     -------
     float or array
         NaN where no confounder has that product.
-
-    Raises
-    ------
-    ValueError
-        If there is no such form or sign.
 
     Examples
     --------

@@ -87,7 +87,6 @@ class Strength:
         sign : float or numpy.ndarray
             1 where it acts as the covariate does, -1 where its effect on the outcome has the
             opposite sign.
-        kind : {"besides", "leave-out"}
         """
         a, b, c, shown = (
             times * self.mediator,
@@ -116,8 +115,6 @@ class Strength:
         ----------
         rho : numpy.ndarray
             Shape (S,).
-        sign : float
-        kind : {"besides", "leave-out"}
 
         Returns
         -------
@@ -167,10 +164,8 @@ def covariate_strength(fit: Posterior, covariate: str, scales: LatentScales) -> 
 
     Parameters
     ----------
-    fit : Posterior
     covariate : str
         One of :func:`shared_covariates`.
-    scales : LatentScales
 
     Notes
     -----

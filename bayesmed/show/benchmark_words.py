@@ -32,9 +32,6 @@ def sentences(
         :meth:`bayesmed.Benchmarks.strength_summary` with sign "same" and "opposite".
     roots : xarray.DataArray
         Draws of rho*, dims (chain, draw).
-    kind : {"besides", "leave-out"}
-    arm : str
-    ci_prob : float
     """
     found = roots.to_numpy()[np.isfinite(roots.to_numpy())]
     if found.size < _ENOUGH * roots.size:

@@ -29,13 +29,8 @@ def paragraph(
         The fit's description.
     effects : xarray.Dataset
         Of :class:`bayesmed.Effects`.
-    convergence : str
     rho_zero : xarray.Dataset, optional
         Of :class:`bayesmed.Sensitivity`.
-
-    Returns
-    -------
-    str
     """
     setting = own_setting(about, effects, rho_zero)
     parts = [methods(setting, convergence), results(setting, effects, rho_zero)]

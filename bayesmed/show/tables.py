@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.effects.numbers import MINUS, digits_in_common, number, probability
-from bayesmed.effects.rows import effect_rows, select_effect
+from bayesmed.effects.rows import effect_rows, label_of, select_effect
 from bayesmed.effects.setting import Setting, setting_of
 from bayesmed.effects.summary import CiKind, summarise
 from bayesmed.families.names import names_nearest
@@ -86,11 +86,6 @@ def styled(
     """A frame of text as a great-tables object, LaTeX, Markdown, or itself.
 
     In LaTeX, where only a caption has a number to refer to, ``caption`` stands in for no title.
-
-    Raises
-    ------
-    ValueError
-        If there is no such style.
     """
     if style not in _STYLES:
         raise ValueError(f"style={style!r}; choose one of {list(_STYLES)}.")
@@ -199,14 +194,7 @@ def curve_table(
     digits = 2 if np.allclose(shown, np.round(shown, 2), atol=1e-9) else 3
     found.index = pd.Index([number(rho, digits, bounded=True) for rho in shown], name="ρ")
     said = note_of(about.saying(rho="as given by the rows"), ci_prob, ci_kind)
-    named = {
-        "acme": "ACME",
-        "ade": "ADE",
-        "total": "Total effect",
-        "prop_mediated": "Prop. mediated",
-    }
-    what = named[effect] + ("" if effect == "total" else f" ({arm})")
-    return styled(found, style, title or what, f"{said} {note}".strip())
+    return styled(found, style, title or label_of(effect, arm), f"{said} {note}".strip())
 
 
 def coefficients_shown(

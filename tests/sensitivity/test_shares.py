@@ -10,7 +10,7 @@ import bayesmed as bm
 from bayesmed.sensitivity.contour import along_products
 from bayesmed.sensitivity.latent_scales import explained_shares, latent_scales
 from bayesmed.sensitivity.shares import product_of_rho, rho_of_product
-from bayesmed.show.plots.contour import plot_contour
+from bayesmed.show.plots import plot_contour
 from tests.support.omitted import (
     SLOPE,
     TRUTH,

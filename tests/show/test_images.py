@@ -14,8 +14,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from bayesmed.show.plots.effects import plot_effects, plot_sensitivity
-from bayesmed.show.plots.rho import plot_probability, plot_rho, plot_rho_zero
+from bayesmed.show.plots import (
+    plot_effects,
+    plot_probability,
+    plot_rho,
+    plot_rho_zero,
+    plot_sensitivity,
+)
 from tests.support.figures import curve, effects, even, rho, tipping
 
 BASELINE = Path(__file__).parent / "baseline"

@@ -9,8 +9,7 @@ import pytest
 import bayesmed as bm
 from bayesmed.sensitivity.claims import Claim
 from bayesmed.sensitivity.conclusions import extent, probability_curve
-from bayesmed.show.plots.effects import plot_effects
-from bayesmed.show.plots.rho import plot_probability, plot_rho, plot_rho_zero
+from bayesmed.show.plots import plot_effects, plot_probability, plot_rho, plot_rho_zero
 from tests.support.figures import GRID, curve, effects, even, rho, tipping
 
 

@@ -253,7 +253,7 @@ def test_rope_and_direction():
     assert row["P(ROPE)"] == np.mean(np.abs(acme) <= 0.1)
     assert row["P(direction)"] == max(np.mean(acme > 0), np.mean(acme < 0))
     assert np.isnan(table.loc["Prop. mediated (average)", "P(ROPE)"])
-    with pytest.raises(ValueError, match="lower end first"):
+    with pytest.raises(ValueError, match="wrong way round"):
         effects.summary(rope=(0.1, -0.1))
     with pytest.raises(TypeError, match="two numbers"):
         effects.summary(rope=0.1)

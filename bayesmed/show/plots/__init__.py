@@ -2,8 +2,8 @@
 
 from bayesmed.show.plots.benchmarks import draw_benchmarks, plot_benchmarks
 from bayesmed.show.plots.contour import plot_contour
-from bayesmed.show.plots.curves import plot_arms, plot_curves
-from bayesmed.show.plots.effects import plot_effects, plot_reliability, plot_sensitivity
+from bayesmed.show.plots.curves import plot_arms, plot_curves, plot_reliability, plot_sensitivity
+from bayesmed.show.plots.effects import plot_effects
 from bayesmed.show.plots.paths import plot_paths
 from bayesmed.show.plots.rho import plot_probability, plot_rho, plot_rho_zero
 

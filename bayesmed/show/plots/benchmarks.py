@@ -1,6 +1,6 @@
 """Figures of benchmarks, from their Dataset."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import xarray as xr
@@ -8,15 +8,18 @@ import xarray as xr
 from bayesmed.effects.setting import Setting, setting_of
 from bayesmed.effects.summary import readable_roots
 from bayesmed.families.names import names_nearest
-from bayesmed.show.plots.effects import (
-    _INNER,
-    _OUTER,
+from bayesmed.show.plots.style import (
+    ABOVE,
     BLUE,
+    BROKEN,
     GREY,
     ORANGE,
-    _quantiles,
+    OUTER,
+    draw_interval,
     new_axes,
     open_frame,
+    pooled,
+    quantiles,
 )
 
 if TYPE_CHECKING:
@@ -25,12 +28,6 @@ if TYPE_CHECKING:
 #: Below this share of draws with such a confounder a covariate is not drawn.
 _ENOUGH = 0.5
 _ROW = 0.052
-#: A legend above the axes, in two columns that fit 85 mm.
-ABOVE: dict[str, Any] = {
-    "frameon": False, "fontsize": "x-small", "loc": "lower left", "ncols": 2,
-    "bbox_to_anchor": (-0.03, 1.0), "borderaxespad": 0.2, "handlelength": 1.6,
-    "columnspacing": 1.0,
-}  # fmt: skip
 
 
 @names_nearest
@@ -64,17 +61,17 @@ def plot_benchmarks(
     star = _found(readable_roots(rho_zero, arm)) if rho_zero is not None else np.empty(0)
     labels = [*rows, *(["ρ* (ACME = 0)"] if star.size else [])]
     ax = new_axes(ax, 22.0 + 8.0 * len(labels))
-    ax.axvline(0.0, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+    ax.axvline(0.0, color=GREY, linewidth=0.8, linestyle=BROKEN, zorder=0)
     for place, values in enumerate(rows.values()):
         if values is None:
             ax.annotate("not admissible", (0.02, place), xycoords=("axes fraction", "data"),
                         va="center", color=GREY, fontsize="small")  # fmt: skip
             continue
-        _interval(ax, values, place, color)
+        draw_interval(ax, pooled(values), place, color, 3)
     if star.size:
-        low, high = _ends(star, _OUTER)
+        low, high = map(float, quantiles(pooled(star), OUTER))
         ax.axvspan(low, high, color=ORANGE, alpha=0.14, linewidth=0, zorder=0)
-        _interval(ax, star, len(rows), ORANGE)
+        draw_interval(ax, pooled(star), len(rows), ORANGE, 3)
     ax.set_yticks(range(len(labels)), labels)
     ax.set_ylim(len(labels) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
@@ -95,7 +92,7 @@ def draw_benchmarks(draws: xr.Dataset, ax: "Axes", most: int = 5, color: str = "
     draws : xarray.Dataset
         Of :class:`bayesmed.Benchmarks`.
     ax : matplotlib.axes.Axes
-        With rho along the x axis, such as that of :func:`bayesmed.show.plots.effects.plot_sensitivity`. Room
+        With rho along the x axis, such as that of :func:`bayesmed.show.plots.plot_sensitivity`. Room
         is made below, and a legend moves above; intervals that pass the axis are cut off.
     most : int
         How many are drawn, those of the largest rho.
@@ -116,8 +113,8 @@ def draw_benchmarks(draws: xr.Dataset, ax: "Axes", most: int = 5, color: str = "
     both = ax.get_xaxis_transform()  # rho along x, shares of the axes' height along y
     for i, (name, values) in enumerate(rows):
         place = share * (1.0 - (i + 1) / (len(rows) + 1))
-        _interval(ax, values, place, color, both, scale=0.7)
-        ends = np.clip(_ends(values, _OUTER), left, right)
+        draw_interval(ax, pooled(values), place, color, 3, scale=0.7, transform=both)
+        ends = np.clip(quantiles(pooled(values), OUTER), left, right)
         leftward = np.median(values) < 0.0 and ends[0] - left > 0.3 * (right - left)
         leftward = leftward or right - ends[1] < 0.3 * (right - left)
         at, side, gap = (ends[0], "right", -4) if leftward else (ends[1], "left", 4)
@@ -142,27 +139,6 @@ def _rows(draws: xr.Dataset) -> dict[str, np.ndarray | None]:
 def _found(values: xr.DataArray) -> np.ndarray:
     flat = values.to_numpy().ravel()
     return np.asarray(flat[np.isfinite(flat)])
-
-
-def _ends(values: np.ndarray, mass: float) -> np.ndarray:
-    pooled = xr.DataArray(values[None, :], dims=("chain", "draw"))
-    return np.array([float(end) for end in _quantiles(pooled, mass)])
-
-
-def _interval(
-    ax: "Axes",
-    values: np.ndarray,
-    place: float,
-    color: str,
-    transform: Any = None,
-    scale: float = 1.0,
-) -> None:
-    own: dict[str, Any] = {} if transform is None else {"transform": transform}
-    for mass, width in ((_OUTER, 1.2), (_INNER, 4.0)):
-        ax.plot(_ends(values, mass), [place, place], color=color, linewidth=scale * width,
-                solid_capstyle="butt" if width > 2 else "round", zorder=3, **own)  # fmt: skip
-    ax.plot(np.median(values), place, "o", color="white", markeredgecolor=color,
-            markersize=scale * 5.5, markeredgewidth=scale * 1.4, zorder=4, **own)  # fmt: skip
 
 
 def _what(about: Setting) -> str:

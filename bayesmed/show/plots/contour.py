@@ -10,8 +10,7 @@ from bayesmed.effects.summary import readable_roots
 from bayesmed.families.names import names_nearest
 from bayesmed.sensitivity.contour import along_products
 from bayesmed.sensitivity.shares import product_of_rho
-from bayesmed.show.plots.benchmarks import ABOVE
-from bayesmed.show.plots.effects import BLUE, GREY, ORANGE, new_axes, open_frame
+from bayesmed.show.plots.style import ABOVE, BLUE, GREY, ORANGE, new_axes, open_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,4 +1,4 @@
-"""Several effects along rho in one figure, and the two arms side by side."""
+"""Effects along rho or the reliability: one, several in one figure, or the two arms side by side."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
@@ -6,23 +6,140 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import xarray as xr
 
-from bayesmed.effects.rows import select_effect
+from bayesmed.effects.rows import label_of, select_effect
 from bayesmed.effects.setting import setting_of
+from bayesmed.effects.summary import readable_roots
 from bayesmed.families.names import names_nearest
-from bayesmed.show.plots.effects import BLUE, GREY, ORANGE, RHO, legend_above, new_axes, open_frame
-from bayesmed.show.plots.effects import plot_sensitivity as plot_sensitivity
+from bayesmed.show.plots.style import (
+    BLUE,
+    DOTTED,
+    GREY,
+    INNER,
+    ORANGE,
+    OUTER,
+    RHO,
+    draw_interval,
+    effect_label,
+    legend_above,
+    new_axes,
+    open_frame,
+    pooled,
+    quantiles,
+    ticks_of_ratios,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Effect = Literal["acme", "ade", "total"]
-_NAMES = {"acme": "ACME", "ade": "ADE", "total": "Total effect"}
 #: Colour, dashes and hatching, so that they are told apart in grey too.
 _STYLES = {
     "acme": (BLUE, "solid", None),
     "ade": (ORANGE, (0, (5, 2)), "////"),
     "total": (GREY, (0, (1, 1.5)), None),
 }
+
+
+@names_nearest
+def plot_reliability(
+    draws: xr.Dataset,
+    ax: "Axes | None" = None,
+    effect: Literal["acme", "ade", "total"] = "acme",
+    arm: Literal["control", "treated", "average"] = "average",
+    color: str = BLUE,
+) -> "Axes":
+    """An effect against the reliability of the mediator: median, 50% and 95% bands.
+
+    Parameters
+    ----------
+    draws : xarray.Dataset
+        Of :class:`bayesmed.ReliabilityCurve`. Where it holds NaN nothing is drawn.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; a new figure of 120 mm otherwise.
+    effect, arm : str
+        Which effect, on the scale of the outcome.
+    color : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If there is no such effect or arm.
+    """
+    ax = _draw_curve(new_axes(ax, 80.0), draws, "reliability", effect, arm, color)
+    ax.axhline(0.0, color=GREY, linewidth=0.8)
+    ax.set_xlabel(f"Reliability of {setting_of(draws).mediator}")
+    legend_above(ax, 3)
+    return ax
+
+
+@names_nearest
+def plot_sensitivity(
+    draws: xr.Dataset,
+    rho_zero: xr.Dataset | None = None,
+    ax: "Axes | None" = None,
+    effect: Literal["acme", "ade", "total"] = "acme",
+    arm: Literal["control", "treated", "average"] = "average",
+    color: str = BLUE,
+) -> "Axes":
+    """An effect against rho: median, 50% and 95% bands, and the posterior of rho*.
+
+    Parameters
+    ----------
+    draws : xarray.Dataset
+        Of :class:`bayesmed.Sensitivity`.
+    rho_zero : xarray.Dataset, optional
+        Its tipping points; drawn on the zero line for the ACME, median, 50% and 95%
+        interval.
+    ax : matplotlib.axes.Axes, optional
+    effect, arm : str
+        Which effect.
+    color : str
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    about, ax = setting_of(draws), _draw_curve(new_axes(ax, 80.0), draws, "rho", effect, arm, color)
+    ax.axhline(about.null, color=GREY, linewidth=0.8)
+    if about.null == 1.0:
+        ax.set_yscale("log")
+        ticks_of_ratios(ax.yaxis)
+    if about.rho_fixed is not None:
+        ax.axvline(about.rho_fixed, color=GREY, linewidth=0.8, linestyle=DOTTED)
+    if effect == "acme" and rho_zero is not None:
+        _draw_tipping(ax, readable_roots(rho_zero, arm), about.null)
+    ax.set_xlabel(RHO)
+    legend_above(ax, 2)
+    return ax
+
+
+def _draw_curve(
+    ax: "Axes", draws: xr.Dataset, along: str, effect: str, arm: str, color: str
+) -> "Axes":
+    """Median, 50% and 95% bands of an effect along a dimension of its draws."""
+    values, grid = select_effect(draws, effect, arm), draws[along].to_numpy()
+    for mass, opacity in ((OUTER, 0.18), (INNER, 0.38)):
+        ax.fill_between(grid, *quantiles(values, mass), color=color, alpha=opacity, linewidth=0,
+                        label=f"{mass:.0%} interval")  # fmt: skip
+    middle = values.median(["chain", "draw"], skipna=False)
+    ax.plot(grid, middle, color=color, linewidth=1.6, label="median")
+    scale = effect_label(setting_of(draws)).removeprefix("Effect ")
+    ax.set_ylabel(f"{label_of(effect, arm)},\n{scale}")
+    ax.set_xlim(grid[0], grid[-1])
+    open_frame(ax)
+    return ax
+
+
+def _draw_tipping(ax: "Axes", values: xr.DataArray, null: float) -> None:
+    roots = values.to_numpy().ravel()
+    roots = roots[np.isfinite(roots)]
+    if roots.size >= 8:
+        label = "ρ*: effect is zero" if null == 0.0 else "ρ*: ratio is one"
+        draw_interval(ax, pooled(roots), null, ORANGE, 4, (1.4, 4.5), "butt", label)
 
 
 @names_nearest
@@ -53,21 +170,15 @@ def plot_curves(
     ValueError
         If there is no such effect or arm, or the draws are of several groups.
     """
-    import arviz_stats as az
-
-    from bayesmed.show.plots.effects import effect_label
-
     about, grid = setting_of(draws), draws["rho"].to_numpy()
     ax = new_axes(ax, 80.0)
     for effect in effects:
         values = select_effect(draws, effect, arm)
         color, dashes, hatch = _STYLES[effect]
-        bounds = az.eti(values, prob=0.95).to_numpy()
-        ax.fill_between(grid, bounds[..., 0], bounds[..., 1], facecolor=color, alpha=0.15,
+        ax.fill_between(grid, *quantiles(values, OUTER), facecolor=color, alpha=0.15,
                         linewidth=0, hatch=hatch, edgecolor=color)  # fmt: skip
-        label = _NAMES[effect] if effect == "total" else f"{_NAMES[effect]} ({arm})"
         ax.plot(grid, values.median(["chain", "draw"]), color=color, linestyle=dashes,
-                linewidth=1.8, label=label)  # fmt: skip
+                linewidth=1.8, label=label_of(effect, arm))  # fmt: skip
     ax.axhline(about.null, color=GREY, linewidth=0.8)
     ax.set_xlabel(RHO)
     ax.set_ylabel(f"{effect_label(about)}\n(median, 95% interval)", fontsize="small")
@@ -89,7 +200,7 @@ def plot_arms(
     Parameters
     ----------
     draws, rho_zero
-        As in :func:`bayesmed.show.plots.effects.plot_sensitivity`.
+        As in :func:`plot_sensitivity`.
     axes : sequence of two matplotlib.axes.Axes, optional
         Two panels of a new figure of 170 mm otherwise.
     effect : {"acme", "ade"}

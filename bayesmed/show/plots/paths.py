@@ -10,7 +10,7 @@ from bayesmed.effects.numbers import digits_of, number
 from bayesmed.effects.paths import contrast_words
 from bayesmed.effects.summary import summarise
 from bayesmed.families.names import names_nearest
-from bayesmed.show.plots.effects import BLUE, GREY, ORANGE, new_axes
+from bayesmed.show.plots.style import BLUE, GREY, ORANGE, new_axes
 from bayesmed.system.about import About
 
 if TYPE_CHECKING:

@@ -13,7 +13,18 @@ from bayesmed.families.names import names_nearest
 from bayesmed.sensitivity.claims import Claim, Direction, Rope, margins
 from bayesmed.sensitivity.conclusions import Extent, extent, likelier_sign
 from bayesmed.sensitivity.ranked import build_ladder
-from bayesmed.show.plots.effects import BLUE, GREY, ORANGE, RHO, legend_above, new_axes, open_frame
+from bayesmed.show.plots.style import (
+    BLUE,
+    DOTTED,
+    GREY,
+    ORANGE,
+    RHO,
+    draw_interval,
+    legend_above,
+    new_axes,
+    open_frame,
+    pooled,
+)
 from bayesmed.system.about import About
 
 if TYPE_CHECKING:
@@ -122,7 +133,7 @@ def plot_probability(
     if grid[0] <= 0.0 <= grid[-1]:
         _shade(ax, extent(draws, claim, level))
     if about.rho_fixed is not None:
-        ax.axvline(about.rho_fixed, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)))
+        ax.axvline(about.rho_fixed, color=GREY, linewidth=0.8, linestyle=DOTTED)
     ax.set_xlim(grid[0], grid[-1])
     ax.set_ylim(-0.02, 1.04)
     ax.set_xlabel(RHO)
@@ -182,8 +193,8 @@ def plot_rho_zero(
         ax.plot(x, y, color=color, linewidth=1.4)
         top = float(y.max())
     if np.isfinite(readable_roots(rho_zero, arm)).any() and found.size >= _FEWEST:
-        _intervals(ax, found, color)
-    ax.axvline(0.0, ymax=0.85, color=GREY, linewidth=0.8, linestyle=(0, (1, 2)), zorder=0)
+        draw_interval(ax, pooled(found), 0.0, color, 4, (1.4, 4.5), "butt")
+    ax.axvline(0.0, ymax=0.85, color=GREY, linewidth=0.8, linestyle=DOTTED, zorder=0)
     ax.set_xlim(low, high)
     ax.set_ylim(-0.05 * top, 1.3 * top)
     ax.set_xlabel(f"ρ*, where the ACME ({arm}) is zero")
@@ -194,16 +205,6 @@ def plot_rho_zero(
     )  # fmt: skip
     open_frame(ax)
     return ax
-
-
-def _intervals(ax: "Axes", found: np.ndarray, color: str) -> None:
-    import arviz_stats as az
-
-    for mass, width in ((0.95, 1.4), (0.5, 4.5)):
-        ends = az.eti(xr.DataArray(found, dims="draw"), prob=mass, dim="draw").to_numpy()
-        ax.plot(ends, [0.0, 0.0], color=color, linewidth=width, solid_capstyle="butt", zorder=4)
-    ax.plot(np.median(found), 0.0, "o", color="white", markeredgecolor=color, markersize=5.5,
-            markeredgewidth=1.4, zorder=5)  # fmt: skip
 
 
 def _missing(rho_zero: xr.Dataset, arm: str, low: float, high: float) -> str:
