@@ -10,7 +10,7 @@ import numpy as np
 from bayesmed.data.frame import Frame, is_categorical
 from bayesmed.data.texts import number_as_text, recoded, unclean
 from bayesmed.families.family import Family
-from bayesmed.families.listing import few
+from bayesmed.families.listing import few, is_number
 from bayesmed.families.names import nearest
 
 #: Data columns any equation may have; the others depend on the family.
@@ -95,8 +95,7 @@ def data_variables(data: Mapping[str, Any] | None, equation: str, family: Family
             "'column'}, or a number."
         )
     for name, value in given.items():
-        number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-        if not isinstance(value, str) and not (number and np.isfinite(value)):
+        if not isinstance(value, str) and not (is_number(value) and np.isfinite(value)):
             raise TypeError(
                 f"{equation}_data[{name!r}] must be the name of a column of the data, or a finite "
                 f"number; {reprlib.repr(value)} was given. Put values of each row into a column."

@@ -4,7 +4,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from bayesmed.families.prior import Prior, check_rho
+from bayesmed.families.prior import Prior, check_rho, draw_prior
 from bayesmed.means.along_rho import Regression, regression_draws
 from bayesmed.posterior.draws import Draws
 from bayesmed.posterior.state import Posterior
@@ -47,15 +47,6 @@ def draws_under(fit: Posterior, rho: Any, random_seed: int | None) -> tuple[Draw
     seed = fit.description.settings["random_seed"] + 1 if random_seed is None else random_seed
     drawn = draw_prior(rho, len(regression.draws), np.random.default_rng(seed))
     return regression.at(drawn), f"~ {rho!r} (the data say nothing about it)"
-
-
-def draw_prior(prior: Prior, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Independent draws of a prior, shape (size,)."""
-    import pymc as pm
-    from pytensor.compile.mode import Mode
-
-    mode = Mode(linker="py", optimizer=None)
-    return np.asarray(pm.draw(prior.dist(), draws=size, random_seed=rng, mode=mode), dtype=float)
 
 
 def fixed_or_drawn(value: float | Prior, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -29,6 +29,7 @@ from bayesmed.effects.estimands import contrasts
 from bayesmed.effects.means_of import label_cells
 from bayesmed.effects.numbers import percent
 from bayesmed.effects.setting import Setting, asked_of
+from bayesmed.families.listing import is_number
 from bayesmed.families.prior import Prior, check_rho
 from bayesmed.means.along_rho import Regression
 from bayesmed.means.means import ARMS, cell_means
@@ -176,7 +177,7 @@ def check_reliability(reliability: float | Prior) -> None:
                 'Prior("Uniform", lower=0.7, upper=0.9).'
             )
         return
-    if isinstance(reliability, bool) or not isinstance(reliability, (int, float, np.number)):
+    if not is_number(reliability):
         raise TypeError(
             f"reliability must be a number in (0, 1] or a bm.Prior; {reliability!r} was given."
         )

@@ -8,6 +8,7 @@ import xarray as xr
 from bayesmed.effects.estimands import contrasts
 from bayesmed.effects.means_of import potential_outcomes
 from bayesmed.effects.setting import asked_of
+from bayesmed.families.prior import uncompiled
 from bayesmed.posterior.graphs import graph_of
 from bayesmed.posterior.nuts import check_count, settle_seed, to_dataset
 from bayesmed.posterior.simulate import simulate_rows
@@ -24,7 +25,6 @@ def prior_effects(
 ) -> tuple[xr.Dataset, xr.DataTree]:
     """Effects and data drawn from the prior; see :meth:`bayesmed.MediationModel.prior_predictive`."""
     import pymc as pm
-    from pytensor.compile.mode import Mode
 
     check_count("draws", draws)
     seed = settle_seed(random_seed)
@@ -33,9 +33,8 @@ def prior_effects(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         drawn = pm.draw(
-            [graph[name] for name in names], draws=draws, random_seed=seed,
-            mode=Mode(linker="py", optimizer=None),
-        )  # fmt: skip
+            [graph[name] for name in names], draws=draws, random_seed=seed, mode=uncompiled()
+        )
     arrays = {name: np.asarray(value)[None] for name, value in zip(names, drawn, strict=True)}
     own = {name: list(values) for name, values in graph.coords.items() if name != "obs"}
     prior = to_dataset(arrays, own, dict(graph.named_vars_to_dims))

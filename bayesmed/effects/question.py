@@ -16,7 +16,7 @@ from bayesmed.effects.estimands import SCALES, Scale
 from bayesmed.effects.setting import Setting, asked_of
 from bayesmed.effects.view import Asked, View
 from bayesmed.families.family import Family
-from bayesmed.families.listing import few
+from bayesmed.families.listing import few, is_number
 from bayesmed.families.names import nearest
 from bayesmed.means.slices import slices
 from bayesmed.means.target import Functional, Target, probability, resolve_functional, target_of
@@ -227,8 +227,7 @@ def _mediator_values(fit: Posterior, m: Any) -> list[float | None]:
             )
         return [float(levels.index(value)) for value in values]
     for value in values:
-        number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-        if not number or not np.all(family.valid(np.array([float(value)]))):
+        if not is_number(value) or not np.all(family.valid(np.array([float(value)]))):
             raise ValueError(
                 f"m={value!r} is no value of the mediator {name!r}: a {family.name} mediator takes "
                 f"{family.domain}."

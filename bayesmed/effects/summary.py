@@ -10,7 +10,7 @@ import xarray as xr
 
 from bayesmed.effects.numbers import Printed
 from bayesmed.effects.setting import setting_of
-from bayesmed.families.listing import few
+from bayesmed.families.listing import few, is_number
 from bayesmed.families.names import nearest
 
 CiKind = Literal["eti", "hdi"]
@@ -75,7 +75,7 @@ def summarise(
 
 def check_interval(ci_prob: Any, ci_kind: Any = "eti") -> None:
     """Check the mass and the kind of an interval."""
-    if isinstance(ci_prob, bool) or not isinstance(ci_prob, (int, float, np.number)):
+    if not is_number(ci_prob):
         raise TypeError(f"ci_prob must be a number such as 0.95; {ci_prob!r} was given.")
     if not 0.0 < ci_prob < 1.0:
         hint = f" For {ci_prob:g}% write {ci_prob / 100:g}." if 1.0 < ci_prob < 100.0 else ""

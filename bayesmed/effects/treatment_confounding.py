@@ -35,7 +35,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import ndtr
 
-from bayesmed.effects.assumed import closed_regression, draw_prior, stated
+from bayesmed.effects.assumed import closed_regression, fixed_or_drawn, stated
 from bayesmed.effects.estimands import contrasts
 from bayesmed.effects.means_of import label_cells
 from bayesmed.effects.numbers import percent
@@ -176,10 +176,7 @@ def _draw_correlations(
     kept: list[np.ndarray] = []
     count = tried = 0
     while count < size:
-        triples = np.stack([
-            draw_prior(value, size, rng) if isinstance(value, Prior) else np.full(size, value)
-            for value in correlations
-        ])  # fmt: skip
+        triples = np.stack([fixed_or_drawn(value, size, rng) for value in correlations])
         good = triples[:, determinant(*triples) > 0.0]
         tried, count = tried + size, count + good.shape[1]
         kept.append(good)

@@ -10,7 +10,7 @@ from scipy import special as sp
 
 from bayesmed.families.catalogue import FAMILIES
 from bayesmed.families.family import Family
-from bayesmed.families.prior import Prior
+from bayesmed.families.prior import Prior, draw_prior, uncompiled
 
 _SCORES = np.array([-2.1, -0.9, -0.2, 0.4, 1.3, 2.3])
 _ETA = np.array([-0.3, 0.2, 0.7])
@@ -94,8 +94,6 @@ def _check_names(family: Family) -> None:
 
 
 def _example_parameters(family: Family) -> dict[str, np.ndarray]:
-    import pymc as pm
-
     found: dict[str, np.ndarray] = {}
     for name, default in family.parameters.items():
         prior = default(_RESPONSE)
@@ -111,20 +109,13 @@ def _example_parameters(family: Family) -> dict[str, np.ndarray]:
                 f"{lowest:g}. Return a prior above it, or say how low {name} may be with "
                 f"lower={{{name!r}: ...}}, which may be -np.inf."
             )
-        drawn = pm.draw(prior.dist(), draws=101, random_seed=1, mode=_uncompiled())
-        found[name] = np.asarray(np.median(drawn))
+        found[name] = np.asarray(np.median(draw_prior(prior, 101, 1)))
     if family.kind == "ordered":
         found["cutpoints"] = np.array([-0.8, 0.1, 1.2])
         found["scores"] = np.array([1.0, 2.0, 3.0, 5.0])
     if "trials" in family.needs:
         found["trials"] = np.asarray(12.0)
     return found
-
-
-def _uncompiled() -> Any:
-    from pytensor.compile.mode import Mode
-
-    return Mode(linker="py", optimizer=None)
 
 
 def _check(family: Any, parameters: Values) -> None:
@@ -343,7 +334,7 @@ def _by_tensors(
     along = {key: inputs[key] for key in ("eta", *family.parameters)}
     slopes = pytensor.grad(value.sum(), list(along.values()), disconnected_inputs="ignore")
     function = pytensor.function(
-        list(inputs.values()), [value, *slopes], mode=_uncompiled(), on_unused_input="ignore"
+        list(inputs.values()), [value, *slopes], mode=uncompiled(), on_unused_input="ignore"
     )
     found, *others = function(*given.values())
     return found, dict(zip(along, others, strict=True))

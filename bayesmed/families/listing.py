@@ -1,10 +1,17 @@
-"""Names, values and texts in messages: the first few of many, the beginning of what is long."""
+"""Values that users give: what they are, and in messages the first few of many, the beginning of what is long."""
 
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 _MOST = 8
+
+
+def is_number(value: Any) -> bool:
+    """Whether an argument is a number; True and False are none."""
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
 def in_words(shown: Iterable[str], most: int = 3) -> str:

@@ -2,10 +2,12 @@
 
 import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from bayesmed.families.listing import is_number
 from bayesmed.families.names import nearest
 
 #: Parameters that are positive in every PyMC distribution that has them.
@@ -131,6 +133,32 @@ class Prior:
         raise ValueError(f"{self!r} has a support that is not an interval; choose another prior.")
 
 
+def uncompiled() -> Any:
+    """PyTensor's mode that evaluates a graph by NumPy: nothing is compiled."""
+    from pytensor.compile.mode import Mode
+
+    return Mode(linker="py", optimizer=None)
+
+
+def draw_prior(prior: Prior, size: int, rng: Any) -> np.ndarray:
+    """Independent draws of a prior, shape (size,)."""
+    import pymc as pm
+
+    drawn = pm.draw(prior.dist(), draws=size, random_seed=rng, mode=uncompiled())
+    return np.asarray(drawn, dtype=float)
+
+
+def log_density(prior: Prior) -> Callable[[np.ndarray], np.ndarray]:
+    """The logarithm of a prior's density, a function of an array."""
+    import pymc as pm
+    import pytensor
+    import pytensor.tensor as pt
+
+    value = pt.vector("value")
+    of_vector = pytensor.function([value], pm.logp(prior.dist(), value), mode=uncompiled())
+    return lambda values: np.reshape(of_vector(np.ravel(values)), np.shape(values))
+
+
 def check_rho(rho: float | Prior) -> None:
     """Check a fixed correlation or its prior."""
     if isinstance(rho, Prior):
@@ -142,7 +170,7 @@ def check_rho(rho: float | Prior) -> None:
                 'Prior("TruncatedNormal", mu=0, sigma=0.3, lower=-1, upper=1).'
             )
         return
-    if isinstance(rho, bool) or not isinstance(rho, (int, float, np.number)):
+    if not is_number(rho):
         raise TypeError(f"rho must be a number in (-1, 1) or a bm.Prior; {rho!r} was given.")
     if not -1.0 < rho < 1.0:
         raise ValueError(f"rho must lie strictly between -1 and 1; {rho!r} was given.")

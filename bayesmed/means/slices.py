@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesmed.families.listing import is_number
 from bayesmed.posterior.blocks import at_most
 from bayesmed.system.rows import Counterfactuals
 
@@ -58,8 +59,7 @@ def numbers_within(memory: Any) -> int:
     ValueError
         If the memory is no number of gigabytes, or too little for anything.
     """
-    number = isinstance(memory, (int, float, np.number)) and not isinstance(memory, bool)
-    if not number or not memory >= _LEAST:
+    if not is_number(memory) or not memory >= _LEAST:
         raise ValueError(
             f"memory must be a number of gigabytes of {_LEAST:g} or more; {memory!r} was given."
         )

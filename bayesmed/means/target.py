@@ -14,7 +14,7 @@ from numpy.polynomial import legendre
 from scipy.special import ndtr
 
 from bayesmed.families.family import FAR, Families, Family, Parameters
-from bayesmed.families.listing import few
+from bayesmed.families.listing import few, is_number
 from bayesmed.families.names import names_nearest
 from bayesmed.posterior.draws import Draws
 from bayesmed.system.capabilities import refuse
@@ -67,7 +67,7 @@ def _shown(value: Any) -> str:
 
 
 def _number(value: Any, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+    if not is_number(value):
         raise TypeError(f"{what} must be a number; {value!r} was given.")
     if not np.isfinite(value):
         raise ValueError(f"{what} must be finite; {value!r} was given.")

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from bayesmed.data.design import Design
-from bayesmed.families.prior import Prior
+from bayesmed.families.prior import Prior, uncompiled
 from bayesmed.numerics.threads import threads
 from bayesmed.posterior.graphs import condensed_graph_of
 from bayesmed.system.default_priors import scale_of
@@ -230,7 +230,6 @@ def constrain(model: System, points: np.ndarray) -> dict[str, np.ndarray]:
     """
     import pytensor
     import pytensor.tensor as pt
-    from pytensor.compile.mode import Mode
     from pytensor.graph.replace import clone_replace, vectorize_graph
 
     graph = condensed_graph_of(model)
@@ -240,9 +239,7 @@ def constrain(model: System, points: np.ndarray) -> dict[str, np.ndarray]:
     x, batch = pt.vector("x"), pt.matrix("batch")
     single = clone_replace(wanted, _replacements(graph, x, sizes))
     # All draws at once in NumPy: nothing is compiled.
-    function = pytensor.function(
-        [batch], vectorize_graph(single, {x: batch}), mode=Mode(linker="py", optimizer=None)
-    )
+    function = pytensor.function([batch], vectorize_graph(single, {x: batch}), mode=uncompiled())
     flat = points.reshape(-1, points.shape[-1])
     return {
         variable.name: np.asarray(value).reshape(*points.shape[:-1], *np.shape(value)[1:])
@@ -265,7 +262,6 @@ def unconstrain(model: System, values: Mapping[str, np.ndarray]) -> np.ndarray:
     """
     import pytensor
     import pytensor.tensor as pt
-    from pytensor.compile.mode import Mode
     from pytensor.graph.replace import clone_replace, vectorize_graph
 
     graph = condensed_graph_of(model)
@@ -280,7 +276,7 @@ def unconstrain(model: System, values: Mapping[str, np.ndarray]) -> np.ndarray:
     points = clone_replace([_forward(graph, variable) for variable in single], single)
     function = pytensor.function(
         list(batch.values()), vectorize_graph(points, batch),
-        mode=Mode(linker="py", optimizer=None), on_unused_input="ignore",
+        mode=uncompiled(), on_unused_input="ignore",
     )  # fmt: skip
     return np.concatenate(function(*flat), axis=1).reshape(*lead, -1)
 

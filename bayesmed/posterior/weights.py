@@ -1,12 +1,11 @@
 """Structural priors along the map: weights that carry draws at one rho to another."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from bayesmed.families.prior import Prior
+from bayesmed.families.prior import Prior, log_density
 
 #: Above this the weights are not to be trusted (Vehtari et al. 2024).
 LARGEST_PARETO_K = 0.7
@@ -17,37 +16,15 @@ def outcome_log_prior(
 ) -> Callable[[np.ndarray, np.ndarray | None], np.ndarray]:
     """Log prior density of the outcome's coefficients and scale.
 
-    Parameters
-    ----------
-    priors : mapping of str to Prior
-        By term, and by ``"sigma"``.
-    terms : list of str
-    basis : numpy.ndarray
-        The priors are those of ``basis @ coef``, shape (term, term).
-
-    Returns
-    -------
-    callable
-        ``f(coef, sigma)`` for shapes (S, term) and (S,) or None; returns shape (S,).
+    ``f(coef, sigma)`` of shapes (S, term) and (S,) or None has the shape (S,). Priors, by term and by
+    ``"sigma"``, are those of ``basis @ coef``.
     """
-    import pymc as pm
-    import pytensor
-    import pytensor.tensor as pt
-    from pytensor.compile.mode import Mode
+    own = {name: log_density(priors[name]) for name in (*terms, "sigma") if name in priors}
 
-    coef, sigma = pt.matrix("coef"), pt.vector("sigma")
-    total: Any = pt.zeros(coef.shape[0])
-    for j, term in enumerate(terms):
-        total = total + pm.logp(priors[term].dist(), coef[:, j])
-    if "sigma" in priors:
-        total = total + pm.logp(priors["sigma"].dist(), sigma)
-    function = pytensor.function(
-        [coef, sigma], total, mode=Mode(linker="py", optimizer=None), on_unused_input="ignore"
-    )
-
-    def log_prior(values: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
-        scale = np.ones(len(values)) if scale is None else scale
-        return np.asarray(function(values @ basis.T, scale))
+    def log_prior(coef: np.ndarray, sigma: np.ndarray | None) -> np.ndarray:
+        values = dict(zip(terms, (coef @ basis.T).T, strict=True))
+        values["sigma"] = np.ones(len(coef)) if sigma is None else sigma
+        return np.asarray(sum(of(values[name]) for name, of in own.items()))
 
     return log_prior
 

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from bayesmed.effects.setting import Kind, Setting
-from bayesmed.families.listing import few
+from bayesmed.families.listing import few, is_number
 from bayesmed.posterior.state import Posterior
 from bayesmed.sensitivity.latent_scales import latent_scales
 from bayesmed.sensitivity.strength import KINDS, covariate_strength, shared_covariates
@@ -23,8 +23,7 @@ def make_benchmarks(
     """Benchmarks of a fit; see :meth:`bayesmed.MediationFit.benchmarks`."""
     if kind not in KINDS:
         raise ValueError(f"kind={kind!r}; choose 'besides' or 'leave-out'.")
-    number = isinstance(times, (int, float, np.number)) and not isinstance(times, bool)
-    if not number or not 0.0 < times < np.inf:
+    if not is_number(times) or not 0.0 < times < np.inf:
         raise ValueError(f"times must be a positive number; {times!r} was given.")
     names = check_covariates(fit, covariates)
     scales = latent_scales(fit)

@@ -16,6 +16,7 @@ import xarray as xr
 
 from bayesmed.effects.numbers import Printed, chance_in_words
 from bayesmed.effects.setting import setting_of
+from bayesmed.families.listing import is_number
 from bayesmed.families.names import names_nearest
 from bayesmed.sensitivity.claims import Claim, effect_label, every_effect, margins, null_value
 from bayesmed.sensitivity.ranked import Ladder, around_zero, build_ladder, from_odds, odds
@@ -111,7 +112,7 @@ def probability_within(draws: xr.Dataset, claim: Claim, r: float) -> Within:
     r : float
         In [0, 1), not beyond the grid.
     """
-    if isinstance(r, bool) or not isinstance(r, (int, float, np.number)) or not 0.0 <= r < 1.0:
+    if not is_number(r) or not 0.0 <= r < 1.0:
         raise ValueError(f"r must be a number of at least 0 and below 1; {r!r} was given.")
     r, ladder = float(r), around_zero(build_ladder(margins(draws, claim)))
     if r == 0.0:
@@ -223,7 +224,7 @@ def extent(draws: xr.Dataset, claim: Claim, level: float = 0.95) -> Extent:
 
 
 def _check_level(level: float) -> None:
-    if isinstance(level, bool) or not isinstance(level, (int, float)) or not 0.0 < level < 1.0:
+    if not is_number(level) or not 0.0 < level < 1.0:
         raise ValueError(f"level must be a probability between 0 and 1; {level!r} was given.")
 
 

@@ -16,9 +16,9 @@ import xarray as xr
 
 from bayesmed.effects.setting import setting_of
 from bayesmed.families.names import names_nearest
-from bayesmed.families.prior import Prior
+from bayesmed.families.prior import Prior, log_density
 from bayesmed.posterior.arrays import prior_basis
-from bayesmed.posterior.likelihood import observed_responses, row_log_likelihood
+from bayesmed.posterior.likelihood import CHUNK, observed_responses, row_log_likelihood
 from bayesmed.posterior.state import Posterior
 from bayesmed.posterior.weights import LARGEST_PARETO_K
 from bayesmed.sensitivity.claims import choose_effect, effect_label, every_effect, is_share
@@ -29,7 +29,6 @@ from bayesmed.system.capabilities import refuse
 THRESHOLD = 0.05
 #: From this on a shift of the mean by a prior counts, in posterior standard deviations.
 PULL = 0.1
-_CHUNK = 4_000_000
 Components = Mapping[str, list[str]]
 
 
@@ -265,27 +264,13 @@ def _values_at(
 
 def _evaluate(stated: Mapping[str, tuple[Prior, xr.DataArray]]) -> xr.Dataset:
     """Log densities, summed over all dims but those of the draws."""
-    import pymc as pm
-    import pytensor
-    import pytensor.tensor as pt
-    from pytensor.compile.mode import Mode
-
-    inputs = [pt.vector(f"value_{i}") for i in range(len(stated))]
-    outputs = [
-        pm.logp(prior.dist(), value)
-        for (prior, _), value in zip(stated.values(), inputs, strict=True)
-    ]
-    function = pytensor.function(inputs, outputs, mode=Mode(linker="py", optimizer=None))
-    values = [value.transpose("chain", "draw", ...) for _, value in stated.values()]
-    found = function(*(value.to_numpy().ravel() for value in values))
-    sized = (
-        np.reshape(log, value.shape).reshape(*value.shape[:2], -1).sum(axis=-1)
-        for log, value in zip(found, values, strict=True)
-    )
-    coords = {name: values[0][name].to_numpy() for name in ("chain", "draw")}
-    return xr.Dataset(
-        {name: (("chain", "draw"), log) for name, log in zip(stated, sized, strict=True)}, coords
-    )
+    found = {}
+    for name, (prior, given) in stated.items():
+        values = given.transpose("chain", "draw", ...)
+        own = log_density(prior)(values.to_numpy()).reshape(*values.shape[:2], -1)
+        found[name] = (("chain", "draw"), own.sum(axis=-1))
+    coords = {name: values[name].to_numpy() for name in ("chain", "draw")}
+    return xr.Dataset(found, coords)
 
 
 def total_log_likelihood(fit: Posterior) -> xr.Dataset:
@@ -300,7 +285,7 @@ def total_log_likelihood(fit: Posterior) -> xr.Dataset:
     observed, n = observed_responses(fit), data.sizes["obs"]
     regression = fit.closed_map if about.independent else None
     draws, total = fit.draws, []
-    size = max(1, _CHUNK // n)
+    size = max(1, CHUNK // n)
     for start in range(0, len(draws), size):
         block = draws.block(slice(start, start + size))
         rows = row_log_likelihood(

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from bayesmed.families.prior import Prior
+from bayesmed.families.prior import Prior, uncompiled
 from bayesmed.posterior.state import Posterior
 from bayesmed.system.capabilities import refuse
 
@@ -11,7 +11,6 @@ from bayesmed.system.capabilities import refuse
 def rho_draws(fit: Posterior, draws: int = 20_000) -> xr.Dataset:
     """Draws of rho from its posterior and its prior; see :meth:`bayesmed.MediationFit.rho_draws`."""
     import pymc as pm
-    from pytensor.compile.mode import Mode
 
     refuse("rho_draws", fit)
     about = fit.description
@@ -20,7 +19,7 @@ def rho_draws(fit: Posterior, draws: int = 20_000) -> xr.Dataset:
     prior = Prior(distribution, **parameters)
     values = pm.draw(
         prior.constructor.dist(**prior.parameters, size=draws),
-        random_seed=about.settings["random_seed"], mode=Mode(linker="py", optimizer=None),
+        random_seed=about.settings["random_seed"], mode=uncompiled(),
     )  # fmt: skip
     found = fit.posterior[["rho"]].assign(rho_prior=("prior_draw", np.asarray(values)))
     found.attrs["bayesmed"] = about.to_json()
