@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from bayesmed.system.capabilities import PROPERTIES, QUESTIONS
+from bayesmed.system.capabilities import FEATURES, PROPERTIES
 
 PAGE = Path(__file__).with_suffix(".md")
 HEAD = """\
@@ -26,9 +26,9 @@ exist, are not in it.
 def page() -> str:
     """The page as it should be."""
     asked = defaultdict(list)
-    for question in QUESTIONS.values():
-        for name, reason in question.reasons.items():
-            asked[name, re.sub(r"\{[^}]*\}", "…", reason)].append(question.title)
+    for feature in FEATURES.values():
+        for name, reason in feature.reasons.items():
+            asked[name, re.sub(r"\{[^}]*\}", "…", reason)].append(feature.title)
     order = list(PROPERTIES)
     lines = [
         f"| {PROPERTIES[name].title} | {'; '.join(dict.fromkeys(titles))} | {said} |"

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import bayesmed as bm
-from bayesmed.effects.question import ask
+from bayesmed.effects.question import Question, ask
 from tests.support.handmade import hand_fit
 
 #: ``BAYESMED_EXAMPLES=10000 uv run pytest -n 0 tests/test_properties.py`` searches further.
@@ -174,10 +174,7 @@ def test_effects_of_any_formula_against_formulaic_by_hand(mediator, outcome, ran
             for draw in range(4):
                 rows = specs[1].get_model_matrix(data.assign(t=t, m=mean[:, draw])).to_numpy()
                 po[t, s, draw] = (rows @ theta[draw]).mean()
-    asked, _ = ask(
-        fit, at=None, by=None, on="all", weights=None, contrast=None, of="mean", m=None,
-        scale="difference", memory=None,
-    )  # fmt: skip
+    asked, _ = ask(fit, Question())
     np.testing.assert_allclose(asked.cells(fit.draws)[0], po, rtol=1e-9, atol=1e-9)
 
 

@@ -79,3 +79,15 @@ def test_nothing_lies_flat_but_the_doors():
     assert {path.name for path in PACKAGE.glob("*.py")} == {
         "__init__.py", "estimands.py", "special.py"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("module", INSIDE)
+def test_modules_and_functions_are_short(module):
+    """450 lines of a module, 45 of a function without its docstring."""
+    text = INSIDE[module].read_text()
+    assert len(text.splitlines()) <= 450
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            own = node.body[0] if ast.get_docstring(node) else None
+            docstring = own.end_lineno - own.lineno + 1 if own is not None else 0
+            assert node.end_lineno - node.lineno + 1 - docstring <= 45, node.name

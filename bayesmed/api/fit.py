@@ -12,7 +12,7 @@ from bayesmed.api.reliability import ReliabilityCurve
 from bayesmed.api.sensitivity import Sensitivity
 from bayesmed.effects.answer import answer, dose_response
 from bayesmed.effects.estimands import Scale
-from bayesmed.effects.question import ask
+from bayesmed.effects.question import Question, ask
 from bayesmed.families.names import names_nearest, parameters_of, refuse_unknown
 from bayesmed.families.prior import Prior
 from bayesmed.posterior.state import Posterior
@@ -126,10 +126,11 @@ class MediationFit(FittedEquations):
         >>> float(fit.effects(at={"x": 1.0}).summary().loc["ACME (average)", "P(>0)"])
         1.0
         """
-        draws, po = answer(
-            self, at=at, average=average, rho=rho, random_seed=random_seed, by=by, on=on,
-            weights=weights, contrast=contrast, of=of, m=m, scale=scale, memory=memory,
+        question = Question(
+            at=at, average=average, by=by, on=on, weights=weights, contrast=contrast, of=of, m=m,
+            scale=scale, memory=memory,
         )  # fmt: skip
+        draws, po = answer(self, question, rho, random_seed)
         return Effects(draws, po=po)
 
     def dose_response(self, values: Any = None, control: Any = None, **options: Any) -> Effects:
@@ -215,11 +216,11 @@ class MediationFit(FittedEquations):
         """
         from bayesmed.sensitivity.sweep import sweep
 
-        asked, setting = ask(
-            self, at=at, by=by, on=on, weights=weights, contrast=contrast, of=of, m=m, scale=scale,
+        question = Question(
+            at=at, by=by, on=on, weights=weights, contrast=contrast, of=of, m=m, scale=scale,
             memory=memory,
         )  # fmt: skip
-        return Sensitivity(*sweep(self, rho, progress, asked, setting))
+        return Sensitivity(*sweep(self, rho, progress, *ask(self, question)))
 
     def effects_with_error(
         self,

@@ -1,6 +1,5 @@
 """From a question to its answer: the effects that a fit's draws give, and the means behind them."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import xarray as xr
 from bayesmed.effects.assumed import draws_under
 from bayesmed.effects.estimands import contrasts
 from bayesmed.effects.means_of import means_of
-from bayesmed.effects.question import ask
+from bayesmed.effects.question import Question, ask
 from bayesmed.effects.setting import setting_of
 from bayesmed.posterior.nuts import settle_seed
 from bayesmed.posterior.state import Posterior
@@ -17,32 +16,20 @@ from bayesmed.posterior.streamed import kept_means
 
 
 def answer(
-    fit: Posterior,
-    *,
-    at: Mapping[str, Any] | None = None,
-    average: str = "sample",
-    rho: Any = None,
-    random_seed: int | None = None,
-    on: str = "all",
-    **question: Any,
+    fit: Posterior, question: Question, rho: Any = None, random_seed: int | None = None
 ) -> tuple[xr.Dataset, xr.DataArray]:
-    """Draws of the effects and the counterfactual means; see :meth:`bayesmed.MediationFit.effects`.
-
-    ``question`` holds the further arguments of :func:`bayesmed.effects.question.ask`.
-    """
-    if average not in ("sample", "population"):
-        raise ValueError(f"average={average!r}; choose 'sample' or 'population'.")
+    """Draws of the effects and the counterfactual means; see :meth:`bayesmed.MediationFit.effects`."""
+    if question.average not in ("sample", "population"):
+        raise ValueError(f"average={question.average!r}; choose 'sample' or 'population'.")
     if random_seed is not None:
         settle_seed(random_seed)
-    asked, setting = ask(fit, at=at, average=average, on=on, **question)
-    bootstrap = setting.settings["random_seed"] if average == "population" else None
+    asked, setting = ask(fit, question)
+    bootstrap = setting.settings["random_seed"] if question.average == "population" else None
     draws = fit.draws
     if rho is not None:
         draws, words = draws_under(fit, rho, random_seed)
         setting = setting.saying(rho=words)
-    others = (at, rho, bootstrap, *(question.get(n) for n in ("by", "weights", "contrast", "m")))
-    plain = on == "all" and all(value is None for value in others)
-    po = kept_means(fit.tree) if plain else None
+    po = kept_means(fit.tree) if rho is None and question.of_all_rows else None
     if po is None:
         po = means_of(asked, draws, fit.shape, bootstrap)
     result = contrasts(po, asked.scale, asked.unit)
@@ -51,8 +38,9 @@ def answer(
 
 
 def dose_response(
-    fit: Posterior, values: Any, control: Any, **question: Any
-) -> tuple[xr.Dataset, xr.DataArray]:
+    fit: Posterior, values: Any, control: Any, rho: Any = None, random_seed: int | None = None,
+    **question: Any,
+) -> tuple[xr.Dataset, xr.DataArray]:  # fmt: skip
     """The same along doses of the treatment; see :meth:`bayesmed.MediationFit.dose_response`."""
     model = fit.require_model("dose_response")
     if question.get("scale") == "standardised":
@@ -73,7 +61,8 @@ def dose_response(
             f"values={values!r} holds no dose other than the control {start!r}, with which doses "
             "are compared."
         )
-    draws, po = answer(fit, contrast=[(start, dose) for dose in doses], **question)
+    contrast = [(start, dose) for dose in doses]
+    draws, po = answer(fit, Question(contrast=contrast, **question), rho, random_seed)
     draws = draws.rename(contrast="dose").assign_coords(dose=doses)
     setting = setting_of(draws).saying(contrast=f"{model.treatment}: {start} -> dose")
     draws.attrs["bayesmed"] = setting.to_json()

@@ -19,15 +19,15 @@ class DrawsRho(Protocol):
         """One rho for each posterior draw, shape (chain, draw)."""
 
 
-def closed_regression(fit: Posterior, question: str) -> Regression:
+def closed_regression(fit: Posterior, feature: str) -> Regression:
     """Draws of the regression at rho = 0, where the data say nothing about what is assumed.
 
     Parameters
     ----------
-    question : str
-        One of :data:`bayesmed.system.capabilities.QUESTIONS` that needs a closed pair.
+    feature : str
+        One of :data:`bayesmed.system.capabilities.FEATURES` that needs a closed pair.
     """
-    refuse(question, fit)
+    refuse(feature, fit)
     found = regression_draws(fit)
     assert found is not None
     return found

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,82 +40,134 @@ _MOST_PAIRS = 45
 _SHORT = {"or": "odds_ratio", "rr": "ratio", "rd": "difference", "smd": "standardised"}
 
 
-def ask(
-    fit: Posterior,
-    *,
-    at: Mapping[str, Any] | None = None,
-    average: str = "sample",
-    by: str | Sequence[str] | None = None,
-    on: str = "all",
-    weights: str | None = None,
-    contrast: Any = None,
-    of: Any = "mean",
-    m: Any = None,
-    scale: Scale = "difference",
-    memory: float | None = None,
-) -> tuple[Asked, Setting]:
-    """Settle a question, and say what it is; see :meth:`bayesmed.MediationFit.effects`."""
-    about, columns = fit.description, None if by is None else group_columns(by)
-    if of != "mean":
-        refuse("of", fit, asked=of)
-    if average == "population":
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked of a fit; the arguments are those of :meth:`bayesmed.MediationFit.effects`."""
+
+    at: Mapping[str, Any] | None = None
+    average: str = "sample"
+    by: str | Sequence[str] | None = None
+    on: str = "all"
+    weights: str | None = None
+    contrast: Any = None
+    of: Any = "mean"
+    m: Any = None
+    scale: Scale = "difference"
+    memory: float | None = None
+
+    @property
+    def of_all_rows(self) -> bool:
+        """Whether it is the means of all rows under the model's own contrast that are asked for."""
+        others = (self.at, self.by, self.weights, self.contrast, self.m)
+        plain = self.average == "sample" and self.on == "all"
+        return plain and all(value is None for value in others)
+
+
+def ask(fit: Posterior, question: Question) -> tuple[Asked, Setting]:
+    """Settle a question, and say what it is."""
+    columns = [] if question.by is None else group_columns(question.by)
+    if question.average == "population":
         refuse("population", fit)
-    levels = tuple(about.categories.get("outcome", ()))
-    functionals = _functionals(of, levels, fit.families["outcome"])
-    targets = [target_of(one, fit.families["outcome"], levels) for one in functionals]
-    for one in targets:
-        check_scale(one, scale)
-        _warn_of_horizon(fit, one.functional)
-    contrasts = _contrasts(fit, contrast)
-    values = _mediator_values(fit, m)
-    views, groups, alike = [], None, scale in ("difference", "standardised")
+    targets, contrasts = _targets(fit, question), _contrasts(fit, question.contrast)
+    values = _mediator_values(fit, question.m)
+    views: list[View] = []
+    alike = question.scale in ("difference", "standardised")
     for chosen in contrasts:
-        passed = fit.passes is not None and not at
-        rows = fit.kept_counterfactuals if passed else fit.counterfactuals(at, chosen)
+        passed = fit.passes is not None and not question.at
+        rows = fit.kept_counterfactuals if passed else fit.counterfactuals(question.at, chosen)
         alike = alike and all(_same_for_all(fit.families["mediator"], rows, one) for one in targets)
-        own = _groups(fit, rows, columns, on, weights, chosen)
-        groups = [label for label, _ in own]
-        sizes = {str(label): part.mediator.shape[1] for label, part in own}
-        for (_, part), target, value in itertools.product(own, targets, values):
-            own_rows = _limited(fit, part, target)
-            whole = target.functional.kind == "quantile"  # of all rows' distribution, no mean
-            passes = fit.passes or slices(own_rows, None if whole else memory)
-            views.append(View(fit.families, own_rows, target, value, passes))
-    assert groups is not None
-    if columns is not None:
-        model = fit.require_model("groups", asked="by=")
-        warn_of_ranges(model, columns)
-        warn_of_alike(model, columns)
-        if about.treatment not in columns:
-            warn_of_one_arm(model, [one or model.contrast for one in contrasts], columns)
-    dims: dict[str, list[Any]] = {}
-    if isinstance(contrast, list) or contrast == "pairwise":
-        dims["contrast"] = [str(chosen).split(": ", 1)[1] for chosen in contrasts]
-    if by is not None:
-        dims["by"] = groups
-    if of == "categories":
-        dims["category"] = list(levels)
-    if isinstance(m, (list, tuple, np.ndarray)):
-        dims["m"] = list(m)
-    named = str(contrasts[0] or about.contrast)
+        groups = _groups(fit, rows, question, columns, chosen)
+        views += [
+            _view(fit, part, target, value, question.memory)
+            for (_, part), target, value in itertools.product(groups, targets, values)
+        ]
+    if columns:
+        _warn_of_groups(fit, columns, contrasts)
+    dims = _dims(fit, question, contrasts, [label for label, _ in groups])
+    named = str(contrasts[0] or fit.description.contrast)
     if "contrast" in dims:
-        named = f"{about.treatment}: {'; '.join(dims['contrast'])}"
-    unit = _unit(fit, contrasts, dims, scale)
-    setting = asked_of(
-        about, at, average,
-        contrast=named,
-        on={"all": "", "treated": "of the treated", "untreated": "of the untreated"}[on],
-        by=", ".join(columns or ()),
-        group_sizes=sizes if by is not None else {},
-        weights=weights or "",
-        alike=alike,
-        of=_of_label(of, functionals[0], about.outcome),
-        functional=functionals[0].kind,
-        scale=scale,
+        named = f"{fit.description.treatment}: {'; '.join(dims['contrast'])}"
+    sizes = {str(label): part.mediator.shape[1] for label, part in groups if columns}
+    setting = _setting(
+        fit, question, targets[0].functional, named, ", ".join(columns), sizes, alike
+    )
+    return Asked(tuple(views), dims, question.scale, _unit(fit, question, contrasts, dims)), setting
+
+
+def _targets(fit: Posterior, question: Question) -> list[Target]:
+    """What of the outcome is averaged: one functional, or the probability of each category."""
+    if question.of != "mean":
+        refuse("of", fit, asked=question.of)
+    levels, family = tuple(fit.description.categories.get("outcome", ())), fit.families["outcome"]
+    if isinstance(question.of, str) and question.of == "categories":
+        refuse("categories", family)
+        functionals = [probability(equals=level) for level in levels]
+    else:
+        functionals = [resolve_functional(question.of)]
+    targets = [target_of(one, family, levels) for one in functionals]
+    for one in targets:
+        check_scale(one, question.scale)
+        _warn_of_horizon(fit, one.functional)
+    return targets
+
+
+def _view(
+    fit: Posterior, rows: Counterfactuals, target: Target, m: float | None, memory: float | None
+) -> View:
+    rows = _limited(fit, rows, target)
+    whole = target.functional.kind == "quantile"  # of all rows' distribution, no mean
+    passes = fit.passes or slices(rows, None if whole else memory)
+    return View(fit.families, rows, target, m, passes)
+
+
+def _warn_of_groups(
+    fit: Posterior, columns: list[str], contrasts: Sequence[Contrast | None]
+) -> None:
+    model = fit.require_model("groups", asked="by=")
+    warn_of_ranges(model, columns)
+    warn_of_alike(model, columns)
+    if model.treatment not in columns:
+        warn_of_one_arm(model, [one or model.contrast for one in contrasts], columns)
+
+
+def _dims(
+    fit: Posterior, question: Question, contrasts: Sequence[Contrast | None], groups: list[Any]
+) -> dict[str, list[Any]]:
+    """Labels along each dimension of which several were asked for."""
+    dims: dict[str, list[Any]] = {}
+    if isinstance(question.contrast, list) or question.contrast == "pairwise":
+        dims["contrast"] = [str(chosen).split(": ", 1)[1] for chosen in contrasts]
+    if question.by is not None:
+        dims["by"] = groups
+    if question.of == "categories":
+        dims["category"] = list(fit.description.categories["outcome"])
+    if isinstance(question.m, (list, tuple, np.ndarray)):
+        dims["m"] = list(question.m)
+    return dims
+
+
+def _setting(
+    fit: Posterior,
+    question: Question,
+    functional: Functional,
+    contrast: str,
+    by: str,
+    sizes: Mapping[str, int],
+    alike: bool,
+) -> Setting:
+    """What a table says of a question."""
+    m, about = question.m, fit.description
+    each = f"probability of each category of {about.outcome}"
+    standardised = question.scale == "standardised"
+    return asked_of(
+        about, question.at, question.average, contrast=contrast,
+        on={"all": "", "treated": "of the treated", "untreated": "of the untreated"}[question.on],
+        by=by, group_sizes=sizes, weights=question.weights or "", alike=alike,
+        of=each if question.of == "categories" else functional.label(about.outcome),
+        functional=functional.kind, scale=question.scale,
         m="" if m is None else str(list(m) if isinstance(m, (list, tuple, np.ndarray)) else m),
-        **({"per_sd": _contrast_in_sd(fit, None) is not None} if scale == "standardised" else {}),
+        **({"per_sd": _contrast_in_sd(fit, None) is not None} if standardised else {}),
     )  # fmt: skip
-    return Asked(tuple(views), dims, scale, unit), setting
 
 
 def _same_for_all(mediator: Family, rows: Counterfactuals, target: Target) -> bool:
@@ -125,21 +177,6 @@ def _same_for_all(mediator: Family, rows: Counterfactuals, target: Target) -> bo
         return False
     changes = (rows.mediator[1] - rows.mediator[0], rows.base[1] - rows.base[0], rows.slope[0])
     return np.array_equal(*rows.slope) and all(map(equal_rows, changes))
-
-
-def _of_label(of: Any, functional: Functional, outcome: str) -> str:
-    return (
-        f"probability of each category of {outcome}"
-        if of == "categories"
-        else functional.label(outcome)
-    )
-
-
-def _functionals(of: Any, levels: tuple[Any, ...], family: Family) -> list[Functional]:
-    if isinstance(of, str) and of == "categories":
-        refuse("categories", family)
-        return [probability(equals=level) for level in levels]
-    return [resolve_functional(of)]
 
 
 def check_scale(target: Target, scale: str) -> None:
@@ -247,12 +284,12 @@ def _mediator_values(fit: Posterior, m: Any) -> list[float | None]:
 def _groups(
     fit: Posterior,
     rows: Counterfactuals,
-    by: list[str] | None,
-    on: str,
-    weights: str | None,
+    question: Question,
+    columns: list[str],
     contrast: Contrast | None,
 ) -> list[tuple[Any, Counterfactuals]]:
     """Rows of each subgroup, weighted, with its label."""
+    by, on, weights = question.by, question.on, question.weights
     if on not in ("all", "treated", "untreated"):
         near = nearest(on, ("all", "treated", "untreated"))
         raise ValueError(f"on={on!r}; choose 'all', 'treated' or 'untreated'.{near}")
@@ -276,7 +313,7 @@ def _groups(
             )
     if by is None:
         return [(None, rows.take(np.flatnonzero(wanted)))]
-    return list(by_group(model, rows, by, wanted))
+    return list(by_group(model, rows, columns, wanted))
 
 
 def _checked_weights(model: System, name: Any) -> np.ndarray:
@@ -335,10 +372,13 @@ def _limited(fit: Posterior, rows: Counterfactuals, target: Target) -> Counterfa
 
 
 def _unit(
-    fit: Posterior, contrasts: list[Contrast | None], dims: Mapping[str, Any], scale: str
+    fit: Posterior,
+    question: Question,
+    contrasts: Sequence[Contrast | None],
+    dims: Mapping[str, Any],
 ) -> Any:
     """sd of the outcome; for a numeric treatment, times the contrast in sds of the treatment."""
-    if scale != "standardised":
+    if question.scale != "standardised":
         return 1.0
     sd = float(fit.tree["observed_data"]["outcome"].std(ddof=1))
     units = [sd * (_contrast_in_sd(fit, chosen) or 1.0) for chosen in contrasts]

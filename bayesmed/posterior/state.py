@@ -143,15 +143,15 @@ class Posterior:
         data = self.tree["constant_data"].to_dataset()
         return kept_counterfactuals(data, self.description.log_mediator)
 
-    def require_model(self, question: str, **words: Any) -> System:
-        """The model, for a question of :data:`bayesmed.system.capabilities.QUESTIONS`.
+    def require_model(self, feature: str, **words: Any) -> System:
+        """The model, for a feature of :data:`bayesmed.system.capabilities.FEATURES`.
 
         Raises
         ------
         ValueError
-            If the question cannot be asked of this fit.
+            If this fit does not have it.
         """
-        refuse(question, self, **words)
+        refuse(feature, self, **words)
         assert self.model is not None
         return self.model
 

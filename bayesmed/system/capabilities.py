@@ -1,8 +1,8 @@
 """What can be asked of a fit, and why not: one table, read by all that refuses.
 
 A property says what stands in the way, in the words of a sentence, and nothing where it does not. A
-question has a sentence for each property that it cannot be asked with; with any other it can. A new
-kind of model or data adds a property here, and to each question that it rules out a reason.
+feature has a sentence for each property that rules it out; with any other it works. A new kind of model
+or data adds a property here, and a reason to each feature that it rules out.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ class Property:
         What it is a property of, in a few words.
     of : callable
         What a fit has of it; false where it has not. An outcome's family, a target or a model's
-        arguments take the place of the fit where a question is put to these.
+        arguments take the place of the fit where a feature is one of these.
     """
 
     title: str
@@ -33,7 +33,7 @@ class Property:
 
 
 @dataclass(frozen=True)
-class Question:
+class Feature:
     """A row of the table.
 
     Attributes
@@ -52,13 +52,13 @@ class Question:
     subject: str = ""
 
 
-def refuse(question: str, given: Any, **words: Any) -> None:
-    """Say why a question cannot be asked, if it cannot.
+def refuse(feature: str, given: Any, **words: Any) -> None:
+    """Say why a feature is not there, if it is not.
 
     Parameters
     ----------
-    question : str
-        A name in :data:`QUESTIONS`.
+    feature : str
+        A name in :data:`FEATURES`.
     given : Posterior, Family, Target or mapping
         Whose properties count.
     **words
@@ -68,16 +68,16 @@ def refuse(question: str, given: Any, **words: Any) -> None:
     ------
     ValueError
     """
-    found = obstacle(question, given)
+    found = obstacle(feature, given)
     if found is not None:
         name, words["what"] = found
-        own = QUESTIONS[question]
+        own = FEATURES[feature]
         raise ValueError(own.reasons[name].format(subject=own.subject.format(**words), **words))
 
 
-def obstacle(question: str, given: Any) -> tuple[str, str | bool] | None:
-    """The first property that stands in the way of a question, and what there is of it."""
-    for name in QUESTIONS[question].reasons:
+def obstacle(feature: str, given: Any) -> tuple[str, str | bool] | None:
+    """The first property that rules a feature out, and what there is of it."""
+    for name in FEATURES[feature].reasons:
         what = PROPERTIES[name].of(given)
         if what:
             return name, what
@@ -163,7 +163,7 @@ def _other_unit(target: Any) -> str | None:
     return None if kind in ("mean", "observed", "quantile") else kind.replace("_", " ")
 
 
-#: What stands in the way of some questions.
+#: What rules some features out.
 PROPERTIES: Mapping[str, Property] = {
     "saved": Property(
         "loaded without its model",
@@ -274,64 +274,64 @@ _WORDS = "The file of this fit holds the prior of rho in words only, {what}; fit
 _SHARES = "Shares of residual variances, and benchmarks, have no meaning here: {what}. Read rho itself instead."
 
 #: What can be asked, and by property why not.
-QUESTIONS: Mapping[str, Question] = {
-    "families": Question("whatever needs the distributions", {
+FEATURES: Mapping[str, Feature] = {
+    "families": Feature("whatever needs the distributions", {
         "saved family": _FORMULAS,
     }, "The family {what}, which is not one of the package's own,"),
-    "rows of passes": Question("corrections that average over rows", {"passes": _ROWS}, "This question"),
-    "rows of functions": Question(
+    "rows of passes": Feature("corrections that average over rows", {"passes": _ROWS}, "This question"),
+    "rows of functions": Feature(
         "whatever averages over rows", {"saved function": _FORMULAS}, "the mediator inside a function"
     ),
-    "at": Question("`at=`", _MODEL, "at="),
-    "groups": Question("`by=`, `on=`, `weights=`", _MODEL, "{asked}"),
-    "contrast": Question("`contrast=`", _MODEL, "contrast="),
-    "population": Question('`average="population"`', {"moments": _ROWS}, "average='population'"),
-    "of": Question("`of=` but the mean", {"moments": _ROWS}, "of={asked!r}"),
-    "unit": Question(
+    "at": Feature("`at=`", _MODEL, "at="),
+    "groups": Feature("`by=`, `on=`, `weights=`", _MODEL, "{asked}"),
+    "contrast": Feature("`contrast=`", _MODEL, "contrast="),
+    "population": Feature('`average="population"`', {"moments": _ROWS}, "average='population'"),
+    "of": Feature("`of=` but the mean", {"moments": _ROWS}, "of={asked!r}"),
+    "unit": Feature(
         '`scale="standardised"`', {"moments": _ROWS, "saved without unit": _FORMULAS}, "scale='standardised'"
     ),
-    "categories": Question('`of="categories"`', {
+    "categories": Feature('`of="categories"`', {
         "not ordered": "of='categories' is for an ordered outcome; a {what} outcome has none. Ask for "
         "bm.probability(...).",
     }),
-    "time": Question('`of="log_time"`, `bm.restricted_mean()`', {
+    "time": Feature('`of="log_time"`, `bm.restricted_mean()`', {
         "no time": "{asked} is for times: a lognormal, gamma, weibull or loglogistic outcome, not a {what} "
         "one.",
     }),
-    "observed": Question('`of="observed"`', {
+    "observed": Feature('`of="observed"`', {
         "no limits": "of='observed' is for a tobit outcome, whose values are cut at limits; a {what} "
         "outcome is observed as it is: use of='mean'.",
     }),
-    "equals": Question("`bm.probability(equals=)`", {
+    "equals": Feature("`bm.probability(equals=)`", {
         "continuous": "A {what} outcome takes any one value with probability zero; ask for "
         "bm.probability(above=...).",
     }),
-    "quantile": Question("`bm.quantile()`", {
+    "quantile": Feature("`bm.quantile()`", {
         "discrete": "Quantiles of a {what} outcome are whole numbers and do not move smoothly; ask for "
         "bm.probability(above=...).",
     }),
-    "odds_ratio": Question('`scale="odds_ratio"`', {
+    "odds_ratio": Feature('`scale="odds_ratio"`', {
         "no chance": "An odds ratio needs a probability; this is the {what} outcome. Ask for "
         "of=bm.probability(...), or scale='difference'.",
     }),
-    "ratio": Question('`scale="ratio"`', {
+    "ratio": Feature('`scale="ratio"`', {
         "not positive": "A ratio needs what is always positive; the {what} outcome is not. Use "
         "scale='difference', or ask for of=bm.probability(above=...).",
     }),
-    "standardised": Question('`scale="standardised"`', {
+    "standardised": Feature('`scale="standardised"`', {
         "other unit": "scale='standardised' divides by the outcome's standard deviation, which a {what} "
         "is not measured in. Use scale='difference'.",
     }),
-    "rho": Question("`effects(rho=)`", _CLOSED,
+    "rho": Feature("`effects(rho=)`", _CLOSED,
         "effects(rho=...) (elsewhere use fit.sensitivity(), or fit model.with_rho(...))"),
-    "dose_response": Question("`dose_response()`", {
+    "dose_response": Feature("`dose_response()`", {
         **_MODEL, "categorical treatment": "{what}, without doses; use contrast='pairwise'.",
     }, "A dose-response curve"),
-    "transport": Question("`sensitivity()` where rho is identified", _MODEL, "carrying draws along rho"),
-    "refits": Question(
+    "transport": Feature("`sensitivity()` where rho is identified", _MODEL, "carrying draws along rho"),
+    "refits": Feature(
         "`sensitivity()` of structural priors and a prior of rho", _MODEL, "refitting at each rho"
     ),
-    "effects_with_error": Question("`effects_with_error()`, `reliability_curve()`", {
+    "effects_with_error": Feature("`effects_with_error()`, `reliability_curve()`", {
         "mediator not Gaussian": "A reliability describes additive error in a Gaussian mediator; the "
         "mediator family here is {what!r}. Misclassified categories and counts need a model of their own.",
         **_CLOSED,
@@ -340,49 +340,49 @@ QUESTIONS: Mapping[str, Question] = {
         "product with a covariate, where an error does more than flatten a slope. The outcome formula is "
         "{what}.",
     }, "A correction for measurement error"),
-    "treatment equation": Question("`effects_with_treatment_confounding()`", {
+    "treatment equation": Feature("`effects_with_treatment_confounding()`", {
         **_MODEL,
         "beyond probit": "Confounding of the treatment is covered for a Gaussian mediator with a Gaussian "
         "or probit outcome; here they are {what}. rho alone does not cover it in any pair: measure the "
         "confounders, or find a design that does without them.",
         "categorical treatment": _TREATMENT, "two-valued treatment": _TREATMENT,
     }, "The equation of the treatment"),
-    "treatment confounding": Question("`effects_with_treatment_confounding()`", {
+    "treatment confounding": Feature("`effects_with_treatment_confounding()`", {
         **_CLOSED,
         "in function": "The outcome holds the mediator inside a function ({what}); confounding of the "
         "treatment is covered where it enters as itself, in products or alone.",
     }, "A correction for confounding of the treatment"),
-    "shares": Question("`r_squared()`, `benchmarks()`, `RhoBenchmark`", {
+    "shares": Feature("`r_squared()`, `benchmarks()`, `RhoBenchmark`", {
         "no residual": _SHARES, "uneven sigma": _SHARES,
     }),
-    "covariates": Question("`benchmarks()`", {
+    "covariates": Feature("`benchmarks()`", {
         "saved without variables": "The fit was saved by a version of bayesmed that did not keep which "
         "covariate each column comes from; fit the model again.",
     }),
-    "mean mediator": Question("`benchmarks()` of a covariate in a product with the mediator", _MODEL,
+    "mean mediator": Feature("`benchmarks()` of a covariate in a product with the mediator", _MODEL,
         "A benchmark of a covariate that interacts with the mediator"),
-    "rho_draws": Question("`rho_draws()`, `plot_rho()`", {
+    "rho_draws": Feature("`rho_draws()`, `plot_rho()`", {
         "fixed rho": "rho was fixed at {what} and has no prior; fit with one, for example "
         'model.with_rho(bm.Prior("Uniform", lower=-0.5, upper=0.5)).fit().',
         "saved without prior": _WORDS,
     }),
-    "prior_sensitivity": Question("`prior_sensitivity()`", {
+    "prior_sensitivity": Feature("`prior_sensitivity()`", {
         "passes": _ROWS, "saved without prior": _WORDS,
     }, "The log-likelihood at each draw"),
-    "log_likelihood": Question("`add_log_likelihood()`, `loo()`, `bm.compare()`", {"moments": _ROWS},
+    "log_likelihood": Feature("`add_log_likelihood()`, `loo()`, `bm.compare()`", {"moments": _ROWS},
         "A log-likelihood by row"),
-    "posterior_predictive": Question(
+    "posterior_predictive": Feature(
         "`posterior_predictive()`, `check()`, `plot_check()`", _MODEL, "Simulating data"
     ),
-    "family of parts": Question("most other families", {
+    "family of parts": Feature("most other families", {
         "parts": "{asked}: rows that are read part by part serve the families {known}. Fit a sample of the "
         "rows in memory, or rows that fit in it, where equal ones are put together by themselves.",
     }),
-    "method of parts": Question('`method="nuts"` of a pair that is not Gaussian', {
+    "method of parts": Feature('`method="nuts"` of a pair that is not Gaussian', {
         "parts": "method={asked!r} needs all rows in memory, which a {families} equation would take at each "
         "step; rows that are read part by part are fitted by method='laplace'.",
     }),
-    "columns of parts": Question("`mediator_data=`, `mediator_sigma=`, and those of the outcome", {
+    "columns of parts": Feature("`mediator_data=`, `mediator_sigma=`, and those of the outcome", {
         "parts": "{asked}= needs all rows in memory; it cannot be used with moments.",
     }),
 }  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bayesmed as bm
-from bayesmed.effects.question import ask
+from bayesmed.effects.question import Question, ask
 from tests.support.handmade import hand_fit
 
 
@@ -26,10 +26,7 @@ def test_effect_on_the_mediator_from_the_means(outcome):
         model, mediator_coef=coef, outcome_sigma=np.ones(10),
         outcome_coef=rng.normal(size=(10, len(model.designs[1].terms))),
     )  # fmt: skip
-    asked, _ = ask(
-        fit, at=None, by=None, on="all", weights=None, contrast=None, of="mean", m=None,
-        scale="difference", memory=None,
-    )  # fmt: skip
+    asked, _ = ask(fit, Question())
     x = data["x"].to_numpy()
     rate = np.exp(coef[:, :1] + coef[:, 2:] * x)
     truth = (rate * np.expm1(coef[:, 1:2])).mean(axis=1)

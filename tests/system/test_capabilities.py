@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import bayesmed as bm
-from bayesmed.system.capabilities import PROPERTIES, QUESTIONS
+from bayesmed.system.capabilities import FEATURES, PROPERTIES
 
 ROOT = Path(__file__).parents[2]
 #: What the sentences take from a call.
@@ -35,19 +35,19 @@ def test_the_page_is_what_the_table_says():
     assert found["PAGE"].read_text() == found["page"](), "run: uv run python docs/capabilities.py"
 
 
-def test_each_question_is_put_and_each_property_rules_one_out():
+def test_each_feature_is_put_and_each_property_rules_one_out():
     said = set()
     for path in (ROOT / "bayesmed").rglob("*.py"):
         if path.stem != "capabilities":
             tree = ast.parse(path.read_text())
             said |= {one.value for one in ast.walk(tree) if isinstance(one, ast.Constant)}
-    assert set(QUESTIONS) <= said
-    assert set(PROPERTIES) == {name for one in QUESTIONS.values() for name in one.reasons}
+    assert set(FEATURES) <= said
+    assert set(PROPERTIES) == {name for one in FEATURES.values() for name in one.reasons}
 
 
 def test_sentences_have_no_words_that_nobody_gives():
-    for question in QUESTIONS.values():
-        for text in (*question.reasons.values(), question.subject):
+    for feature in FEATURES.values():
+        for text in (*feature.reasons.values(), feature.subject):
             assert {name for _, name, _, _ in string.Formatter().parse(text) if name} <= WORDS
 
 
@@ -83,11 +83,11 @@ def fits(tmp_path_factory):
 @pytest.mark.filterwarnings("ignore::bayesmed.IdentificationWarning")
 @pytest.mark.parametrize("name", NEEDS_FORMULAS)
 def test_a_loaded_fit_says_what_it_needs(fits, name):
-    subject = QUESTIONS[name].subject.format(asked="by= with weights=")
+    subject = FEATURES[name].subject.format(asked="by= with weights=")
     with pytest.raises(ValueError, match=re.escape(f"{subject} needs the formulas")):
         NEEDS_FORMULAS[name](fits[name])
 
 
-def test_all_questions_that_need_formulas_are_put():
-    found = {name for name, question in QUESTIONS.items() if "saved" in question.reasons}
+def test_all_features_that_need_formulas_are_put():
+    found = {name for name, feature in FEATURES.items() if "saved" in feature.reasons}
     assert found == set(NEEDS_FORMULAS)
