@@ -10,16 +10,14 @@ import xarray as xr
 
 from bayesmed.api.drawn import Drawn
 from bayesmed.effects.estimands import Estimand, without_noise
-from bayesmed.effects.estimands import contrasts as contrasts
 from bayesmed.effects.numbers import chance
+from bayesmed.effects.rows import UNCERTAIN, by_label, summary_table
 from bayesmed.effects.setting import Setting
 from bayesmed.effects.summary import choose, shown_as, summarise
 from bayesmed.families.names import names_nearest
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-from bayesmed.effects.rows import UNCERTAIN, by_label, summary_table
 
 
 @names_nearest

@@ -13,13 +13,12 @@ from bayesmed.api.drawn import Drawn
 from bayesmed.api.effects import Effects
 from bayesmed.api.rsquared import RSquared
 from bayesmed.effects.estimands import ARMS_AND_AVERAGE
-from bayesmed.effects.rows import select_effect
+from bayesmed.effects.rows import curve_summary
 from bayesmed.effects.setting import Form
 from bayesmed.effects.summary import (
     choose,
     readable_roots,
     shown_as,
-    summarise,
     summarise_with_gaps,
 )
 from bayesmed.families.names import names_nearest, parameters_of, refuse_unknown
@@ -138,16 +137,8 @@ class Sensitivity(Drawn):
             return self._of_all(
                 lambda one: one.summary(ci_prob, ci_kind, effect, arm, round_to, rope, direction)
             )
-        values = select_effect(self.draws, effect, arm)
-        rows = {
-            f"{rho:.10g}": values.sel(rho=rho, drop=True) for rho in self.draws["rho"].to_numpy()
-        }
-        null = self._setting.null
-        table = summarise(rows, ci_prob, ci_kind, null, rope, direction)
-        if str(effect) == "prop_mediated" and null != 0.0:  # a proportion is no ratio
-            table[[c for c in table.columns if c.startswith("P(")]] = np.nan
+        table = curve_summary(self.draws, effect, arm, ci_prob, ci_kind, rope, direction)
         table = shown_as(table, round_to)
-        table.index = pd.Index(self.draws["rho"].to_numpy(), name="rho")
         table["how"] = self.draws["how"].to_numpy()
         if np.isfinite(self.draws["pareto_k"]).any():
             table["pareto_k"] = self.draws["pareto_k"].to_numpy()

@@ -229,8 +229,8 @@ def rho_draws(fit: Posterior, rho: float | Prior | None, rng: np.random.Generato
 
 
 def _setting(fit: Posterior, rho: float | Prior | None, at: Mapping[str, Any] | None) -> Setting:
-    setting = asked_of(fit.description, at)
-    return setting if rho is None else setting.saying(rho=stated(rho))
+    about = fit.description
+    return asked_of(about, at, rho=about.rho if rho is None else stated(rho))
 
 
 def _cells(

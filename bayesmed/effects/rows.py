@@ -106,6 +106,20 @@ def summary_table(
     return shown_as(table, round_to)
 
 
+def curve_summary(
+    draws: xr.Dataset, effect: str, arm: str, ci_prob: float, ci_kind: Literal["eti", "hdi"],
+    rope: tuple[float, float] | None = None, direction: bool = False,
+) -> pd.DataFrame:  # fmt: skip
+    """Summarise one effect at each rho."""
+    values, null = select_effect(draws, effect, arm), setting_of(draws).null
+    grid = draws["rho"].to_numpy()
+    rows = {f"{rho:.10g}": values.sel(rho=rho, drop=True) for rho in grid}
+    table = summarise(rows, ci_prob, ci_kind, null, rope, direction)
+    if effect == "prop_mediated" and null != 0.0:  # a proportion is no ratio
+        table[[c for c in table.columns if c.startswith("P(")]] = np.nan
+    return table.set_index(pd.Index(grid, name="rho"))
+
+
 def select_effect(draws: xr.Dataset, effect: str, arm: str) -> xr.DataArray:
     """One effect of a Dataset."""
     if effect not in ("acme", "ade", "total", "prop_mediated"):

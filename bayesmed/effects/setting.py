@@ -24,7 +24,7 @@ _SCALE_WORDS = {
 class Setting(About):
     """What a Dataset of results is of; as JSON it is their attribute ``bayesmed``.
 
-    The first are what was asked, then what the answer rests on, then what was made of it.
+    First what was asked, then what the answer rests on, then what was made of it.
     """
 
     on: str = ""
@@ -39,14 +39,14 @@ class Setting(About):
     per_sd: bool = False
     at: str = ""
     averaged: str = _ALL_ROWS
+    difference: bool = False
     every: int = 1
     assumed: str = ""
     impossible: float = 0.0
-    carried: float | None = None
     prior_note: str = ""
     no_r_squared: str = ""
-    difference: bool = False
     group: str = ""
+    carried: float | None = None
     claim: str = ""
     form: Form = "residual"
     r_compatible: bool = False
@@ -65,6 +65,11 @@ class Setting(About):
         return "" if self.functional == "mean" else f"the {self.of}"
 
     @property
+    def where(self) -> str:
+        """At which values of covariates."""
+        return f", at {self.at}" if self.at else ""
+
+    @property
     def contrast_words(self) -> str:
         """The contrast of the effects, which may be a standard deviation of the treatment."""
         one_sd = self.per_sd and "; " not in self.contrast
@@ -74,7 +79,6 @@ class Setting(About):
     def headline(self) -> str:
         """One line that says what a table of effects is of."""
         kind = "Differences of mediation effects" if self.difference else "Mediation effects"
-        where = f", at {self.at}" if self.at else ""
         per = " for one sd of the treatment" if self.per_sd else ""
         fixed = f"; controlled direct effect at {self.mediator} = {self.m}" if self.m else ""
         assumed = f"; {self.assumed}" if self.assumed else ""
@@ -82,7 +86,7 @@ class Setting(About):
         return (
             f"{kind} of {self.contrast_words} on {self.what or self.outcome} through {self.mediator}; "
             f"{self.family['mediator']} mediator, {self.family['outcome']} outcome; rho {self.rho}; "
-            f"{self.averaged}{where}{_SCALE_WORDS.get(self.scale, '')}{per}{fixed}{assumed}"
+            f"{self.averaged}{self.where}{_SCALE_WORDS.get(self.scale, '')}{per}{fixed}{assumed}"
             f"{few if self.every > 1 else ''}."
         )
 

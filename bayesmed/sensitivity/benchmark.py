@@ -77,7 +77,7 @@ def _why_not(about: About, name: str) -> str:
     for role, own in about.roles.items():
         if name == own:
             return f"it is the {role}"
-    there = [e for e, columns in about.variables.items() if any(name in v for v in columns)]
+    there = [e for e in about.variables if name in about.used_in(e)]
     if there:
         return (
             f"it stands in the {there[0]} equation only, so its strength in the other is unknown "

@@ -52,12 +52,7 @@ KINDS: tuple[Kind, Kind] = ("besides", "leave-out")
 
 def shared_covariates(about: About) -> list[str]:
     """Covariates that stand in both equations, in the order of the mediator's."""
-    mediator, outcome = (
-        list(dict.fromkeys(name for used in columns for name in used))
-        for columns in about.variables.values()
-    )
-    own = (about.treatment, about.mediator)
-    return [name for name in mediator if name in outcome and name not in own]
+    return [name for name in about.used_in("mediator") if name in about.used_in("outcome")]
 
 
 @dataclass(frozen=True)

@@ -95,9 +95,7 @@ def _beyond(setting: Setting) -> str:
 
 
 def _covariates(about: About, equation: str) -> str:
-    used = {name for names in about.variables[equation] for name in names}
-    names = sorted(used - {*about.roles.values()})
-    return ", ".join(names) if names else "none"
+    return ", ".join(sorted(about.used_in(equation))) or "none"
 
 
 def _analysed(about: About) -> str:

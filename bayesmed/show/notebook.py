@@ -16,11 +16,7 @@ def model_lines(about: About) -> list[str]:
     ]
     for equation, family in about.family.items():
         lines.append(f"{equation}: {about.formulas[equation]} ({family})")
-    scale = (
-        "the regression at rho = 0" if about.priors_on == "regression"
-        else "the structural coefficients"
-    )  # fmt: skip
-    lines.append(f"Priors are stated for {scale}; see .priors_in_use.")
+    lines.append(f"Priors are stated for {about.priors_scale}; see .priors_in_use.")
     lines.append(
         "The data say nothing about rho in this pair (closed)." if about.closed
         else f"rho is identified by {about.identified_by}, which is no evidence about confounding."

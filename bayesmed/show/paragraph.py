@@ -21,17 +21,7 @@ def paragraph(
     convergence: str,
     rho_zero: xr.Dataset | None = None,
 ) -> str:
-    """Methods and results in a paragraph each.
-
-    Parameters
-    ----------
-    about : About
-        The fit's description.
-    effects : xarray.Dataset
-        Of :class:`bayesmed.Effects`.
-    rho_zero : xarray.Dataset, optional
-        Of :class:`bayesmed.Sensitivity`.
-    """
+    """Methods and results in a paragraph each; see :meth:`bayesmed.MediationFit.report`."""
     setting = own_setting(about, effects, rho_zero)
     parts = [methods(setting, convergence), results(setting, effects, rho_zero)]
     return Paragraphs("\n\n".join(parts))
@@ -85,19 +75,9 @@ def _plain(setting: Setting, name: str) -> Any:
 
 def methods(setting: Setting, convergence: str) -> str:
     """The methods paragraph."""
-    names = {
-        "gaussian": "a Gaussian linear model",
-        "probit": "a probit model",
-        "logit": "a logistic model",
-    }
-    mediator, outcome = (names.get(name, _model_of(name)) for name in setting.families)
+    mediator, outcome = map(_model_of, setting.families)
     settings, formulas = setting.settings, setting.formulas
-    scale = (
-        "the regression at rho = 0"
-        if setting.priors_on == "regression"
-        else "the structural coefficients"
-    )
-    priors = f"{_priors(setting)} Priors are stated for {scale}."
+    priors = f"{_priors(setting)} Priors are stated for {setting.priors_scale}."
     dropped = setting.n_given - setting.n
     missing = f", {dropped} of {setting.n_given} rows having missing values" if dropped else ""
     warm = f" after {settings['tune']} of warm-up" if not setting.by_laplace else ""
@@ -109,33 +89,27 @@ def methods(setting: Setting, convergence: str) -> str:
         f"({formulas['mediator']}{_further(setting, 'mediator')}) and {outcome} of the outcome "
         f"({formulas['outcome']}{_further(setting, 'outcome')}) with "
         f"residual correlation rho {setting.rho}. {priors} Effects are {scale_words(setting)}, contrasts of "
-        f"counterfactual means {setting.averaged}{_at(setting)}, "
-        f"computed for {_each(setting)}.{_carried(setting)}{_assuming(setting)} "
+        f"counterfactual means {setting.averaged}{setting.where}, "
+        f"computed for {_computed(setting)} "
         f"The posterior was sampled with {setting.sampler_words} ({settings['chains']} chains of "
         f"{settings['draws']} draws{warm}, seed {settings['random_seed']}; {versions}). {convergence}"
     )
 
 
-def _each(setting: Setting) -> str:
-    return "each posterior draw" if setting.every == 1 else f"one posterior draw in {setting.every}"
-
-
-def _carried(setting: Setting) -> str:
-    """Draws at another rho than the one that was sampled."""
-    if setting.carried is None:
-        return ""
-    return (
-        f" The draws were carried there from another rho and weighted (Pareto k-hat "
-        f"{setting.carried:.2f})."
-    )
-
-
-def _assuming(setting: Setting) -> str:
-    return f" They are those under {setting.assumed}." if setting.assumed else ""
+def _computed(setting: Setting) -> str:
+    """For which draws, carried from which rho, under what."""
+    text = "each posterior draw" if setting.every == 1 else f"one posterior draw in {setting.every}"
+    text += "."
+    if setting.carried is not None:
+        text += " The draws were carried there from another rho and weighted (Pareto k-hat "
+        text += f"{setting.carried:.2f})."
+    return text + (f" They are those under {setting.assumed}." if setting.assumed else "")
 
 
 def _model_of(name: str) -> str:
-    words = name.replace("_", " ")
+    if name == "gaussian":
+        return "a Gaussian linear model"
+    words = "logistic" if name == "logit" else name.replace("_", " ")
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words} model"
 
 
@@ -151,12 +125,8 @@ def _levels(setting: Setting) -> str:
     """The contrast in words, that of the effects where it is another than the model's."""
     if setting.per_sd:
         return "one standard deviation more of it"
-    named = str(setting.contrast).split(": ", 1)[-1]
+    named = setting.contrast.split(": ", 1)[-1]
     return " against ".join(reversed(named.split(" -> "))) if named.count(" -> ") == 1 else named
-
-
-def _at(setting: Setting) -> str:
-    return f", at {setting.at}" if setting.at else ""
 
 
 def scale_words(setting: Setting) -> str:

@@ -9,9 +9,9 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.effects.numbers import MINUS, digits_in_common, number, probability
-from bayesmed.effects.rows import effect_rows, label_of, select_effect
+from bayesmed.effects.rows import curve_summary, label_of, summary_table
 from bayesmed.effects.setting import Setting, setting_of
-from bayesmed.effects.summary import CiKind, summarise
+from bayesmed.effects.summary import CiKind
 from bayesmed.families.names import names_nearest
 from bayesmed.system.about import About
 
@@ -59,19 +59,12 @@ def effects_in_words(
 ) -> pd.DataFrame:  # fmt: skip
     """The rows of an effects Dataset as text."""
     about = setting_of(draws)
-    table = summarise(effect_rows(draws, names), ci_prob, ci_kind, about.null)
-    last = [str(key[-1]) if isinstance(key, tuple) else str(key) for key in table.index]
-    shares = np.array([name.startswith("Prop.") for name in last])
-    if about.null != 0.0:
-        table.loc[shares, f"P(>{about.null:g})"] = np.nan
+    table = summary_table(draws, ci_prob, ci_kind, names, None)
+    shares = table.index.get_level_values(-1).str.startswith("Prop.")
     whole = about.scale == "difference" and about.traits("outcome").bounded
     found = in_words(table, np.where(shares, False, whole), pieces, shares.tolist())
-    leading = [
-        about.by if d == "by" and about.by else str(d)
-        for d in draws["total"].dims
-        if d not in ("chain", "draw")
-    ]
-    found.index.names = [*leading, "Effect"]
+    leading = table.index.names[:-1]
+    found.index.names = [*(about.by if d == "by" and about.by else d for d in leading), "Effect"]
     return found
 
 
@@ -176,7 +169,6 @@ def curve_table(
 ) -> Any:  # fmt: skip
     """An effect at some values of rho; see :meth:`bayesmed.Sensitivity.table`."""
     about = setting_of(draws)
-    values = select_effect(draws, effect, arm)
     grid = draws["rho"].to_numpy()
     steps = grid / every
     shown = grid[np.abs(steps - np.round(steps)) < 1e-9]
@@ -185,10 +177,7 @@ def curve_table(
             f"Of the curve's values of rho hardly one is a multiple of every={every!r}; they are "
             f"{grid.tolist()}."
         )
-    rows = {float(rho): values.sel(rho=rho, drop=True) for rho in shown}
-    table = summarise(rows, ci_prob, ci_kind, about.null)
-    if effect == "prop_mediated" and about.null != 0.0:
-        table[f"P(>{about.null:g})"] = np.nan
+    table = curve_summary(draws.sel(rho=shown), effect, arm, ci_prob, ci_kind)
     whole = effect != "prop_mediated" and about.scale == "difference"
     found = in_words(table, whole and about.traits("outcome").bounded)
     digits = 2 if np.allclose(shown, np.round(shown, 2), atol=1e-9) else 3

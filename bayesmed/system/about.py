@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
@@ -29,7 +30,7 @@ class About:
     """What a fit is of; as JSON it is the attribute ``bayesmed`` of a tree.
 
     Mappings are by equation. What has a default may not be there: a prior has no sampler, and files
-    of earlier versions have less. ``keys`` are what the JSON has, in its order.
+    of earlier versions have less. ``keys`` are what the JSON has.
     """
 
     formulas: Mapping[str, str]
@@ -75,22 +76,23 @@ class About:
     versions: Mapping[str, str] = field(default_factory=dict)
     pareto_k: float | None = None
     moments: Mapping[str, Any] | None = None
-    keys: tuple[str, ...] = field(repr=False)
+    keys: frozenset[str] = field(repr=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Read what :meth:`to_json` wrote; what this version does not know is left out."""
         known = {one.name for one in fields(cls)}
         said = {key: value for key, value in json.loads(text).items() if key in known}
-        return cls(**said, keys=tuple(said))
+        return cls(**said, keys=frozenset(said))
 
     def to_json(self) -> str:
         """All that is said, as one JSON object."""
-        return json.dumps({key: getattr(self, key) for key in self.keys})
+        said = (one.name for one in fields(self) if one.name in self.keys)
+        return json.dumps({name: getattr(self, name) for name in said})
 
     def saying(self, **more: Any) -> Self:
         """The same with something said otherwise, or in addition."""
-        return replace(self, **more, keys=tuple(dict.fromkeys((*self.keys, *more))))
+        return replace(self, **more, keys=self.keys | more.keys())
 
     @property
     def roles(self) -> dict[str, str]:
@@ -108,6 +110,17 @@ class About:
     def family(self) -> dict[str, str]:
         """Names of the families, by equation."""
         return dict(zip(self.formulas, self.families, strict=True))
+
+    def used_in(self, equation: str) -> list[str]:
+        """Covariates that the columns of an equation come from."""
+        names = dict.fromkeys(name for used in self.variables[equation] for name in used)
+        return [name for name in names if name not in self.roles.values()]
+
+    @property
+    def priors_scale(self) -> str:
+        """What the priors speak of."""
+        regression = self.priors_on == "regression"
+        return "the regression at rho = 0" if regression else "the structural coefficients"
 
     @property
     def by_laplace(self) -> bool:
@@ -134,18 +147,10 @@ def law_words(law: Law) -> str:
 
 
 def versions(sampler: str) -> dict[str, str]:
-    names = [
-        "bayesmed",
-        "pymc",
-        "arviz",
-        *([sampler] if sampler not in ("pymc", "laplace", "exact") else []),
-    ]
-    found = {}
-    for name in names:
-        try:
+    own, found = [] if sampler in ("pymc", "laplace", "exact") else [sampler], {}
+    for name in ("bayesmed", "pymc", "arviz", *own):
+        with suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return found
 
 
@@ -178,7 +183,7 @@ def describe(model: System) -> About:
         "affine": model.counterfactuals.rows_at is None,
         "hash": model_hash(model),
     }
-    return About(**said, keys=tuple(said))
+    return About(**said, keys=frozenset(said))
 
 
 def _equations(model: System) -> dict[str, Any]:
