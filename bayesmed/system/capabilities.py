@@ -12,7 +12,11 @@ from typing import Any
 import pandas as pd
 
 from bayesmed.families.family import Family
+from bayesmed.system.about import About
 from bayesmed.system.rows import equal_rows
+
+#: What there is of a property, for a sentence; false where there is nothing.
+type Held = str | bool | None
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Property:
     """
 
     title: str
-    of: Callable[[Any], str | bool | None]
+    of: Callable[[Any], Held]
 
 
 @dataclass(frozen=True)
@@ -131,8 +135,14 @@ def _uneven_sigma(fit: Any) -> str | None:
     return None
 
 
-def _words_only(fit: Any) -> str | None:
-    return fit.description.rho_prior if fit.description.rho_stated is None else None
+def _about(what: Callable[[About], Held]) -> Callable[[Any], Held]:
+    """Of what a fit says that it is of."""
+    return lambda fit: what(fit.description)
+
+
+def _loaded(what: Callable[[About], Held]) -> Callable[[Any], Held]:
+    """The same, if the model is not there."""
+    return lambda fit: what(fit.description) if fit.model is None else None
 
 
 def _unless(holds: Callable[[Family], bool]) -> Callable[[Family], str | None]:
@@ -165,91 +175,67 @@ def _other_unit(target: Any) -> str | None:
 
 #: What rules some features out.
 PROPERTIES: Mapping[str, Property] = {
-    "saved": Property(
-        "loaded without its model",
-        lambda fit: fit.model is None and not fit.description.moments,
-    ),
+    "saved": Property("loaded without its model", _loaded(lambda about: not about.moments)),
     "moments": Property(
-        "rows read part by part, of which the moments are kept",
-        lambda fit: fit.model is None and bool(fit.description.moments),
+        "rows read part by part, of which the moments are kept", _loaded(lambda about: bool(about.moments))
     ),
     "passes": Property(
         "rows read part by part, an equation not Gaussian", lambda fit: fit.passes is not None
     ),
-    "parts": Property(
-        "rows read part by part (a path, a Dask frame, `moments=True`)", lambda arguments: True
-    ),
+    "parts": Property("rows read part by part (a path, a Dask frame, `moments=True`)", lambda arguments: True),
     "saved family": Property(
         "loaded without its model, a family of one's own",
-        lambda fit: fit.model is None and next(map(repr, fit.description.own_families), None),
+        _loaded(lambda about: next(map(repr, about.own_families), None)),
     ),
     "saved function": Property(
         "loaded without its model, the mediator inside a function of the outcome formula",
-        lambda fit: fit.model is None and not fit.description.affine,
+        _loaded(lambda about: not about.affine),
     ),
     "saved without unit": Property(
-        "loaded without its model, written by a version that did not keep the treatment's standard "
-        "deviation",
-        lambda fit: fit.model is None and "contrast_in_sd" not in fit.description.keys,
+        "loaded without its model, written by a version that did not keep the treatment's standard deviation",
+        _loaded(lambda about: "contrast_in_sd" not in about.keys),
     ),
     "saved without variables": Property(
-        "written by a version that did not keep the covariates",
-        lambda fit: not fit.description.variables,
+        "written by a version that did not keep the covariates", _about(lambda about: not about.variables)
     ),
     "saved without prior": Property(
-        "written by a version that kept the prior of rho in words only", _words_only
+        "written by a version that kept the prior of rho in words only",
+        _about(lambda about: about.rho_prior if about.rho_stated is None else None),
     ),
-    "open": Property(
-        "rho is identified (the pair is not closed)",
-        lambda fit: fit.description.closed is None and fit.description.identified_by,
-    ),
+    "open": Property("rho is identified (the pair is not closed)", _about(lambda about: about.identified_by)),
     "structural": Property(
-        "priors of the structural coefficients",
-        lambda fit: fit.description.priors_on != "regression",
+        "priors of the structural coefficients", _about(lambda about: about.priors_on != "regression")
     ),
     "fixed rho": Property(
-        "rho fixed",
-        lambda fit: None if fit.description.rho_fixed is None else f"{fit.description.rho_fixed:g}",
+        "rho fixed", _about(lambda about: None if about.rho_fixed is None else f"{about.rho_fixed:g}")
     ),
     "mediator not Gaussian": Property(
         "a mediator that is not Gaussian",
         lambda fit: _unless(lambda family: family.is_normal)(fit.families["mediator"]),
     ),
-    "beyond probit": Property(
-        "not a Gaussian mediator with a Gaussian or probit outcome", _beyond_probit
-    ),
+    "beyond probit": Property("not a Gaussian mediator with a Gaussian or probit outcome", _beyond_probit),
     "no residual": Property("an equation without a residual on a latent scale", _no_residual),
     "uneven sigma": Property("a regression of sigma", _uneven_sigma),
     "in function": Property("the mediator inside a function of the outcome formula", _in_function),
-    "not plain": Property(
-        "the mediator inside a function, or in a product with a covariate", _not_plain
-    ),
-    "categorical treatment": Property(
-        "a categorical treatment", lambda fit: _treatment(fit, "categorical")
-    ),
-    "two-valued treatment": Property(
-        "a treatment of two values", lambda fit: _treatment(fit, "two-valued")
-    ),
+    "not plain": Property("the mediator inside a function, or in a product with a covariate", _not_plain),
+    "categorical treatment": Property("a categorical treatment", lambda fit: _treatment(fit, "categorical")),
+    "two-valued treatment": Property("a treatment of two values", lambda fit: _treatment(fit, "two-valued")),
     "not ordered": Property(
         "an outcome without ordered categories", _unless(lambda family: family.kind == "ordered")
     ),
     "no time": Property(
-        "an outcome that is no time",
-        _unless(lambda family: "event" in family.takes and family.multiplicative),
+        "an outcome that is no time", _unless(lambda family: "event" in family.takes and family.multiplicative)
     ),
     "no limits": Property(
         "an outcome that is not cut at limits",
-        _unless(
-            lambda family: family.limited and family.latent == "free" and family.link == "identity"
-        ),
+        _unless(lambda family: family.limited and family.latent == "free" and family.link == "identity"),
     ),
     "continuous": Property("a continuous outcome", _unless(lambda family: family.discrete)),
     "discrete": Property("a discrete outcome", _unless(lambda family: not family.discrete)),
     "no chance": Property("of what is no probability", _no_chance),
     "not positive": Property("of what may be zero or negative", _not_positive),
     "other unit": Property("of what has another unit than the outcome", _other_unit),
-}
-
+}  # fmt: skip
 
 _ROWS = (
     "{subject} needs the rows, of which this fit holds the moments only; fit rows that are in memory, "
