@@ -61,6 +61,17 @@ def stated(value: float | Prior) -> str:
     return f"~ {value!r}" if isinstance(value, Prior) else f"set to {value + 0.0:g}"
 
 
+def grid_of(given: Any, name: str, ends: str, rule: str, inside: Any) -> np.ndarray:
+    """Sorted distinct numbers of a range, in which ``inside`` says that they lie."""
+    try:
+        grid = np.unique(np.round(np.atleast_1d(np.asarray(given, dtype=float)), 12)) + 0.0
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be numbers in {ends}; {given!r} was given.") from None
+    if not grid.size or not np.all(np.isfinite(grid) & inside(grid)):
+        raise ValueError(f"Every {name} must lie {rule}; {given!r} was given.")
+    return grid
+
+
 def keep_systematically(possible: np.ndarray) -> np.ndarray:
     """Positions of possible draws, evenly repeated to the number of all, in their order.
 

@@ -24,7 +24,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bayesmed.effects.assumed import closed_regression, fixed_or_drawn, keep_systematically, stated
+from bayesmed.effects.assumed import (
+    closed_regression,
+    fixed_or_drawn,
+    grid_of,
+    keep_systematically,
+    stated,
+)
 from bayesmed.effects.estimands import contrasts
 from bayesmed.effects.means_of import label_cells
 from bayesmed.effects.numbers import percent
@@ -308,12 +314,5 @@ def check_reliabilities(reliability: Any) -> np.ndarray:
     """Sorted distinct reliabilities of a grid."""
     if reliability is None:
         return DEFAULT_RELIABILITIES
-    try:
-        grid = np.unique(np.round(np.atleast_1d(np.asarray(reliability, dtype=float)), 12))
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"reliability must be numbers in (0, 1]; {reliability!r} was given."
-        ) from None
-    if not grid.size or not np.all(np.isfinite(grid)) or grid[0] <= 0.0 or grid[-1] > 1.0:
-        raise ValueError(f"Every reliability must lie in (0, 1]; {reliability!r} was given.")
-    return grid
+    ends = "(0, 1]"
+    return grid_of(reliability, "reliability", ends, f"in {ends}", lambda r: (r > 0.0) & (r <= 1.0))

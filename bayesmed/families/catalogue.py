@@ -12,40 +12,43 @@ from bayesmed.families.names import nearest
 from bayesmed.families.prior import Prior
 from bayesmed.numerics import special
 
+#: What real numbers, times, 0/1, categories and counts have in common.
+_REAL: dict[str, Any] = {
+    "kind": "continuous", "valid": np.isfinite, "domain": "finite numbers", "link": "identity",
+    "mean": lambda eta, parameters: eta, "working": lambda y: y, "additive": True, "scale": "sigma",
+}  # fmt: skip
+_TIME: dict[str, Any] = {
+    "kind": "continuous", "valid": of.positive, "domain": "positive numbers", "link": "log",
+    "working": np.log, "takes": ("event",), "multiplicative": True,
+}  # fmt: skip
+_BINARY: dict[str, Any] = {"kind": "binary", "valid": of.is_binary, "domain": "0 and 1"}
+_ORDERED: dict[str, Any] = {"kind": "ordered", "valid": of.whole, "domain": "ordered categories"}
+_COUNT: dict[str, Any] = {
+    "kind": "count", "valid": of.whole, "domain": "whole numbers from 0", "link": "log",
+    "mean": lambda eta, parameters: np.exp(eta), "working": lambda y: np.log(y + 0.5),
+    "takes": ("exposure",),
+}  # fmt: skip
+
 GAUSSIAN = Family(
     name="gaussian",
-    kind="continuous",
     score=of.residual,
     value=lambda e, eta, parameters: eta + parameters["sigma"] * e,
-    mean=lambda eta, parameters: eta,
     log_density=of.gaussian_log_density,
     parameters={"sigma": of.scale_prior},
-    valid=np.isfinite,
-    domain="finite numbers",
-    link="identity",
-    working=lambda y: y,
     latent="free",
-    additive=True,
-    scale="sigma",
     conditional=lambda e, eta, rho, parameters: eta + rho * parameters["sigma"] * e,
+    **_REAL,
 )
 
 STUDENT_T = Family(
     name="student_t",
-    kind="continuous",
     score=of.student_t_score,
     value=of.student_t_value,
-    mean=lambda eta, parameters: eta,
     log_density=of.student_t_log_density,
     parameters={"sigma": of.scale_prior, "nu": of.degrees_prior},
     lower={"nu": 2.0},
-    valid=np.isfinite,
-    domain="finite numbers",
-    link="identity",
-    working=lambda y: y,
-    additive=True,
-    scale="sigma",
     exponential_moment=of.never_unless_flat,
+    **_REAL,
 )
 
 TOBIT = replace(
@@ -58,62 +61,43 @@ TOBIT = replace(
 
 LOGNORMAL = Family(
     name="lognormal",
-    kind="continuous",
     score=of.log_residual,
     value=lambda e, eta, parameters: np.exp(eta + parameters["sigma"] * e),
     mean=lambda eta, parameters: np.exp(eta + 0.5 * parameters["sigma"] ** 2),
     log_density=of.lognormal_log_density,
     parameters={"sigma": of.scale_prior},
-    valid=of.positive,
-    domain="positive numbers",
-    link="log",
-    working=np.log,
-    takes=("event",),
     latent="free",
-    multiplicative=True,
     scale="sigma",
     conditional=of.lognormal_conditional,
     exponential_moment=of.only_falling,
+    **_TIME,
 )
 
 GAMMA = Family(
     name="gamma",
-    kind="continuous",
     score=of.gamma_score,
     value=of.gamma_value,
     mean=lambda eta, parameters: np.exp(eta),
     log_density=of.gamma_log_density,
     parameters={"shape": of.positive_prior},
-    valid=of.positive,
-    domain="positive numbers",
-    link="log",
-    working=np.log,
-    takes=("event",),
-    multiplicative=True,
     exponential_moment=of.gamma_moment,
+    **_TIME,
 )
 
 WEIBULL = Family(
     name="weibull",
-    kind="continuous",
     score=of.weibull_score,
     value=lambda e, eta, parameters: np.exp(eta + parameters["sigma"] * np.log(-sp.log_ndtr(-e))),
     mean=lambda eta, parameters: np.exp(eta) * sp.gamma(1.0 + parameters["sigma"]),
     log_density=of.weibull_log_density,
     parameters={"sigma": of.scale_prior},
-    valid=of.positive,
-    domain="positive numbers",
-    link="log",
-    working=np.log,
-    takes=("event",),
-    multiplicative=True,
     scale="sigma",
     outcome_only=True,
+    **_TIME,
 )
 
 LOGLOGISTIC = Family(
     name="loglogistic",
-    kind="continuous",
     score=of.loglogistic_score,
     value=lambda e, eta, parameters: np.exp(
         eta + parameters["sigma"] * (sp.log_ndtr(e) - sp.log_ndtr(-e))
@@ -121,15 +105,10 @@ LOGLOGISTIC = Family(
     mean=lambda eta, parameters: np.exp(eta) / np.sinc(parameters["sigma"]),
     log_density=of.loglogistic_log_density,
     parameters={"sigma": of.scale_prior},
-    valid=of.positive,
-    domain="positive numbers",
-    link="log",
-    working=np.log,
-    takes=("event",),
-    multiplicative=True,
     scale="sigma",
     tail=lambda parameters: parameters["sigma"],
     outcome_only=True,
+    **_TIME,
 )
 
 BETA = Family(
@@ -148,85 +127,64 @@ BETA = Family(
 
 PROBIT = Family(
     name="probit",
-    kind="binary",
     score=lambda y, eta, parameters: of.binary_score(-eta, y),
     value=lambda e, eta, parameters: np.where(e > -eta, 1.0, 0.0),
     mean=lambda eta, parameters: special.ndtr(eta),
-    valid=of.is_binary,
-    domain="0 and 1",
     link="probit",
     coefficient_scale=1.5,
     latent="unit",
+    **_BINARY,
 )
 
 LOGIT = Family(
     name="logit",
-    kind="binary",
     score=lambda y, eta, parameters: of.binary_score(special.ndtri_expit(-eta), y),
     value=lambda e, eta, parameters: np.where(e > special.ndtri_expit(-eta), 1.0, 0.0),
     mean=lambda eta, parameters: special.expit(eta),
-    valid=of.is_binary,
-    domain="0 and 1",
     link="logit",
     coefficient_scale=2.5,
+    **_BINARY,
 )
-
 
 ORDERED_PROBIT = Family(
     name="ordered_probit",
-    kind="ordered",
     score=of.ordered_probit_score,
     value=of.ordered_value(of.ordered_probit_score),
     mean=of.ordered_mean(sp.ndtr),
     parameters={"cutpoints": lambda working: Prior("Normal", mu=0.0, sigma=2.0)},
-    valid=of.whole,
-    domain="ordered categories",
     link="probit",
     coefficient_scale=1.5,
     latent="unit",
+    **_ORDERED,
 )
 
 ORDERED_LOGIT = Family(
     name="ordered_logit",
-    kind="ordered",
     score=of.ordered_logit_score,
     value=of.ordered_value(of.ordered_logit_score),
     mean=of.ordered_mean(sp.expit),
     parameters={"cutpoints": lambda working: Prior("Normal", mu=0.0, sigma=3.5)},
-    valid=of.whole,
-    domain="ordered categories",
     link="logit",
     coefficient_scale=2.5,
+    **_ORDERED,
 )
 
 POISSON = Family(
     name="poisson",
-    kind="count",
     score=of.poisson_score,
     value=of.poisson_value,
-    mean=lambda eta, parameters: np.exp(eta),
     log_density=of.poisson_log_density,
-    valid=of.whole,
-    domain="whole numbers from 0",
-    link="log",
-    working=lambda y: np.log(y + 0.5),
-    takes=("exposure",),
+    **_COUNT,
 )
 
 NEGATIVE_BINOMIAL = Family(
     name="negative_binomial",
-    kind="count",
     score=of.negative_binomial_score,
     value=of.negative_binomial_value,
-    mean=lambda eta, parameters: np.exp(eta),
     log_density=of.negative_binomial_log_density,
     parameters={"alpha": of.positive_prior},
-    valid=of.whole,
-    domain="whole numbers from 0",
-    link="log",
-    working=lambda y: np.log(y + 0.5),
-    takes=("exposure",),
     exponential_moment=of.negative_binomial_moment,
+    **_COUNT,
 )
 
 BINOMIAL = Family(

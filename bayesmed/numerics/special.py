@@ -5,6 +5,7 @@ other value a NumPy array. PyTensor is not imported here unless it already is.
 """
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,31 +29,28 @@ def _op() -> Any:
     return special_tensors
 
 
-def exp(x: Any) -> Any:
-    """Exponential."""
-    return _pt().exp(x) if is_tensor(x) else np.exp(x)
+def _either(name: str, of_arrays: Callable[..., Any], said: str, of_tensors: str = "") -> Any:
+    """A function of NumPy or SciPy, or PyTensor's where an argument is a tensor."""
+
+    def function(*values: Any) -> Any:
+        of = getattr(_pt(), of_tensors or name) if is_tensor(*values) else of_arrays
+        return of(*values)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = said
+    return function
 
 
-def log(x: Any) -> Any:
-    """Natural logarithm."""
-    return _pt().log(x) if is_tensor(x) else np.log(x)
-
-
-def sqrt(x: Any) -> Any:
-    """Square root."""
-    return _pt().sqrt(x) if is_tensor(x) else np.sqrt(x)
-
-
-def maximum(a: Any, b: Any) -> Any:
-    """Elementwise maximum."""
-    return _pt().maximum(a, b) if is_tensor(a, b) else np.maximum(a, b)
-
-
-def where(condition: Any, a: Any, b: Any) -> Any:
-    """Elementwise choice."""
-    return (
-        _pt().switch(condition, a, b) if is_tensor(condition, a, b) else np.where(condition, a, b)
-    )
+exp = _either("exp", np.exp, "Exponential.")
+log = _either("log", np.log, "Natural logarithm.")
+log1p = _either("log1p", np.log1p, "log(1 + x).")
+sqrt = _either("sqrt", np.sqrt, "Square root.")
+expit = _either("expit", sp.expit, "Logistic distribution function.", "sigmoid")
+gammaln = _either("gammaln", sp.gammaln, "Logarithm of the gamma function.")
+maximum = _either("maximum", np.maximum, "Elementwise maximum.")
+minimum = _either("minimum", np.minimum, "Elementwise minimum.")
+greater = _either("greater", np.greater, "Elementwise a > b.", "gt")
+where = _either("where", np.where, "Elementwise choice.", "switch")
 
 
 def ndtr(x: Any) -> Any:
@@ -75,11 +73,6 @@ def log_ndtr(x: Any) -> Any:
     )
 
 
-def expit(x: Any) -> Any:
-    """Logistic distribution function."""
-    return _pt().sigmoid(x) if is_tensor(x) else sp.expit(x)
-
-
 def log_expit(x: Any) -> Any:
     """Logarithm of the logistic distribution function, stable in both tails."""
     return -_pt().softplus(-x) if is_tensor(x) else sp.log_expit(x)
@@ -93,21 +86,6 @@ def ndtri_expit(x: Any) -> Any:
     positive = x > 0.0
     score = ndtri_exp(log_expit(where(positive, -x, x)))
     return where(positive, -score, score)
-
-
-def minimum(a: Any, b: Any) -> Any:
-    """Elementwise minimum."""
-    return _pt().minimum(a, b) if is_tensor(a, b) else np.minimum(a, b)
-
-
-def log1p(x: Any) -> Any:
-    """log(1 + x)."""
-    return _pt().log1p(x) if is_tensor(x) else np.log1p(x)
-
-
-def gammaln(x: Any) -> Any:
-    """Logarithm of the gamma function."""
-    return _pt().gammaln(x) if is_tensor(x) else sp.gammaln(x)
 
 
 def gamma_score(a: Any, x: Any) -> Any:
@@ -171,8 +149,3 @@ def cutpoint(y: Any, cutpoints: Any, far: float) -> Any:
     pt = _pt()
     padded = pt.concatenate([[-far], cutpoints, [far]])
     return padded[pt.cast(y, "int64") + 1]
-
-
-def greater(a: Any, b: Any) -> Any:
-    """Elementwise a > b."""
-    return _pt().gt(a, b) if is_tensor(a, b) else np.greater(a, b)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesmed.effects.assumed import grid_of
 from bayesmed.system.about import About
 
 DEFAULT_GRID = np.round(np.linspace(-0.9, 0.9, 37), 10)
@@ -32,10 +33,5 @@ def check_grid(rho: Any) -> np.ndarray:
     """Sorted distinct values of rho."""
     if rho is None:
         return DEFAULT_GRID
-    try:
-        grid = np.unique(np.round(np.atleast_1d(np.asarray(rho, dtype=float)), 12)) + 0.0
-    except (TypeError, ValueError):
-        raise ValueError(f"rho must be numbers in (-1, 1); {rho!r} was given.") from None
-    if not grid.size or not np.all(np.isfinite(grid)) or np.abs(grid).max() >= 1.0:
-        raise ValueError(f"Every rho must lie strictly between -1 and 1; {rho!r} was given.")
-    return grid
+    rule = "strictly between -1 and 1"
+    return grid_of(rho, "rho", "(-1, 1)", rule, lambda values: np.abs(values) < 1.0)
