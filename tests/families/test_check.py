@@ -10,6 +10,7 @@ from scipy import stats
 
 import bayesmed as bm
 from bayesmed.families import check as family_checks
+from bayesmed.families.catalogue import FAMILIES
 from bayesmed.families.check import check_family
 from bayesmed.numerics import special
 from bayesmed.system import copula
@@ -266,6 +267,26 @@ def test_pieces_that_disagree(case):
     for _ in range(2):  # a family that failed is checked again
         refused(lambda: check_family(wrong), "The pieces of Family('own') disagree", *fragments,
                 "checked at parameters", "eta from -0.3 to 0.7", "Mend")  # fmt: skip
+
+
+# The package's own families.
+
+
+PIECES = ["score", "value", "mean", "log_density", "conditional"]
+OWN_PIECES = [(n, piece) for n, f in FAMILIES.items() for piece in PIECES if getattr(f, piece)]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_packages_own_families_pass(name):
+    check_family(replace(FAMILIES[name], name="own"))
+
+
+@pytest.mark.parametrize(("name", "piece"), OWN_PIECES)
+def test_a_piece_that_is_off_is_found_in_any_of_them(name, piece):
+    right = getattr(FAMILIES[name], piece)
+    more = 1.0 if piece == "value" and FAMILIES[name].discrete else 0.01
+    wrong = replace(FAMILIES[name], name="own", **{piece: lambda *given: right(*given) + more})
+    refused(lambda: check_family(wrong), "Family('own')")
 
 
 def test_a_wrong_family_is_refused_by_a_model(own_data):

@@ -29,11 +29,29 @@ class Ordered:
     def cdf(self, y):
         return self.latent.cdf(self.edges[np.asarray(y, dtype=int) + 1] - self.eta)
 
+    def sf(self, y):
+        return self.latent.sf(self.edges[np.asarray(y, dtype=int) + 1] - self.eta)
+
+    def pmf(self, y):
+        return self.cdf(y) - self.cdf(np.asarray(y) - 1)
+
     def logpmf(self, y):
-        return np.log(self.cdf(y) - self.cdf(np.asarray(y) - 1))
+        return np.log(self.pmf(y))
 
     def support(self):
         return np.arange(len(self.edges) - 1.0)
+
+
+class Loglogistic:
+    """SciPy's fisk loses the digits of its upper tail; its logistic does not."""
+
+    def __init__(self, eta, sigma):
+        self.log, self.itself = stats.logistic(eta, sigma), stats.fisk(1 / sigma, scale=np.exp(eta))
+
+    def __getattr__(self, name):
+        if name in ("cdf", "sf", "logcdf", "logsf"):
+            return lambda y: getattr(self.log, name)(np.log(y))
+        return getattr(self.itself, name)
 
 
 def law(name, eta, **parameters):
@@ -46,7 +64,7 @@ def law(name, eta, **parameters):
         "lognormal": lambda: stats.lognorm(p["sigma"], scale=np.exp(eta)),
         "gamma": lambda: stats.gamma(p["shape"], scale=np.exp(eta) / p["shape"]),
         "weibull": lambda: stats.weibull_min(1.0 / p["sigma"], scale=np.exp(eta)),
-        "loglogistic": lambda: stats.fisk(1.0 / p["sigma"], scale=np.exp(eta)),
+        "loglogistic": lambda: Loglogistic(eta, p["sigma"]),
         "beta": lambda: stats.beta(p["phi"] * special.expit(eta), p["phi"] * special.expit(-eta)),
         "probit": lambda: stats.bernoulli(stats.norm.cdf(eta)),
         "logit": lambda: stats.bernoulli(special.expit(eta)),
@@ -61,11 +79,11 @@ def law(name, eta, **parameters):
     return laws[name]()
 
 
-def own_parameters(family):
+def own_parameters(family, values=PARAMETERS):
     """The parameters and columns that a family reads."""
     names = [*family.parameters, *family.needs]
     names += ["scores"] if family.kind == "ordered" else []
-    return {name: PARAMETERS[name] for name in names}
+    return {name: values[name] for name in names}
 
 
 def bvn_cdf(h, l, rho):
