@@ -10,6 +10,34 @@ from tests.support.models import FRAMING, JOBS, SETTINGS, flat_priors
 matplotlib.use("Agg")
 
 
+#: Where every fit comes by: the compiled density, and the samplers that do without it.
+FITTING = ("bayesmed.posterior.density.log_density", "bayesmed.posterior.nuts._pymc")
+
+
+def pytest_configure(config):
+    """Slow tests run where ``-m`` speaks of them, and not otherwise."""
+    if "slow" not in (asked := config.option.markexpr):
+        config.option.markexpr = f"({asked}) and not slow" if asked else "not slow"
+
+
+def pytest_itemcollected(item):
+    """A fixture whose name ends in _fit fits a model, and so do the tests that use it."""
+    if any(name.endswith("_fit") for name in item.fixturenames):
+        item.add_marker("fit")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """A test, with its fixtures, fits nothing unless it is marked."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not item.get_closest_marker("fit"):
+            for place in FITTING:
+                patch.setattr(
+                    place, lambda *_, **__: pytest.fail("A test that fits is marked fit.")
+                )
+        return (yield)
+
+
 @pytest.fixture(scope="session")
 def framing():
     return bm.load_data("framing")

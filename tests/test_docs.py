@@ -26,6 +26,7 @@ def blocks(page):
     )
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 @pytest.mark.parametrize("pages", CHAINS, ids="-".join)
 def test_code_of_the_pages(pages, tmp_path, monkeypatch):

@@ -232,6 +232,7 @@ def test_any_text_as_a_formula(mediator, outcome):
             assert len(str(error)) > 20  # noqa: PT017
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 @pytest.mark.parametrize("unit", [1e-12, 1e-3, 1e6, 1e12])
 @pytest.mark.parametrize("column", ["m", "x", "y"])

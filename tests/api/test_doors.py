@@ -60,6 +60,7 @@ def test_fit_refuses_what_it_does_not_know(
         bm.fit_many([frame, frame], **FORMULAS, **settings, **wrong)
 
 
+@pytest.mark.fit
 def test_options_of_each_sampler(frame: pd.DataFrame) -> None:
     model = bm.MediationModel(frame, **FORMULAS)
     for sampler, known, unknown in (
@@ -77,6 +78,7 @@ def test_options_of_each_sampler(frame: pd.DataFrame) -> None:
             model.fit(**QUICK, sampler=sampler, save_warmup=True)
 
 
+@pytest.mark.fit
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -133,6 +135,7 @@ def test_names_within_arguments(frame: pd.DataFrame, wrong: dict[str, Any], mess
         bm.fit(frame, **{**FORMULAS, **QUICK, **wrong})
 
 
+@pytest.mark.fit
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
@@ -151,6 +154,7 @@ def test_values_of_arguments(fit: bm.MediationFit, asked: dict[str, Any], messag
         fit.effects(**asked)
 
 
+@pytest.mark.fit
 def test_intervals_digits_and_doses(fit: bm.MediationFit) -> None:
     effects = fit.effects()
     with pytest.raises(TypeError, match=r"ci_prob must be a number such as 0.95; '0.95'"):
@@ -197,6 +201,7 @@ def test_a_contrast_but_for_rounding(frame: pd.DataFrame) -> None:
         bm.MediationModel(doses, **FORMULAS, control=0, treated=0.31)
 
 
+@pytest.mark.fit
 def test_effects_by_two_columns_are_those_by_one_of_both(
     frame: pd.DataFrame, fit: bm.MediationFit
 ) -> None:
@@ -213,6 +218,7 @@ def test_effects_by_two_columns_are_those_by_one_of_both(
     )
 
 
+@pytest.mark.fit
 def test_combinations_without_rows_are_left_out(frame: pd.DataFrame) -> None:
     data = frame[(frame["sex"] == "f") | (frame["wave"] == 1.0)]
     found = bm.fit(data, **FORMULAS, **QUICK).sensitivity([0.0], by=["sex", "wave"])

@@ -76,6 +76,7 @@ def test_arguments_by_place(frame: pd.DataFrame) -> None:
         bm.MediationModel(frame, **FORMULAS).fit(1000)  # type: ignore[misc]
 
 
+@pytest.mark.fit
 def test_what_a_fit_answers(frame: pd.DataFrame, fit: bm.MediationFit) -> None:
     model = bm.MediationModel(frame, **FORMULAS)
     for name in ("effects", "sensitivity", "coefficients", "save"):
@@ -103,6 +104,7 @@ def test_numbers_beside_their_limits() -> None:
     )
 
 
+@pytest.mark.fit
 def test_what_is_zero_by_construction_has_no_sign(fit: bm.MediationFit) -> None:
     gap = fit.effects(at={"x": 1.0}) - fit.effects(at={"x": 0.0})
     table = gap.summary(direction=True)
@@ -113,12 +115,14 @@ def test_what_is_zero_by_construction_has_no_sign(fit: bm.MediationFit) -> None:
     assert not fit.effects().summary()["P(>0)"].isna().any()
 
 
+@pytest.mark.fit
 def test_that_moderation_has_a_sign(frame: pd.DataFrame, moderated: bm.MediationFit) -> None:
     gap = moderated.effects(at={"sex": "f"}) - moderated.effects(at={"sex": "m"})
     assert "Both settings" not in repr(gap)
     assert gap.summary()["P(>0)"].notna().all()
 
 
+@pytest.mark.fit
 def test_curves_of_groups_and_contrasts(moderated: bm.MediationFit) -> None:
     """Each block of the table is that of the group alone."""
     for asked, names in (
@@ -153,6 +157,7 @@ def test_a_code_of_arms_is_said_to_be_a_dose() -> None:
     assert "dose" not in notes("C(protest)")
 
 
+@pytest.mark.fit
 def test_values_that_are_nearly_right(frame: pd.DataFrame, fit: bm.MediationFit) -> None:
     for asked, near in (
         ({"scale": "standardized"}, "standardised"), ({"scale": "OR"}, "odds_ratio"),
@@ -166,12 +171,14 @@ def test_values_that_are_nearly_right(frame: pd.DataFrame, fit: bm.MediationFit)
         fit.effects(weights=frame["x"])  # type: ignore[arg-type]
 
 
+@pytest.mark.fit
 def test_saving_into_no_folder(fit: bm.MediationFit, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no such folder") as found:
         fit.save(tmp_path / "results" / "fit.nc")
     assert ".bayesmed-" not in str(found.value)
 
 
+@pytest.mark.fit
 def test_rows_with_missing_values_in_a_report(frame: pd.DataFrame) -> None:
     holed = frame.assign(y=frame["y"].where(frame.index >= 5))
     with pytest.warns(UserWarning, match="5 of 200 rows dropped"):

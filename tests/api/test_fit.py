@@ -40,6 +40,7 @@ def test_another_seed_gives_other_draws(jobs, short_fit):
     )
 
 
+@pytest.mark.fit
 def test_seed_is_drawn_kept_and_reported(jobs):
     fit = bm.MediationModel(jobs, **JOBS).fit(**{**SHORT, "random_seed": None})
     seed = fit.about["settings"]["random_seed"]
@@ -247,6 +248,7 @@ def test_interrupted_run_keeps_common_draws():
         keep_complete(points[2:], {})
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 def test_ctrl_c_keeps_the_draws(tmp_path):
     """A real interrupt of a real run, in a process of its own."""
@@ -313,6 +315,7 @@ def test_pymc_model_serves_pymc(jobs):
     assert drawn["prior_predictive"]["outcome"].shape == (1, 3, len(jobs))
 
 
+@pytest.mark.fit
 def test_sweep_that_fails_keeps_what_was_done(jobs, monkeypatch):
     from bayesmed.sensitivity import sweep
 
@@ -333,6 +336,7 @@ def test_sweep_that_fails_keeps_what_was_done(jobs, monkeypatch):
     assert found.draws["rho"].to_numpy().tolist() == [-0.4, -0.2]
 
 
+@pytest.mark.fit
 def test_structural_priors_pull_on_rho(jobs):
     """p(rho | data) under structural priors, by quadrature over fits at fixed rho.
 

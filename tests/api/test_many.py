@@ -33,6 +33,7 @@ def wide():
     return table_of_mediators(3)
 
 
+@pytest.mark.fit
 def test_each_row_is_the_fit_it_names(wide):
     found = bm.fit_many(wide, **KIND, over={"m": ["m0", "m1", "m2"]}, **QUICK)
     assert found["m"].to_numpy().tolist() == ["m0", "m1", "m2"]
@@ -54,6 +55,7 @@ def test_a_failure_is_a_row_with_its_reason(wide):
     assert np.isnan(found["median"][0]).all() and np.isfinite(found["median"][1]).all()
 
 
+@pytest.mark.fit
 def test_groups_and_data_sets(wide):
     own = {name: text.replace("{m}", "m0") for name, text in KIND.items()}
     found = bm.fit_many({"first": wide, "second": wide}, **own, by="g", **QUICK)
@@ -65,6 +67,7 @@ def test_groups_and_data_sets(wide):
     assert not np.allclose(under["median"], found["median"][:2])
 
 
+@pytest.mark.fit
 def test_a_run_goes_on_where_it_stopped(wide, tmp_path, monkeypatch):
     path, names = tmp_path / "run.jsonl", ["m0", "m1", "m2"]
     whole = bm.fit_many(wide, **KIND, over={"m": names}, **QUICK)
@@ -90,6 +93,7 @@ def test_a_run_goes_on_where_it_stopped(wide, tmp_path, monkeypatch):
         bm.fit_many(wide, **KIND, over={"m": names}, path=path, **{**QUICK, "random_seed": 8})
 
 
+@pytest.mark.fit
 def test_a_full_disk_loses_nothing(wide, tmp_path, monkeypatch):
     path, names = tmp_path / "run.jsonl", ["m0", "m1"]
     opened = type(path).open
@@ -121,6 +125,7 @@ def test_what_cannot_be_meant_is_refused(wide, changed, message):
         bm.fit_many(wide, **{**KIND, **QUICK, **changed})
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 def test_a_killed_worker_loses_nothing(tmp_path):
     distributed = pytest.importorskip("distributed", reason="Dask is an optional extra")

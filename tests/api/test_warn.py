@@ -47,6 +47,7 @@ def lines_of(call: Callable[[], Any]) -> set[int]:
     return {one.lineno - first for one in caught}
 
 
+@pytest.mark.fit
 def test_models_and_fits(frame: pd.DataFrame) -> None:
     assert lines_of(lambda: bm.MediationModel(frame, **PLAIN)) == {0}
     assert lines_of(lambda: bm.fit(frame, **PLAIN, **QUICK)) == {0}
@@ -62,6 +63,7 @@ def test_a_function_of_the_user(frame: pd.DataFrame) -> None:
     assert lines_of(mine) == {1}
 
 
+@pytest.mark.fit
 def test_sampling_that_does_not_converge(frame: pd.DataFrame) -> None:
     model = bm.MediationModel(frame, **BOTH)
     short = {**QUICK, "method": "nuts", "draws": 10, "tune": 5}
@@ -69,12 +71,14 @@ def test_sampling_that_does_not_converge(frame: pd.DataFrame) -> None:
     assert lines_of(lambda: bm.fit(frame, **BOTH, **short)) == {0}
 
 
+@pytest.mark.fit
 def test_questions(fit: bm.MediationFit) -> None:
     assert lines_of(lambda: fit.effects(m=99.0)) == {0}
     assert lines_of(lambda: fit.effects(at={"x": 99.0})) == {0}
     assert lines_of(lambda: fit.sensitivity([0.0, 0.3], at={"x": 99.0}, progress=False)) == {0}
 
 
+@pytest.mark.fit
 def test_a_sweep(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     """What stops a sweep is told from within a context manager and a progress bar."""
     free = {**BOTH, "mediator_family": "student_t"}

@@ -112,6 +112,7 @@ def test_categorical_data_column(rich, family, key):
         "must be numeric", "Recode", **of(family, **{key: "g"}))  # fmt: skip
 
 
+@pytest.mark.fit
 @pytest.mark.parametrize(
     ("family", "key", "column"),
     [("binomial", "trials", "trials"), ("poisson", "exposure", "exposure"), ("gamma", "event", "seen"),

@@ -82,6 +82,7 @@ def test_an_exposure_that_differs_by_arm_is_none_of_these(frame: pd.DataFrame) -
     )  # fmt: skip
 
 
+@pytest.mark.fit
 def test_without_the_offset_the_effect_is_that_of_least_squares(frame: pd.DataFrame) -> None:
     """What the message says of an offset: the coefficient in the formula takes it up."""
     rng = np.random.default_rng(5)
@@ -94,6 +95,7 @@ def test_without_the_offset_the_effect_is_that_of_least_squares(frame: pd.DataFr
     assert float(found.sel(arm="average").mean()) == pytest.approx(a * b, abs=0.02)
 
 
+@pytest.mark.fit
 def test_the_logarithm_in_place_of_an_exposure() -> None:
     """Counts in proportion to the mediator: E[C(t, M(t'))] = 0.5 E[M(t')], M log-normal."""
     rng = np.random.default_rng(2)
@@ -110,6 +112,7 @@ def test_the_logarithm_in_place_of_an_exposure() -> None:
     assert float(found.std()) < 0.1 * truth
 
 
+@pytest.mark.fit
 def test_questions(frame: pd.DataFrame) -> None:
     data = frame.assign(
         m=frame["m"] + np.linspace(0, 0.1, len(frame)),

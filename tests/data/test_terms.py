@@ -139,6 +139,7 @@ def least_squares(columns, y):
     return np.linalg.lstsq(np.column_stack([np.ones(len(y)), *columns]), y, rcond=None)[0]
 
 
+@pytest.mark.fit
 @pytest.mark.parametrize("term", ["x", "center(x)", "scale(x)", "I(x - 2)"])
 def test_effects_at_a_value_are_those_of_least_squares(data, term):
     """at={"x": v}: (a + c v) b, however the moderator was centred."""
@@ -154,6 +155,7 @@ def test_effects_at_a_value_are_those_of_least_squares(data, term):
         assert found == pytest.approx((a[1] + a[3] * value) * b, abs=0.02)
 
 
+@pytest.mark.fit
 @pytest.mark.parametrize("term", ["treat", "center(treat)", "scale(treat)", "I(treat - 0.3)"])
 def test_effects_do_not_depend_on_how_the_treatment_is_written(data, term):
     fit = bm.fit(
@@ -182,6 +184,7 @@ STEPS = {
 }
 
 
+@pytest.mark.fit
 @pytest.mark.parametrize("term", STEPS)
 def test_steps_and_kinks_are_exact(data, term):
     """The mean over M of the term, draw by draw, from its distribution function on a fine grid."""
@@ -268,6 +271,7 @@ def test_breaks():
         breaks(lambda m: np.round(m, 1)[:, None], edges)
 
 
+@pytest.mark.fit
 @pytest.mark.parametrize("value", [3, 8, 12])
 def test_a_step_at_one_count_is_summed(value):
     """I(k == v): ACME = b (P(K = v | 1) - P(K = v | 0)), draw by draw."""

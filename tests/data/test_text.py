@@ -239,6 +239,7 @@ def test_too_few_rows_for_the_levels_still_say_why(data):
         bm.MediationModel(frame, **ROLES)
 
 
+@pytest.mark.fit
 def test_fits_of_many_and_fits_by_parts_say_it_too(data):
     frame = data.assign(x=[str(i % 7) for i in np.arange(N) // 2], z=data["x"])
     many = bm.fit_many(
@@ -280,6 +281,7 @@ def test_levels_that_differ_by_white_space(data):
     assert set(advice(said, frame, "t")) == {"treated", "control"}
 
 
+@pytest.mark.fit
 def test_groups_that_differ_by_white_space(data):
     frame = data.assign(site=np.resize(["north", "north ", "south"], N))
     fit = bm.fit(frame, **ROLES, **QUICK)
@@ -502,6 +504,7 @@ def test_levels_equal_but_for_rounding(data, term):
     refused(two, "treated=0.31", control=0, treated=0.31)
 
 
+@pytest.mark.fit
 def test_the_right_effect_after_the_mend(data):
     """A fit of mended text is that of the numbers."""
     frame = data.assign(x=data["x"].map(lambda v: f"{v:.1f}".replace(".", ",")))

@@ -416,6 +416,7 @@ def test_effects_on_the_treated_are_those_of_their_rows(probit_fit):
     xr.testing.assert_allclose(both / len(frame), probit_fit.effects().draws["acme"], rtol=1e-6)
 
 
+@pytest.mark.fit
 def test_weights_of_a_column_that_no_formula_holds(framing):
     data = framing.assign(w=np.arange(len(framing)) % 3)
     model = quiet_model(

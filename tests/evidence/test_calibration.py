@@ -25,6 +25,7 @@ def intervals(tmp_path_factory):
     return module
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # short chains on purpose
 def test_eight_pairs_cover(intervals):

@@ -134,6 +134,7 @@ def test_a_total_of_zero_has_no_proportion_and_says_why():
     assert contrasts(fit.effects().po)["total"].max() == 0.0
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 @pytest.mark.parametrize("rho", [-0.999, 0.999])
 @pytest.mark.parametrize(
@@ -156,6 +157,7 @@ def test_fits_near_a_correlation_of_one(rho, mediator, outcome, families):
     assert abs(float(total.median()) - crude) < 4.0 * float(total.std())
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["probit", "logit"])
 def test_one_event_in_ten_thousand(family):
@@ -173,6 +175,7 @@ def test_one_event_in_ten_thousand(family):
     assert table.loc["Total effect"].iloc[1] < 0.0 < table.loc["Total effect"].iloc[2]
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["poisson", "negative_binomial"])
 def test_counts_of_a_million(family):
@@ -193,6 +196,7 @@ def test_counts_of_a_million(family):
     assert abs(float(found.median()) - acme) < 0.3 * float(found.std())
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 def test_separation_is_told_and_the_effects_are_finite():
     data = people().assign(d=lambda frame: (frame["m"] > 0).astype(int))

@@ -11,6 +11,7 @@ FAMILIES = ("gaussian", "probit", "logit")
 ARMS = [(name, arm) for name in ("acme", "ade") for arm in ("control", "treated")]
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 @pytest.mark.parametrize("outcome", FAMILIES)
 @pytest.mark.parametrize("mediator", FAMILIES)
@@ -52,6 +53,7 @@ def test_truth_is_recovered(mediator, outcome):
             assert sd < 0.08, (rho, name)
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 def test_wrong_rho_gives_a_wrong_answer():
     """The test above has teeth: with the sign of rho turned the truth is missed."""
@@ -64,6 +66,7 @@ def test_wrong_rho_gives_a_wrong_answer():
     assert abs(float(acme.mean()) - simulated.truth["acme_treated"]) > 4 * float(acme.std())
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["pymc", "numpyro"])
 def test_other_samplers_agree(sampler):
@@ -84,6 +87,7 @@ def test_other_samplers_agree(sampler):
     assert float(drawn.std()) == pytest.approx(float(own.std()), rel=0.1)
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 def test_sweep_of_a_pair_that_is_not_closed(jobs):
     """Probit mediator: the sweep warns, says how, and its rho* agrees with its curve and a fit."""
@@ -115,6 +119,7 @@ def test_sweep_of_a_pair_that_is_not_closed(jobs):
         found.at(0.3) - found.at(0.0)
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:NOT converged")  # rho mixes slowly where form identifies it
 def test_rho_prior_with_two_binary_families():

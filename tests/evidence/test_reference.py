@@ -57,6 +57,7 @@ def test_jobs_linear_curve(jobs_fit):
             assert_same_posterior(draws, expected, (rho, row))
 
 
+@pytest.mark.fit
 def test_published_jobs_sensitivity(jobs):
     """The vignette's rows for nine covariates: a point curve at the estimates, to 4 digits."""
     covariates = " + depress1 + econ_hard + sex + age + occp + marital + nonwhite + educ + income"
@@ -87,6 +88,7 @@ def test_published_jobs_sensitivity(jobs):
         assert abs(draws.mean() - published[key]) < 0.1 * draws.std()
 
 
+@pytest.mark.fit
 @pytest.mark.parametrize(
     ("fixture", "key"),
     [
@@ -113,6 +115,7 @@ def test_effective_sample_size(framing_fit):
     assert framing_fit.convergence.problems == ()
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 @pytest.mark.parametrize(("fixture", "arguments"), [("framing", FRAMING), ("jobs", JOBS)])
 def test_rho_prior_in_closed_pairs(request, fixture, arguments):

@@ -23,6 +23,7 @@ def chance(table):
     return {name: evidence(table[name])[1] for name in table}
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 @pytest.mark.parametrize("families", [PROBIT, ("probit", "probit")])
 def test_ranks_are_uniform(families):
@@ -31,6 +32,7 @@ def test_ranks_are_uniform(families):
     assert min(found.values()) > RARE
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 def test_ranks_of_a_sampled_rho_under_structural_priors_are_uniform():
     found = chance(ranks(PROBIT, "prior", 100, "structural"))
@@ -38,6 +40,7 @@ def test_ranks_of_a_sampled_rho_under_structural_priors_are_uniform():
     assert min(found.values()) > RARE
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 def test_the_wrong_sign_of_rho_is_seen(monkeypatch):
     right = ClosedMap.structural
@@ -50,6 +53,7 @@ def test_the_wrong_sign_of_rho_is_seen(monkeypatch):
     assert chance(ranks(PROBIT, "fixed", 100))["acme"] < RARE
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 def test_the_error_of_medsens_is_seen(monkeypatch):
     """x / (1 + |x|) in the place of x / sqrt(1 + x^2): a monotone error of rho* alone."""
@@ -64,6 +68,7 @@ def test_the_error_of_medsens_is_seen(monkeypatch):
     assert min(found[name] for name in ("acme", "ade", "total")) > RARE
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 def test_a_dropped_jacobian_is_seen(monkeypatch):
     """k^p of the map, without which a sampled rho under structural priors is drawn outward."""

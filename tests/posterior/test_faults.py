@@ -237,6 +237,7 @@ SWEEP = """
 """
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 def test_ctrl_c_in_a_sweep_keeps_the_values_done(tmp_path):
     done = run(SWEEP.format(path=str(tmp_path / "fit.nc"), signal="SIGINT"), tmp_path)
@@ -244,6 +245,7 @@ def test_ctrl_c_in_a_sweep_keeps_the_values_done(tmp_path):
     assert "The sweep stopped at rho" in done.stderr and "values before it are kept" in done.stderr
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 def test_a_killed_sweep_leaves_the_saved_fit(tmp_path):
     path = tmp_path / "fit.nc"
@@ -252,6 +254,7 @@ def test_a_killed_sweep_leaves_the_saved_fit(tmp_path):
     assert bm.load(path).effects().summary().shape[0] > 5
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 def test_ctrl_c_in_warm_up_says_that_nothing_is_kept(tmp_path):
     done = run(

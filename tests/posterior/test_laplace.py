@@ -53,6 +53,7 @@ def test_tells_how_the_posterior_was_drawn(laplace_fit, tmp_path):
     )
 
 
+@pytest.mark.fit
 def test_same_seed_same_draws(jobs):
     model = quiet_model(jobs, **JOBS, priors=BOTH)
     first, second, other = (
@@ -63,6 +64,7 @@ def test_same_seed_same_draws(jobs):
     assert not np.array_equal(first, other)
 
 
+@pytest.mark.fit
 @pytest.mark.filterwarnings("ignore:NOT converged")  # few draws serve here
 def test_poor_proposals_give_way_to_nuts_and_say_so(jobs, monkeypatch):
     """Proposals half as wide as the posterior have weights without a variance."""
@@ -196,6 +198,7 @@ def test_missing_limits_tell_rows_apart_like_other_values():
     assert np.isnan(merged.outcome_columns["lower"]).sum() == 3
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 @pytest.mark.parametrize("outcome", ["probit", "poisson"])
 def test_many_rows_agree_with_nuts(outcome):
@@ -234,6 +237,7 @@ def test_nodes_made_part_by_part_are_those_of_all_rows(framing_fit, monkeypatch)
     np.testing.assert_allclose(by_parts, once, atol=1e-9)
 
 
+@pytest.mark.fit
 def test_a_laplace_fit_compiles_what_nuts_compiled(jobs):
     model = quiet_model(jobs, **JOBS, priors=BOTH)
     laplace_draws(model, {"chains": 2, "draws": 50, "random_seed": 1})

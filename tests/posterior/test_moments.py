@@ -52,6 +52,7 @@ def from_dask(rows, path, monkeypatch):
     return bm.fit(frames.from_pandas(rows, npartitions=4), **KIND, **QUICK)
 
 
+@pytest.mark.fit
 @pytest.mark.parametrize("source", [from_frame, from_parquet, from_dask])
 def test_draws_effects_and_curves_are_those_of_the_rows(rows, whole, source, tmp_path, monkeypatch):
     with pytest.warns(UserWarning, match="1 of 2000 rows dropped"):
@@ -66,6 +67,7 @@ def test_draws_effects_and_curves_are_those_of_the_rows(rows, whole, source, tmp
     np.testing.assert_allclose(curve.rho_zero["rho_zero"], expected.rho_zero["rho_zero"], atol=1e-8)
 
 
+@pytest.mark.fit
 def test_what_else_the_moments_answer(rows, whole, tmp_path, monkeypatch):
     with pytest.warns(UserWarning, match="dropped"):
         fit = from_frame(rows, tmp_path, monkeypatch)
@@ -125,6 +127,7 @@ def test_twin_has_the_moments():
     np.testing.assert_allclose(np.cov(twin.T, ddof=0), np.cov(values.T, ddof=0), atol=1e-12)
 
 
+@pytest.mark.fit
 @pytest.mark.filterwarnings("ignore")
 def test_categories_keep_their_order_and_lose_unused_levels(rows, monkeypatch):
     """The first level is the reference, as with the rows in memory."""
@@ -142,6 +145,7 @@ def test_categories_keep_their_order_and_lose_unused_levels(rows, monkeypatch):
     )
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_every_sampler_counts_all_rows(rows, whole):

@@ -70,6 +70,7 @@ def passed(rows, tmp_path_factory):
         return bm.fit(folder, **kind(PROBIT), **QUICK)
 
 
+@pytest.mark.fit
 def test_a_probit_outcome_from_files(passed, whole):
     compare(passed, whole)
     grid = np.linspace(-0.8, 0.8, 17)
@@ -83,6 +84,7 @@ def test_a_probit_outcome_from_files(passed, whole):
     )
 
 
+@pytest.mark.fit
 def test_a_file_keeps_the_effects_and_says_what_needs_the_rows(passed, tmp_path):
     passed.save(tmp_path / "fit.nc")
     again = bm.load(tmp_path / "fit.nc")
@@ -96,6 +98,7 @@ def test_a_file_keeps_the_effects_and_says_what_needs_the_rows(passed, tmp_path)
             call()
 
 
+@pytest.mark.fit
 def test_what_needs_single_rows_is_refused(passed):
     for call in (
         lambda: passed.effects(by="g"),
@@ -132,6 +135,7 @@ def test_a_value_that_only_a_late_part_has_is_checked(rows, monkeypatch):
         bm.fit(broken, **kind(PROBIT), **QUICK, moments=True)
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 @pytest.mark.parametrize("case", OTHERS, ids=lambda case: f"{case[3]}-{case[2]}")
 @pytest.mark.filterwarnings("ignore")
@@ -140,6 +144,7 @@ def test_other_families_from_parts_of_a_frame(rows, case, monkeypatch):
     compare(bm.fit(rows, **kind(case), **QUICK, moments=True), bm.fit(rows, **kind(case), **QUICK))
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_workers_of_a_cluster_take_the_passes(rows, whole):

@@ -281,6 +281,7 @@ def test_a_loaded_fit_needs_its_model(binary_fit, tmp_path):
     xr.testing.assert_allclose(loaded.draws["acme"], curve(binary_fit, [0.2]).draws["acme"])
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 @pytest.mark.parametrize("own", [BINARY, {**BINARY, **WORK}, LOGIT], ids=["pg", "pp", "gl"])
 def test_pairs_agree_with_refits_along_rho(jobs_work, own):
@@ -296,6 +297,7 @@ def test_pairs_agree_with_refits_along_rho(jobs_work, own):
         assert_close(found.sel(rho=rho), again)
 
 
+@pytest.mark.fit
 @pytest.mark.slow
 @pytest.mark.parametrize("outcome", ["gaussian", "probit"])
 def test_effects_under_a_rho_prior_are_those_of_a_fit_that_samples_rho(outcome):

@@ -174,17 +174,17 @@ def test_the_contour_of_a_linear_model_is_known():
 
 
 @pytest.fixture(scope="module")
-def small_fit():
+def made():
     return posterior_fit(model_of(world(n=500).data))
 
 
-def test_contours_are_drawn(small_fit):
-    sens = small_fit.sensitivity(np.linspace(-0.8, 0.8, 17), progress=False)
+def test_contours_are_drawn(made):
+    sens = made.sensitivity(np.linspace(-0.8, 0.8, 17), progress=False)
     for form in ("residual", "total"):
         found = sens.r_squared(form)
         for options in ({}, {"sign": -1}, {"arm": "treated", "limit": 1.0}):
             _, ax = plt.subplots()
-            assert found.plot(ax=ax, benchmarks=small_fit.benchmarks(), **options) is ax
+            assert found.plot(ax=ax, benchmarks=made.benchmarks(), **options) is ax
             ax.figure.canvas.draw()
             plt.close(ax.figure)
     assert "residual variance" in plot_contour(sens.r_squared().draws, sens.rho_zero.assign(
@@ -192,9 +192,9 @@ def test_contours_are_drawn(small_fit):
     plt.close("all")
 
 
-def test_the_zero_line_is_the_tipping_point(small_fit):
+def test_the_zero_line_is_the_tipping_point(made):
     """On the line of zero the product of the coordinates is the median of rho*^2."""
-    sens = small_fit.sensitivity(np.linspace(-0.8, 0.8, 17), progress=False)
+    sens = made.sensitivity(np.linspace(-0.8, 0.8, 17), progress=False)
     ax = sens.r_squared().plot()
     thick = [c for c in ax.collections if c.get_linewidth()[0] == 2.2]
     points = np.vstack([path.vertices for path in thick[0].get_paths()])
@@ -203,8 +203,8 @@ def test_the_zero_line_is_the_tipping_point(small_fit):
     plt.close("all")
 
 
-def test_errors(small_fit):
-    sens = small_fit.sensitivity([0.0, 0.3], progress=False)
+def test_errors(made):
+    sens = made.sensitivity([0.0, 0.3], progress=False)
     with pytest.raises(ValueError, match="choose 'residual' or 'total'"):
         sens.r_squared("partial")
     with pytest.raises(ValueError, match="sign=0"):

@@ -43,12 +43,12 @@ def data():
 
 
 @pytest.fixture(scope="module")
-def linear(data):
+def linear_fit(data):
     return bm.fit(data, **LINEAR, **SHORT)
 
 
 @pytest.fixture(scope="module")
-def crossed(data):
+def crossed_fit(data):
     """Both equations with an interaction of treatment and x."""
     own = {**LINEAR, "mediator": "m ~ t * x", "outcome": "z ~ m + t * x"}
     return bm.fit(data, **own, outcome_family="probit", **SHORT)
@@ -75,9 +75,9 @@ def test_a_probability_and_its_complement_add_up_to_one(size):
 
 
 @pytest.mark.parametrize(("share", "above", "below"), [(0.1645, "164", "836"), (0.8325, "832", "")])
-def test_one_rounding_for_print_table_frame_and_paragraph(linear, share, above, below):
+def test_one_rounding_for_print_table_frame_and_paragraph(linear_fit, share, above, below):
     """0.1645 and 0.8325 are ties: print had .164 and .832, the table .165 and .833."""
-    draws = xr.concat([linear.effects().draws] * 2, dim="chain").assign_coords(chain=range(8))
+    draws = xr.concat([linear_fit.effects().draws] * 2, dim="chain").assign_coords(chain=range(8))
     effects = with_share(Effects(draws), share)  # 2000 draws, so that both are shares of them
     table = effects.summary()
     assert float(table.loc["Total effect", "P(>0)"]) == share
@@ -86,7 +86,7 @@ def test_one_rounding_for_print_table_frame_and_paragraph(linear, share, above, 
     assert f"0.{above}" in effects._repr_html_()
     assert effects.table(style="frame").loc["Total effect", "P(> 0)"] == f".{above}"
     told = f"P(< 0) = 0.{below}" if below else f"P(> 0) = 0.{above}"
-    assert linear.report(effects=effects).count(told) == 3
+    assert linear_fit.report(effects=effects).count(told) == 3
 
 
 def printed_chances(table):
@@ -95,13 +95,13 @@ def printed_chances(table):
     return shown[[c for c in shown if re.search(r"P\(|^probability$", str(c))]].to_numpy().ravel()
 
 
-def test_no_probability_of_draws_is_nought_or_one_in_print(linear):
-    sweep = linear.sensitivity([-0.3, 0.0, 0.3])
+def test_no_probability_of_draws_is_nought_or_one_in_print(linear_fit):
+    sweep = linear_fit.sensitivity([-0.3, 0.0, 0.3])
     tables = [
-        linear.coefficients(), linear.effects().summary(direction=True), sweep.summary(),
+        linear_fit.coefficients(), linear_fit.effects().summary(direction=True), sweep.summary(),
         sweep.tipping_summary(), sweep.conclusions(), sweep.r_squared().summary(),
-        sweep.r_squared().tipping_summary(), linear.benchmarks().summary(),
-        linear.benchmarks().strength_summary(sweep),
+        sweep.r_squared().tipping_summary(), linear_fit.benchmarks().summary(),
+        linear_fit.benchmarks().strength_summary(sweep),
     ]  # fmt: skip
     for table in tables:
         texts = printed_chances(table)
@@ -130,7 +130,8 @@ def test_shares_of_draws_are_nought_and_all_only_where_they_are():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["linear", "crossed"])
+@pytest.mark.fit
+@pytest.mark.parametrize("name", ["linear_fit", "crossed_fit"])
 def test_the_paragraph_has_the_digits_of_the_table(name, request):
     fit = request.getfixturevalue(name)
     table, text = fit.effects().table(style="frame"), fit.report()
@@ -141,14 +142,14 @@ def test_the_paragraph_has_the_digits_of_the_table(name, request):
         assert plain in text, (row, plain)
 
 
-def test_an_interrupted_fit_reports_the_draws_it_has(linear):
-    tree = linear.tree.copy()
+def test_an_interrupted_fit_reports_the_draws_it_has(linear_fit):
+    tree = linear_fit.tree.copy()
     tree["posterior"] = xr.DataTree(tree["posterior"].to_dataset().isel(draw=slice(100)))
-    assert "4 chains of 100 draws" in replace(linear, tree=tree).report()
+    assert "4 chains of 100 draws" in replace(linear_fit, tree=tree).report()
 
 
-def test_r_hat_of_rho_star_does_not_fall_for_one_draw_without_a_root(linear):
-    sweep = linear.sensitivity([-0.3, 0.0, 0.3])
+def test_r_hat_of_rho_star_does_not_fall_for_one_draw_without_a_root(linear_fit):
+    sweep = linear_fit.sensitivity([-0.3, 0.0, 0.3])
     whole = sweep.tipping_summary(round_to=None)
     zero = sweep.rho_zero.copy(deep=True)
     zero["rho_zero"][dict(arm=2, chain=1, draw=7)] = np.nan
@@ -162,13 +163,14 @@ def test_r_hat_of_rho_star_does_not_fall_for_one_draw_without_a_root(linear):
     assert apart.loc[row, "r_hat"] > 1.5  # it sees chains that disagree
 
 
-def test_figures_have_groups_in_the_order_of_the_tables(crossed):
-    effects = crossed.effects(by="age")
+def test_figures_have_groups_in_the_order_of_the_tables(crossed_fit):
+    effects = crossed_fit.effects(by="age")
     shown = [label.get_text().split(", ")[1] for label in effects.plot().get_yticklabels()]
     table = effects.summary().index.get_level_values(0)
     assert list(dict.fromkeys(shown)) == list(dict.fromkeys(table)) == ["young", "mid", "old"]
 
 
+@pytest.mark.fit
 def test_levels_of_a_treatment_are_in_their_order(data):
     own = {"mediator": "m ~ dose", "outcome": "y ~ m + dose", "treatment": "dose"}
     fit = bm.fit(data, **own, control=2.0, treated=0.0, **SHORT)
@@ -182,40 +184,41 @@ def test_levels_of_a_treatment_are_in_their_order(data):
 
 
 @pytest.mark.parametrize("asked", [{"weights": "w"}, {"on": "treated"}, {"average": "population"}])
-def test_an_average_that_changes_nothing_is_said_to(linear, crossed, asked):
+def test_an_average_that_changes_nothing_is_said_to(linear_fit, crossed_fit, asked):
     told = "which changes nothing here: the effects are the same for every row"
-    effects = linear.effects(**asked)
-    np.testing.assert_allclose(effects.draws["acme"], linear.effects().draws["acme"], rtol=1e-9)
+    effects = linear_fit.effects(**asked)
+    np.testing.assert_allclose(effects.draws["acme"], linear_fit.effects().draws["acme"], rtol=1e-9)
     assert told in repr(effects)
-    assert told in linear.report(effects=effects)
-    assert told not in repr(linear.effects())
-    other = crossed.effects(scale="ratio", **asked)  # whose base differs between rows
+    assert told in linear_fit.report(effects=effects)
+    assert told not in repr(linear_fit.effects())
+    other = crossed_fit.effects(scale="ratio", **asked)  # whose base differs between rows
     assert told not in repr(other)
-    other = crossed.effects(**asked)
-    assert not np.allclose(other.draws["acme"], crossed.effects().draws["acme"])
+    other = crossed_fit.effects(**asked)
+    assert not np.allclose(other.draws["acme"], crossed_fit.effects().draws["acme"])
     assert told not in repr(other)
 
 
-def test_groups_that_do_not_differ_are_said_not_to(linear):
-    effects = linear.effects(by="age")
+def test_groups_that_do_not_differ_are_said_not_to(linear_fit):
+    effects = linear_fit.effects(by="age")
     assert float(abs(effects.differences().draws["acme"]).max()) < 1e-12
     for shown in (effects, effects.where(by="old")):
         assert "the effects are the same for every row" in repr(shown)
 
 
+@pytest.mark.fit
 def test_an_interaction_of_treatment_and_mediator_makes_rows_differ(data):
     fit = bm.fit(data, **{**LINEAR, "outcome": "y ~ m * t + x"}, **SHORT)
     assert "for every row" not in repr(fit.effects(weights="w"))
 
 
-def test_latex_has_a_caption_with_and_without_a_title(linear):
-    sweep = linear.sensitivity([-0.3, 0.0, 0.3])
+def test_latex_has_a_caption_with_and_without_a_title(linear_fit):
+    sweep = linear_fit.sensitivity([-0.3, 0.0, 0.3])
 
     def tables(**title):
         return [
-            linear.effects().table(style="latex", **title), linear.table(style="latex", **title),
+            linear_fit.effects().table(style="latex", **title), linear_fit.table(style="latex", **title),
             sweep.table(every=0.3, style="latex", **title),
-            bm.table({"A_1": linear}, style="latex", **title),
+            bm.table({"A_1": linear_fit}, style="latex", **title),
         ]  # fmt: skip
 
     for text, own in zip(tables(), ("of t on y", "of m and y", "ACME", r"A\_1"), strict=True):
@@ -223,9 +226,10 @@ def test_latex_has_a_caption_with_and_without_a_title(linear):
         assert own in re.search(r"\\caption\{(.*)\}", text)[1]
         assert r"-\textgreater" not in text  # arrows are arrows
     assert all(r"\caption{My title}" in text for text in tables(title="My title"))
-    assert linear.effects().table(style="markdown").startswith("| Effect")
+    assert linear_fit.effects().table(style="markdown").startswith("| Effect")
 
 
+@pytest.mark.fit
 def test_a_loaded_fit_standardises(data, tmp_path):
     own = {"mediator": "m ~ u + x", "outcome": "y ~ m + u + x", "treatment": "u"}
     fit = bm.fit(data, **own, control=0.0, treated=2.0, **SHORT)
@@ -237,9 +241,9 @@ def test_a_loaded_fit_standardises(data, tmp_path):
     assert "one standard deviation more of it" in fit.report(effects=found)
 
 
-def test_a_file_says_how_the_data_differ(data, linear, tmp_path):
+def test_a_file_says_how_the_data_differ(data, linear_fit, tmp_path):
     path, prior = tmp_path / "f.nc", {"outcome": {"m": bm.Prior("Normal", mu=0, sigma=1)}}
-    linear.save(path)
+    linear_fit.save(path)
 
     def told(frame, **own):
         with pytest.raises(ValueError, match="not the one that") as caught:
@@ -262,20 +266,21 @@ def paths_of(fit):
     return found, path_labels(found, "0", False, contrast_words(fit.description))
 
 
-def test_a_path_that_differs_between_rows_is_labelled(data, crossed):
-    paths, labels = paths_of(crossed)
-    coef = crossed.posterior["mediator_coef"]
+def test_a_path_that_differs_between_rows_is_labelled(data, crossed_fit):
+    paths, labels = paths_of(crossed_fit)
+    coef = crossed_fit.posterior["mediator_coef"]
     by_hand = coef.sel(mediator_term="t") + data["x"].mean() * coef.sel(mediator_term="t:x")
     np.testing.assert_allclose(paths["a"], by_hand, rtol=1e-9)
     assert labels["a"].startswith("a (average) = ")
     assert labels["b"].startswith("b = ")
     assert labels["c'"].startswith("c' (average) = ")
-    table = crossed.coefficients()["path"]
+    table = crossed_fit.coefficients()["path"]
     assert table["mediator", "t"] == "a where x = 0"
     assert table["outcome", "t"] == "c' where x = 0"
     assert table["outcome", "m"] == "b"
 
 
+@pytest.mark.fit
 @pytest.mark.parametrize(
     ("own", "a", "where"),
     [
@@ -297,6 +302,7 @@ def test_a_path_of_another_contrast_than_one_unit_is_labelled(data, own, a, wher
     assert fit.plot_paths().texts
 
 
+@pytest.mark.fit
 def test_paths_where_several_things_interact(data):
     own = {**LINEAR, "mediator": "m ~ t * age + x", "outcome": "y ~ m * t * x + age"}
     with warnings.catch_warnings():
@@ -312,6 +318,7 @@ def test_paths_where_several_things_interact(data):
     assert table["outcome", "m"] == "b"
 
 
+@pytest.mark.fit
 @pytest.mark.parametrize("units", [(1e12, 1e-12), (1e-12, 1e12)])
 @pytest.mark.parametrize("family", ["gaussian", "probit"])
 def test_columns_in_units_far_apart_are_no_matter(data, units, family):
@@ -323,7 +330,7 @@ def test_columns_in_units_far_apart_are_no_matter(data, units, family):
     np.testing.assert_allclose(effects[1], effects[0], rtol=1e-5, atol=1e-9)
 
 
-def test_a_proportion_of_ratios_has_no_probability_of_a_direction(crossed):
-    table = crossed.effects(scale="ratio").summary(direction=True)
+def test_a_proportion_of_ratios_has_no_probability_of_a_direction(crossed_fit):
+    table = crossed_fit.effects(scale="ratio").summary(direction=True)
     assert table.loc["Prop. mediated (average)", ["P(>1)", "P(direction)"]].isna().all()
     assert table.loc["ACME (average)", ["P(>1)", "P(direction)"]].notna().all()

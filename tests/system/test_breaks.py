@@ -27,6 +27,7 @@ def model(frame: pd.DataFrame, term: str) -> bm.MediationModel:
     )
 
 
+@pytest.mark.fit
 def test_the_effect_is_that_of_the_normal_cdf() -> None:
     frame = data(40, 3)
     fit = bm.fit(

@@ -44,6 +44,7 @@ def total(fit):
     return float(fit.effects().draws["total"].median())
 
 
+@pytest.mark.fit
 def test_without_the_other_mediator_the_total_is_the_total(parallel):
     fit, told = fitted(parallel, "treat + x", "m1 + treat + x")
     assert told == [] and abs(total(fit) - (A[0] * B[0] + A[1] * B[1] + DIRECT)) < 0.12
@@ -51,6 +52,7 @@ def test_without_the_other_mediator_the_total_is_the_total(parallel):
     assert "associated" not in fit.report()
 
 
+@pytest.mark.fit
 @pytest.mark.parametrize(
     ("mediator", "warned"), [("treat + x", True), ("treat + x + m2", False)], ids=["one", "both"]
 )
@@ -72,6 +74,7 @@ def test_another_mediator_as_covariate_has_no_total_effect(parallel, mediator, w
         assert "recommend" not in told[0]
 
 
+@pytest.mark.fit
 def test_another_mediator_in_the_mediator_equation_alone(parallel):
     fit, (told,) = fitted(parallel, "treat + x + m2", "m1 + treat + x")
     assert "exclusion restriction" in told and "Does the treatment change any of them?" in told
@@ -80,6 +83,7 @@ def test_another_mediator_in_the_mediator_equation_alone(parallel):
     assert "They hold x fixed" in fit.report()
 
 
+@pytest.mark.fit
 def test_no_covariates_no_word(parallel):
     fit, told = fitted(parallel, "treat", "m1 + treat")
     assert told == [] and "fixed: should" not in fit.report() and "associated" not in fit.report()

@@ -32,6 +32,7 @@ def moved(df, unit=4.0):
     )  # fmt: skip
 
 
+@pytest.mark.fit
 @pytest.mark.parametrize(
     ("mediator", "outcome"),
     [
@@ -54,6 +55,7 @@ def test_origins_and_units_change_no_effect(people, mediator, outcome):
     np.testing.assert_allclose(draws(moved(people)) / 4.0, before, atol=1e-7 * before.std())
 
 
+@pytest.mark.fit
 def test_a_function_that_only_changes_origin_with_the_unit(people):
     """log(k z) is log(z) + log(k)."""
     positive = people.assign(z=np.exp(people["z"]))
@@ -69,6 +71,7 @@ def test_a_function_that_only_changes_origin_with_the_unit(people):
     np.testing.assert_allclose(after, before, atol=1e-7 * before.std())
 
 
+@pytest.mark.fit
 def test_without_an_intercept_the_dummies_are_one(people):
     """Effects agree within Monte Carlo error: the sampler's coordinates are others."""
     means = []
@@ -136,6 +139,7 @@ def test_a_product_without_its_lower_terms_is_centred_as_far_as_they_go(people):
     np.testing.assert_allclose(row, [0.0, 1.0, people["t"].mean()], atol=1e-9)
 
 
+@pytest.mark.fit
 def test_a_stated_prior_speaks_of_the_coefficient_as_written(people):
     prior = bm.Prior("Normal", mu=0.5, sigma=0.1)
     arguments = {"mediator": "m ~ t * x", "outcome": "y ~ m + t * x", "treatment": "t"}
@@ -163,6 +167,7 @@ def test_the_graph_has_the_stated_density(people):
     np.testing.assert_allclose(scaled.std(axis=0), 1.0, atol=4.0 / np.sqrt(2 * 4000))
 
 
+@pytest.mark.fit
 def test_moments_of_rows_give_the_same_priors(people, tmp_path):
     arguments = {
         "mediator": "m ~ t * x + I(x**2)", "outcome": "y ~ m * t + t * x + I(x**2)", "treatment": "t",
@@ -188,6 +193,7 @@ def least_squares(columns, y):
     return found, np.sqrt(variance * np.diag(np.linalg.inv(columns.T @ columns)))
 
 
+@pytest.mark.fit
 @pytest.mark.parametrize("centred", [False, True])
 def test_a_published_index_is_not_pulled(centred):
     """Garcia et al. (2010), in the data of R's psych: within a tenth of a standard error of least squares."""

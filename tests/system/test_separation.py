@@ -302,6 +302,7 @@ def fitted(data):
     return model.fit(method="laplace", draws=500, chains=2, random_seed=1, progress=False)
 
 
+@pytest.mark.fit
 def test_groups_with_one_arm_are_named(fitted):
     with pytest.warns(UserWarning, match=r"by='site': .*'c', 'd' with treat = 0 only") as told:
         found = fitted.effects(by="site")
@@ -309,6 +310,7 @@ def test_groups_with_one_arm_are_named(fitted):
     assert found.draws["by"].values.tolist() == ["c", "d", "e"]
 
 
+@pytest.mark.fit
 def test_groups_with_both_arms_and_the_treatment_itself_are_not(fitted):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
