@@ -54,8 +54,8 @@ def same(model, other):
     assert (model.contrast.control, model.contrast.treated) == (
         other.contrast.control, other.contrast.treated
     )  # fmt: skip
-    for part in ("mediator", "base", "slope"):
-        a, b = (getattr(own.counterfactuals, part) for own in (model, other))
+    for key, part in (("mediator", "base"), ("outcome", "base"), ("outcome", "slope")):
+        a, b = (getattr(own.counterfactuals.equations[key], part) for own in (model, other))
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-15)
 
 

@@ -173,9 +173,7 @@ class FittedEquations(Posterior):
         """Path diagram with a, b, c' and rho; see :func:`bayesmed.show.plots.plot_paths`."""
         from bayesmed.show.plots import plot_paths
 
-        rows = self.kept_counterfactuals if self.model is None else self.counterfactuals()
-        paths = path_draws(rows, self.draws, self.shape)
-        return plot_paths(paths, self.description, self.posterior.get("rho"), ax)
+        return plot_paths(path_draws(self), self.description, self.posterior.get("rho"), ax)
 
     def add_log_likelihood(self, memory: float | None = None) -> Self:
         """Write the ``log_likelihood`` group: ``mediator`` log p(m), ``outcome`` log p(y | m).

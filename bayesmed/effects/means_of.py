@@ -8,16 +8,14 @@ import xarray as xr
 
 from bayesmed.effects.estimands import ARMS
 from bayesmed.effects.view import Asked, View
-from bayesmed.families.family import Families
 from bayesmed.means.target import MEAN, Target, target_of
 from bayesmed.posterior.draws import Draws
-from bayesmed.system.rows import Counterfactuals
+from bayesmed.system.rows import RowSource
 
 
 def potential_outcomes(
     draws: Draws,
-    families: Families,
-    rows: Counterfactuals,
+    rows: RowSource,
     shape: tuple[int, int],
     bootstrap: int | None = None,
     target: Target | None = None,
@@ -27,7 +25,8 @@ def potential_outcomes(
 
     Parameters
     ----------
-    rows : Counterfactuals
+    draws : Draws
+    rows : RowSource
         With the weights of the average, where there are any.
     shape : tuple of int
         Numbers of chains and draws.
@@ -46,7 +45,7 @@ def potential_outcomes(
         response; with m a third mediator arm, "fixed". Where integrals within integrals would
         take more than some minutes, every k-th draw of each chain; k is the attribute ``every``.
     """
-    view = View(families, rows, target or target_of(MEAN, families["outcome"]), m)
+    view = View(rows, target or target_of(MEAN, rows.held.outcome.family), m)
     return means_of(Asked((view,), {}, "difference", 1.0), draws, shape, bootstrap)
 
 

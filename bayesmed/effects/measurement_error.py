@@ -163,7 +163,7 @@ class _Observed:
 def _observed(fit: Posterior) -> _Observed:
     """Check that a fit is of the kind that can be corrected, and collect its regression."""
     regression = closed_regression(fit, "effects_with_error")
-    slopes = fit.counterfactuals().slope
+    slopes = fit.counterfactuals().outcome.slope
     assert slopes is not None  # and the same in every row
     slope = np.stack([regression.draws.outcome.coef @ slopes[t][0] for t in ARMS])
     values = fit.tree["observed_data"]["mediator"].to_numpy()
@@ -252,7 +252,7 @@ def _cells(
     cells = []
     for arm in ARMS[:1] if same else ARMS:
         draws = observed.structural(found, rho, arm).block(kept)
-        cells.append(cell_means(draws, fit.families, rows))
+        cells.append(cell_means(draws, rows))
     return cells[0] if same else np.stack([cells[arm][arm] for arm in ARMS])
 
 

@@ -8,9 +8,9 @@ import pandas as pd
 import xarray as xr
 
 from bayesmed.effects.summary import shown_as, summarise
-from bayesmed.posterior.draws import Draws
+from bayesmed.posterior.state import Posterior
 from bayesmed.system.about import About
-from bayesmed.system.rows import Counterfactuals, equal_rows
+from bayesmed.system.rows import equal_rows
 
 
 def coefficient_table(
@@ -72,9 +72,7 @@ def _equation_rows(
             yield "parameter", name, posterior[f"{equation}_{name}"]
 
 
-def path_draws(
-    rows: Counterfactuals, draws: Draws, shape: tuple[int, int]
-) -> dict[str, xr.DataArray]:
+def path_draws(fit: Posterior) -> dict[str, xr.DataArray]:
     """Draws of the paths of the contrast, on the scale of each linear predictor.
 
     However the treatment is coded: a is what it adds to the mediator's linear predictor, c' what
@@ -82,23 +80,26 @@ def path_draws(
     interacts with the treatment; each averaged over the rows. b and c' are left out where the
     mediator stands inside a function or is a factor.
     """
+    # What the fit keeps, which a file holds without the model and its families too.
+    data, draws = fit.tree["constant_data"].to_dataset(), fit.draws
 
     def mean(columns: np.ndarray, coef: np.ndarray) -> xr.DataArray:
-        weights = (
-            np.full(len(columns), 1.0 / len(columns)) if rows.weights is None else rows.weights
-        )
-        values = (coef @ (weights @ columns)).reshape(shape)
+        weights = np.full(len(columns), 1.0 / len(columns))
+        values = (coef @ (weights @ columns)).reshape(fit.shape)
         average = not equal_rows(columns)
         return xr.DataArray(values, dims=("chain", "draw"), attrs={"average": average})
 
-    found = {"a": mean(rows.mediator[1] - rows.mediator[0], draws.mediator.coef)}
-    if rows.base is not None and rows.slope is not None:
-        slopes = [mean(rows.slope[t], draws.outcome.coef) for t in (0, 1)]
-        if np.array_equal(rows.slope[0], rows.slope[1]):
-            found["b"] = slopes[0]
+    control, treated = data["mediator_rows"].to_numpy()
+    found = {"a": mean(treated - control, draws.mediator.coef)}
+    if "outcome_slope" in data:
+        slopes = data["outcome_slope"].to_numpy()
+        paths = [mean(slope, draws.outcome.coef) for slope in slopes]
+        if np.array_equal(*slopes):
+            found["b"] = paths[0]
         else:
-            found |= {"b (control)": slopes[0], "b (treated)": slopes[1]}
-        found["c'"] = mean(rows.base[1] - rows.base[0], draws.outcome.coef)
+            found |= {"b (control)": paths[0], "b (treated)": paths[1]}
+        control, treated = data["outcome_base"].to_numpy()
+        found["c'"] = mean(treated - control, draws.outcome.coef)
     return found
 
 

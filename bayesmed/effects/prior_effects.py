@@ -40,7 +40,7 @@ def prior_effects(
     prior = to_dataset(arrays, own, dict(graph.named_vars_to_dims))
     about = describe(model).saying(settings={"random_seed": seed}, fit=f"prior {seed}")
     parameters = draws_of(prior, about.rho_fixed, about.parameters)
-    po = potential_outcomes(parameters, model.families, model.counterfactuals, (1, draws))
+    po = potential_outcomes(parameters, model.counterfactuals, (1, draws))
     result = contrasts(po)
     setting = asked_of(about).saying(
         rho=f"{about.rho} (prior, no data)", prior_note=prior_note(model, result)

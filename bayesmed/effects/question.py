@@ -15,10 +15,9 @@ from bayesmed.data.warn import warn
 from bayesmed.effects.estimands import SCALES, Scale
 from bayesmed.effects.setting import Setting, asked_of
 from bayesmed.effects.view import Asked, View
-from bayesmed.families.family import Family
 from bayesmed.families.listing import few, is_number
 from bayesmed.families.names import nearest
-from bayesmed.means.slices import slices
+from bayesmed.means.slices import sliced
 from bayesmed.means.target import Functional, Target, probability, resolve_functional, target_of
 from bayesmed.posterior.state import Posterior
 from bayesmed.system.about import contrast_in_sd
@@ -31,7 +30,7 @@ from bayesmed.system.groups import (
     warn_of_one_arm,
     warn_of_ranges,
 )
-from bayesmed.system.rows import Counterfactuals, equal_rows
+from bayesmed.system.rows import Counterfactuals, RowSource, equal_rows
 from bayesmed.system.system import System
 
 #: Most pairs of treatment values that contrast="pairwise" compares.
@@ -73,9 +72,8 @@ def ask(fit: Posterior, question: Question) -> tuple[Asked, Setting]:
     views: list[View] = []
     alike = question.scale in ("difference", "standardised")
     for chosen in contrasts:
-        passed = fit.passes is not None and not question.at
-        rows = fit.kept_counterfactuals if passed else fit.counterfactuals(question.at, chosen)
-        alike = alike and all(_same_for_all(fit.families["mediator"], rows, one) for one in targets)
+        rows = fit.row_source(question.at, chosen)
+        alike = alike and all(_same_for_all(rows.held, one) for one in targets)
         groups = _groups(fit, rows, question, columns, chosen)
         views += [
             _view(fit, part, target, value, question.memory)
@@ -87,7 +85,7 @@ def ask(fit: Posterior, question: Question) -> tuple[Asked, Setting]:
     named = str(contrasts[0] or fit.description.contrast)
     if "contrast" in dims:
         named = f"{fit.description.treatment}: {'; '.join(dims['contrast'])}"
-    sizes = {str(label): part.mediator.shape[1] for label, part in groups if columns}
+    sizes = {str(label): part.n for label, part in groups if columns}
     setting = _setting(
         fit, question, targets[0].functional, named, ", ".join(columns), sizes, alike
     )
@@ -112,12 +110,10 @@ def _targets(fit: Posterior, question: Question) -> list[Target]:
 
 
 def _view(
-    fit: Posterior, rows: Counterfactuals, target: Target, m: float | None, memory: float | None
+    fit: Posterior, rows: RowSource, target: Target, m: float | None, memory: float | None
 ) -> View:
-    rows = _limited(fit, rows, target)
     whole = target.functional.kind == "quantile"  # of all rows' distribution, no mean
-    passes = fit.passes or slices(rows, None if whole else memory)
-    return View(fit.families, rows, target, m, passes)
+    return View(sliced(_limited(fit, rows, target), None if whole else memory), target, m)
 
 
 def _warn_of_groups(
@@ -170,13 +166,16 @@ def _setting(
     )  # fmt: skip
 
 
-def _same_for_all(mediator: Family, rows: Counterfactuals, target: Target) -> bool:
+def _same_for_all(rows: Counterfactuals, target: Target) -> bool:
     """Whether effects are the same for every row, whoever is averaged over: linear, no interaction."""
-    linear = target.functional.kind == "mean" and target.family.additive and mediator.additive
-    if not linear or rows.base is None or rows.slope is None or rows.log_mediator:
+    mediator, outcome = rows.mediator, rows.outcome
+    linear = target.functional.kind == "mean" and target.family.additive
+    if not (linear and mediator.family.additive) or outcome.log_mediator:
         return False
-    changes = (rows.mediator[1] - rows.mediator[0], rows.base[1] - rows.base[0], rows.slope[0])
-    return np.array_equal(*rows.slope) and all(map(equal_rows, changes))
+    if outcome.base is None or outcome.slope is None:
+        return False
+    changes = [design[1] - design[0] for design in (mediator.design, outcome.base)]
+    return np.array_equal(*outcome.slope) and all(map(equal_rows, [*changes, outcome.slope[0]]))
 
 
 def check_scale(target: Target, scale: str) -> None:
@@ -283,11 +282,11 @@ def _mediator_values(fit: Posterior, m: Any) -> list[float | None]:
 
 def _groups(
     fit: Posterior,
-    rows: Counterfactuals,
+    rows: RowSource,
     question: Question,
     columns: list[str],
     contrast: Contrast | None,
-) -> list[tuple[Any, Counterfactuals]]:
+) -> Sequence[tuple[Any, RowSource]]:
     """Rows of each subgroup, weighted, with its label."""
     by, on, weights = question.by, question.on, question.weights
     if on not in ("all", "treated", "untreated"):
@@ -298,10 +297,9 @@ def _groups(
     given = {"by=": by is not None, "on=": on != "all", "weights=": weights is not None}
     asked = [name for name, yes in given.items() if yes]
     model = fit.require_model("groups", asked=" with ".join(asked))
-    size = len(model.frame.data)
+    held, wanted = rows.held, np.ones(len(model.frame.data), dtype=bool)
     if weights is not None:
-        rows = replace(rows, weights=_checked_weights(model, weights))
-    wanted = np.ones(size, dtype=bool)
+        held = replace(held, weights=_checked_weights(model, weights))
     if on != "all":
         chosen = contrast or model.contrast
         level = chosen.treated if on == "treated" else chosen.control
@@ -312,8 +310,8 @@ def _groups(
                 "over."
             )
     if by is None:
-        return [(None, rows.take(np.flatnonzero(wanted)))]
-    return list(by_group(model, rows, columns, wanted))
+        return [(None, held.take(np.flatnonzero(wanted)))]
+    return list(by_group(model, held, columns, wanted))
 
 
 def _checked_weights(model: System, name: Any) -> np.ndarray:
@@ -352,7 +350,7 @@ def _refuse_weighing_by_role(model: System, name: str) -> None:
             )
 
 
-def _limited(fit: Posterior, rows: Counterfactuals, target: Target) -> Counterfactuals:
+def _limited(fit: Posterior, rows: RowSource, target: Target) -> RowSource:
     """Rows with the limits within which a tobit outcome is observed."""
     if target.functional.kind != "observed":
         return rows
@@ -361,14 +359,15 @@ def _limited(fit: Posterior, rows: Counterfactuals, target: Target) -> Counterfa
         n: data[f"outcome_{n}"].to_numpy() for n in ("lower", "upper") if f"outcome_{n}" in data
     }
     for name, values in columns.items():
-        if len(values) != rows.mediator.shape[1]:
+        if len(values) != rows.n:
             if np.ptp(values) > 0.0:
                 raise ValueError(
                     f"The {name} limit differs between rows: of='observed' takes all rows together, "
                     "without by= and on=."
                 )
-            columns[name] = np.full(rows.mediator.shape[1], values[0])
-    return replace(rows, outcome_columns={**rows.outcome_columns, **columns})
+            columns[name] = np.full(rows.n, values[0])
+    held = rows.held
+    return held.changed("outcome", columns={**held.outcome.columns, **columns})
 
 
 def _unit(

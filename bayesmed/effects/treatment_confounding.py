@@ -216,13 +216,11 @@ def _cells(
     A row is f_y(t, f_m(t')) and, for a probit outcome, its probability, with the variance of
     g e_m + e_y.
     """
-    assert rows.base is not None and rows.slope is not None
+    mediator, outcome = rows.mediator, rows.outcome
+    assert outcome.base is not None and outcome.slope is not None
     unit = regression.map.latent == "unit"
     cells = np.empty((2, 2, len(regression.draws)))
-    offsets = [
-        0.0 if offset is None else offset[:, None]
-        for offset in (rows.mediator_offset, rows.outcome_offset)
-    ]
+    offsets = [0.0 if own.offset is None else own.offset[:, None] for own in (mediator, outcome)]
     for part in row_blocks(len(regression.draws), rows):
         own = regression.draws.block(part)
         coef, beta = own.outcome.coef, own.mediator.coef
@@ -230,12 +228,12 @@ def _cells(
         sigma_m, sigma_y = found.mediator_sigma[part], found.outcome_sigma[part]
         gaps = residual.block(part)
         means = [
-            rows.mediator[s] @ beta.T + offsets[0] - found.mediator_shift[part] * gaps[s]
+            mediator.design[s] @ beta.T + offsets[0] - found.mediator_shift[part] * gaps[s]
             for s in ARMS
         ]
         for t in ARMS:
-            slope = rows.slope[t] @ coef.T
-            base = rows.base[t] @ coef.T + offsets[1] + slope * means[t] - by_t * gaps[t]
+            slope = outcome.slope[t] @ coef.T
+            base = outcome.base[t] @ coef.T + offsets[1] + slope * means[t] - by_t * gaps[t]
             for s in ARMS:
                 value = base + (slope - by_m) * (means[s] - means[t])
                 if unit:

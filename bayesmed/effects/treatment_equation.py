@@ -81,8 +81,8 @@ class Covariates:
         return self._bind(*(one.design.matrix for one in model.equations.values()))
 
     def counterfactual(self, rows: Counterfactuals) -> np.ndarray:
-        assert rows.base is not None
-        return self._bind(rows.mediator[0], rows.base[0])
+        assert rows.outcome.base is not None
+        return self._bind(rows.mediator.design[0], rows.outcome.base[0])
 
     def _bind(self, mediator: np.ndarray, outcome: np.ndarray) -> np.ndarray:
         parts = [np.ones(len(mediator)), mediator[:, self.mediator], outcome[:, self.outcome]]

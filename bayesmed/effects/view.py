@@ -1,14 +1,12 @@
 """What is asked of a fit: rows, weights, contrast and functional, each a view of its draws."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from bayesmed.effects.estimands import ARMS, FIXED, Scale
-from bayesmed.families.family import Families
 from bayesmed.means.along_rho import Regression, curve_cells, curve_fixed
 from bayesmed.means.means import cell_means, common_slope, fixed_means, mediator_effect
 from bayesmed.means.normal import has_latent_cells, latent_means
@@ -18,90 +16,79 @@ from bayesmed.means.quantiles import (
     quantile_curve_fixed,
     quantile_fixed,
 )
-from bayesmed.means.slices import Slices
 from bayesmed.means.target import Target
 from bayesmed.means.thinning import thinning
 from bayesmed.posterior.draws import Draws
-from bayesmed.system.condensed import merge_equal
 from bayesmed.system.rows import Counterfactuals, RowSource
 
 
 @dataclass(frozen=True)
 class View:
-    """One set of rows under two arms, one functional of the outcome, and perhaps a fixed m.
+    """Rows under two arms, one functional of the outcome, and perhaps a fixed m.
 
     Attributes
     ----------
-    families : mapping of str to Family
-        Of the mediator and of the outcome.
-    rows : Counterfactuals
+    rows : RowSource
     target : Target
     m : float or None
         The value at which the mediator is set for a controlled direct effect; of an ordered
         one the position of its category.
-    passes : RowSource or None
-        Takes the rows part by part. Of :class:`bayesmed.posterior.streamed.Passes` ``rows`` has the moments
-        only.
     """
 
-    families: Families
-    rows: Counterfactuals
+    rows: RowSource
     target: Target
     m: float | None = None
-    passes: RowSource | None = None
 
     @property
     def in_memory(self) -> bool:
-        """Whether ``rows`` are the rows."""
-        return self.passes is None or isinstance(self.passes, Slices)
-
-    @cached_property
-    def merged(self) -> Counterfactuals:
-        """The rows, equal ones put together."""
-        return merge_equal(self.rows)
+        """Whether all rows are."""
+        return self.rows.held.n == self.rows.n
 
     def cells(self, draws: Draws, bootstrap: int | None = None) -> np.ndarray:
         """Counterfactual means, shape (2, 2 or 3, S): arm, mediator arm, draw."""
-        if self.passes is not None and bootstrap is None:
-            return self.passes.mean(lambda rows: self._of(rows).cells(draws))
+        if bootstrap is not None:
+            return self._cells(self.rows.held, draws, bootstrap)
+        return self.rows.mean(lambda rows: self._cells(rows, draws))
+
+    def _cells(
+        self, rows: Counterfactuals, draws: Draws, bootstrap: int | None = None
+    ) -> np.ndarray:
         target = self.target
         if target.functional.kind == "quantile":
-            cells = quantile_cells(draws, self.families, self.rows, target, bootstrap)
+            cells = quantile_cells(draws, rows, target, bootstrap)
             if self.m is None:
                 return cells
-            fixed = quantile_fixed(draws, self.families, self.rows, target, self.m, bootstrap)
+            fixed = quantile_fixed(draws, rows, target, self.m, bootstrap)
             return np.concatenate([cells, fixed[:, None]], axis=1)
-        rows = self.rows if bootstrap is not None else self.merged
-        families, rows = target.families(self.families), target.rows(rows)
+        rows = target.rows(rows if bootstrap is not None else rows.merged)
         own = target.draws(draws)
-        quick = bootstrap is None and not target.family.additive
-        if quick and has_latent_cells(own, families, rows):
-            cells = latent_means(own, target.family, rows)
+        if bootstrap is None and not target.family.additive and has_latent_cells(rows):
+            cells = latent_means(own, rows)
         else:
-            cells = cell_means(own, families, rows, bootstrap)
+            cells = cell_means(own, rows, bootstrap)
         if self.m is None:
             return cells
-        fixed = fixed_means(own, families, rows, self.m, bootstrap)
+        fixed = fixed_means(own, rows, self.m, bootstrap)
         return np.concatenate([cells, fixed[:, None]], axis=1)
 
     def curve(self, regression: Regression, rho: np.ndarray) -> np.ndarray:
         """The same along rho from the draws at rho = 0 of a closed pair: (rho, 2, 2 or 3, S)."""
-        if self.passes is not None:
-            return self.passes.mean(lambda rows: self._of(rows).curve(regression, rho))
+        return self.rows.mean(lambda rows: self._curve(rows, regression, rho))
+
+    def _curve(self, rows: Counterfactuals, regression: Regression, rho: np.ndarray) -> np.ndarray:
         target = self.target
         if target.functional.kind == "quantile":
-            quick = quantile_curve(regression, self.families, self.rows, target, rho)
+            quick = quantile_curve(regression, rows, target, rho)
             if quick is None:
-                return np.stack([self.cells(regression.at(value)) for value in rho])
+                return np.stack([self._cells(rows, regression.at(value)) for value in rho])
             if self.m is None:
                 return quick
-            set_to = quantile_curve_fixed(regression, self.families, self.rows, target, rho, self.m)
+            set_to = quantile_curve_fixed(regression, rows, target, rho, self.m)
             return np.concatenate([quick, set_to[:, :, None]], axis=2)
-        rows = self.merged
-        cells = curve_cells(regression, self.families, rows, rho, target)
+        cells = curve_cells(regression, rows.merged, rho, target)
         if self.m is None:
             return cells
-        fixed = curve_fixed(regression, self.families, rows, rho, self.m, target)
+        fixed = curve_fixed(regression, rows.merged, rho, self.m, target)
         return np.concatenate([cells, fixed[:, :, None]], axis=2)
 
     def shift(self, draws: Draws, cells: np.ndarray | None = None) -> np.ndarray:
@@ -113,31 +100,21 @@ class View:
         slope = None if cells is None else self._slope(draws)
         if cells is not None and slope is not None:
             return (cells[0, 1] - cells[0, 0]) / slope
-        if self.passes is not None:
-            return self.passes.mean(lambda rows: self._of(rows).shift(draws))
-        return mediator_effect(draws, self.families, self.merged)
+        return self.rows.mean(lambda rows: mediator_effect(draws, rows.merged))
 
     def _slope(self, draws: Draws) -> np.ndarray | None:
         """Slope in the mediator of a control's mean outcome, (S,); None unless one serves all rows."""
-        rows, family = self.rows, self.target.family
-        if rows.slope is None or rows.log_mediator or rows.outcome_sigma is not None:
+        rows, family = self.rows.held.outcome, self.target.family
+        if rows.slope is None or rows.log_mediator or rows.sigma is not None:
             return None
         slope = common_slope(rows.slope[0], self.target.draws(draws).outcome.coef)
         return slope[0] if family.additive and len(slope) == 1 and np.all(slope != 0) else None
 
-    def _of(self, rows: Counterfactuals) -> "View":
-        return replace(self, rows=rows, passes=None)
-
     def every(self, draws: Draws, points: int = 1) -> int:
         """Every how many draws to use, so that it takes some minutes at most."""
-        if (
-            self.passes is not None and not self.in_memory
-        ):  # all of the rows, not the few with their moments
-            points *= -(-self.passes.n // self.rows.mediator.shape[1])
-        own = self.target
-        return thinning(
-            own.families(self.families), own.rows(self.merged), own.draws(draws), points
-        )
+        held = self.rows.held
+        points *= -(-self.rows.n // held.n)  # all of the rows, not the few with their moments
+        return thinning(self.target.rows(held.merged), self.target.draws(draws), points)
 
 
 @dataclass(frozen=True)

@@ -21,17 +21,10 @@ from functools import partial
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from bayesmed.families.family import Families, Family
-from bayesmed.means.means import (
-    ARMS,
-    Draws,
-    cell_means,
-    design_at,
-    expected_rows,
-    fixed_means,
-)
+from bayesmed.means.layout import ARMS
+from bayesmed.means.linear import expected_rows
+from bayesmed.means.means import cell_means, design_at, fixed_means
 from bayesmed.means.normal import (
-    Cells,
     LatentCell,
     cell_blocks,
     cells_of,
@@ -42,6 +35,7 @@ from bayesmed.means.normal import (
 )
 from bayesmed.means.target import MEAN, Target, target_of
 from bayesmed.numerics.threads import threads
+from bayesmed.posterior.draws import Draws
 from bayesmed.posterior.state import Posterior
 from bayesmed.system.closed import ClosedMap
 from bayesmed.system.rows import Counterfactuals
@@ -82,7 +76,6 @@ class Regression:
 
 def curve_cells(
     regression: Regression,
-    families: Families,
     rows: Counterfactuals,
     rho: np.ndarray,
     target: Target | None = None,
@@ -92,8 +85,6 @@ def curve_cells(
     Parameters
     ----------
     regression : Regression
-    families : mapping of str to Family
-        Of the mediator and of the outcome.
     rows : Counterfactuals
     rho : numpy.ndarray
     target : Target, optional
@@ -104,24 +95,23 @@ def curve_cells(
     numpy.ndarray
         Shape (rho, 2, 2, S).
     """
-    target = target or target_of(MEAN, families["outcome"])
-    families, rows = target.families(families), target.rows(rows)
+    target = target or target_of(MEAN, rows.outcome.family)
+    rows = target.rows(rows)
     if target.family.additive:
-        zero = cell_means(regression.at(0.0), families, rows)
-        expected = expected_rows(regression.draws, families, rows)
+        zero = cell_means(regression.at(0.0), rows)
+        expected = expected_rows(regression.draws, rows)
         coefs = np.stack([regression.at(value).outcome.coef for value in rho])
         coefs = coefs - regression.draws.outcome.coef
         return zero + np.einsum("abst,rst->rabs", expected, coefs)
-    if not is_latent_curve(regression, families, rows):
+    if not is_latent_curve(regression, rows):
         return np.stack([
-            cell_means(target.draws(regression.at(value)), families, rows) for value in rho
+            cell_means(target.draws(regression.at(value)), rows) for value in rho
         ])  # fmt: skip
-    return _latent_curve(at_target(regression, target), families, rows, rho)
+    return _latent_curve(at_target(regression, target), rows, rho)
 
 
 def curve_fixed(
     regression: Regression,
-    families: Families,
     rows: Counterfactuals,
     rho: np.ndarray,
     m: float,
@@ -135,25 +125,25 @@ def curve_fixed(
         Shape (rho, 2, S). Interpolated along atanh(rho) where the mean is not linear in the
         coefficients.
     """
-    target = target or target_of(MEAN, families["outcome"])
-    families, rows = target.families(families), target.rows(rows)
+    target = target or target_of(MEAN, rows.outcome.family)
+    rows = target.rows(rows)
 
     def at(value: float) -> np.ndarray:
-        return fixed_means(target.draws(regression.at(value)), families, rows, m)
+        return fixed_means(target.draws(regression.at(value)), rows, m)
 
     if target.family.additive:
-        design = np.stack([rows.mean(design_at(rows, t, m)) for t in ARMS])
+        design = np.stack([rows.average(design_at(rows.outcome, t, m)) for t in ARMS])
         coefs = np.stack([regression.at(value).outcome.coef for value in rho])
         coefs = coefs - regression.draws.outcome.coef
         return at(0.0) + np.einsum("at,rst->ras", design, coefs)
-    if is_latent_curve(regression, families, rows):
-        return _latent_fixed(at_target(regression, target), families["outcome"], rows, rho, m)
+    if is_latent_curve(regression, rows):
+        return _latent_fixed(at_target(regression, target), rows, rho, m)
     found, _ = interpolate(lambda z: at(float(np.tanh(z))), np.arctanh(rho), 0)
     return found
 
 
 def _latent_fixed(
-    regression: Regression, family: Family, rows: Counterfactuals, rho: np.ndarray, m: float
+    regression: Regression, rows: Counterfactuals, rho: np.ndarray, m: float
 ) -> np.ndarray:
     r"""Means of Y(t, m), whose latent mean is k (eta_0 - s_0 (m - mu_m(t)) rho / (k sigma_m)).
 
@@ -161,15 +151,13 @@ def _latent_fixed(
     residual scale is s_0 / k. Probabilities are entire functions of arcsin(rho), where they
     read :math:`\Phi(\cos\phi\, u + \sin\phi\, v)`; other means of atanh(rho).
     """
-    out = np.empty((len(rho), 2, len(regression.draws)))
+    out, family = np.empty((len(rho), 2, len(regression.draws))), rows.outcome.family
     bounded = family.latent == "unit" or family.link == "probability"
     along, back = (np.arcsin(rho), np.sin) if bounded else (np.arctanh(rho), np.tanh)
 
     def curve(part: slice, t: int, degree: int) -> tuple[np.ndarray, int]:
         cell = fixed_cell(regression.draws.block(part), rows, t, m)
-        return interpolate(
-            lambda x: _fixed_at(family, rows, cell, back(x)), along, degree, _SMALL_FIXED
-        )
+        return interpolate(lambda x: _fixed_at(rows, cell, back(x)), along, degree, _SMALL_FIXED)
 
     start = max(curve(few_draws(regression), t, 0)[1] for t in ARMS)
 
@@ -183,8 +171,8 @@ def _latent_fixed(
     return out
 
 
-def _fixed_at(family: Family, rows: Counterfactuals, cell: LatentCell, rho: float) -> np.ndarray:
-    k, own = np.sqrt((1.0 - rho) * (1.0 + rho)), dict(cell.parameters)
+def _fixed_at(rows: Counterfactuals, cell: LatentCell, rho: float) -> np.ndarray:
+    k, own, family = np.sqrt((1.0 - rho) * (1.0 + rho)), dict(cell.parameters), rows.outcome.family
     if family.latent == "free":
         eta = cell.u + rho / k * cell.v
         own["sigma"] = own["sigma"] / k
@@ -192,7 +180,7 @@ def _fixed_at(family: Family, rows: Counterfactuals, cell: LatentCell, rho: floa
         eta = k * cell.u + rho * cell.v
         if "cutpoints" in own:
             own["cutpoints"] = k * own["cutpoints"]
-    return rows.mean(np.asarray(family.mean(eta, own)))
+    return rows.average(np.asarray(family.mean(eta, own)))
 
 
 def at_target(regression: Regression, target: Target) -> Regression:
@@ -200,12 +188,12 @@ def at_target(regression: Regression, target: Target) -> Regression:
     return replace(regression, draws=target.draws(regression.draws))
 
 
-def is_latent_curve(regression: Regression, families: Families, rows: Counterfactuals) -> bool:
+def is_latent_curve(regression: Regression, rows: Counterfactuals) -> bool:
     """Whether the outcome has a normal latent variable that is affine in a Gaussian mediator.
 
     The rows must keep the relations on which the map rests: covariates that were set may not.
     """
-    latent = has_latent_cells(regression.draws, families, rows) and not families["outcome"].additive
+    latent = has_latent_cells(rows) and not rows.outcome.family.additive
     return latent and _keeps_span(
         regression.map, rows, float(np.mean(regression.draws.mediator.parameters["sigma"]))
     )
@@ -213,39 +201,39 @@ def is_latent_curve(regression: Regression, families: Families, rows: Counterfac
 
 def _keeps_span(closed: ClosedMap, rows: Counterfactuals, unit: float) -> bool:
     """Whether rows keep the relations of the map; ``unit`` is one of the mediator's scale."""
-    assert rows.base is not None and rows.slope is not None
-    offset = 0.0 if rows.mediator_offset is None else rows.mediator_offset
-    held = [np.abs(rows.slope @ closed.direction - 1.0).max() < _SPAN]
-    size = np.abs(rows.mediator).max(axis=(0, 1))
+    design, outcome = rows.mediator.design, rows.outcome
+    assert outcome.base is not None and outcome.slope is not None
+    offset = 0.0 if rows.mediator.offset is None else rows.mediator.offset
+    held = [np.abs(outcome.slope @ closed.direction - 1.0).max() < _SPAN]
+    size = np.abs(design).max(axis=(0, 1))
     size[size == 0.0] = 1.0
     for t in ARMS:
-        mediator = rows.base[t] @ closed.loading + closed.constant_loading
-        held.append(np.all(np.abs(mediator - rows.mediator[t]).max(axis=0) < _SPAN * size))
-        m = rows.base[t] @ closed.direction + closed.constant + offset
+        mediator = outcome.base[t] @ closed.loading + closed.constant_loading
+        held.append(np.all(np.abs(mediator - design[t]).max(axis=0) < _SPAN * size))
+        m = outcome.base[t] @ closed.direction + closed.constant + offset
         held.append(np.abs(m).max() < _SPAN * max(unit, np.abs(offset).max()))
     return bool(np.all(held))
 
 
 def _latent_curve(
     regression: Regression,
-    families: Families,
     rows: Counterfactuals,
     rho: np.ndarray,
 ) -> np.ndarray:
     s = rho / np.sqrt((1.0 - rho) * (1.0 + rho))
     out = np.empty((len(rho), 2, 2, len(regression.draws)))
 
-    pilot = latent_cells(regression, families["outcome"], rows, few_draws(regression))
+    pilot = cells_of(regression.draws.block(few_draws(regression)), rows)
     start = 0
     for t in ARMS:
-        own = partial(latent_mean_at, families["outcome"], rows, pilot[t, 1 - t])
+        own = partial(latent_mean_at, rows, pilot[t, 1 - t])
         _, start = interpolate(own, s, start)
 
     def fill(part: slice) -> None:
-        cells, degree = latent_cells(regression, families["outcome"], rows, part), start
+        cells, degree = cells_of(regression.draws.block(part), rows), start
         for t in ARMS:
-            out[:, t, t, part] = latent_mean_at(families["outcome"], rows, cells[t, t], 0.0)
-            mean = partial(latent_mean_at, families["outcome"], rows, cells[t, 1 - t])
+            out[:, t, t, part] = latent_mean_at(rows, cells[t, t], 0.0)
+            mean = partial(latent_mean_at, rows, cells[t, 1 - t])
             out[:, t, 1 - t, part], degree = interpolate(mean, s, degree)
 
     # The normal distribution function releases the interpreter, so threads pay.
@@ -257,13 +245,6 @@ def _latent_curve(
 def few_draws(regression: Regression) -> slice:
     """A few draws, which tell the degree at which the others may start."""
     return slice(0, None, max(1, len(regression.draws) // 50))
-
-
-def latent_cells(
-    regression: Regression, family: Family, rows: Counterfactuals, part: slice
-) -> Cells:
-    """The four cells at rho = 0 for a block of draws, and how they move."""
-    return cells_of(regression.draws.block(part), family, rows)
 
 
 def interpolate(

@@ -6,7 +6,7 @@ families' parameters, such as ``"mediator sigma"``. A value of shape (..., S) is
 and draw.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -33,8 +33,8 @@ class Pair:
     Attributes
     ----------
     mediator, outcome : Family
-    mediator_parameters, outcome_parameters : mapping
-        Those that are the same for all rows.
+    own : mapping
+        By equation, the parameters that are the same for all rows.
     rho : numpy.ndarray
         Shape (S,).
     functions : MediatorFunctions or None
@@ -48,8 +48,7 @@ class Pair:
 
     mediator: Family
     outcome: Family
-    mediator_parameters: Parameters
-    outcome_parameters: Parameters
+    own: Mapping[str, Parameters]
     rho: np.ndarray
     functions: MediatorFunctions | None = None
     coef: np.ndarray | None = None
@@ -57,12 +56,12 @@ class Pair:
 
     def parameters(self, at: Coordinates) -> tuple[dict[str, Any], dict[str, Any]]:
         """Parameters of either family at some points."""
-        found = (dict(self.mediator_parameters), dict(self.outcome_parameters))
-        for key, value in at.items():
-            equation, _, name = key.partition(" ")
+        found = {key: dict(own) for key, own in self.own.items()}
+        for label, value in at.items():
+            key, _, name = label.partition(" ")
             if name:
-                found[equation == "outcome"][name] = value
-        return found
+                found[key][name] = value
+        return found["mediator"], found["outcome"]
 
     def predictor(self, at: Coordinates, m: Any) -> np.ndarray:
         """Linear predictor of the outcome at values of the mediator.

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from bayesmed.means.layout import ARMS, Layout, times
+from bayesmed.means.layout import ARMS, EquationLayout, Layout, times
 from bayesmed.posterior.blocks import over_blocks
-from bayesmed.posterior.draws import Draws
+from bayesmed.posterior.draws import Draws, EquationDraws
 
 
 def require_finite(draws: Draws, layout: Layout) -> None:
@@ -22,30 +22,29 @@ def require_finite(draws: Draws, layout: Layout) -> None:
     ArithmeticError
         If E[Y(t, M(t'))] is infinite in some row of some draw.
     """
-    mediator, outcome = layout.families["mediator"], layout.families["outcome"]
+    mediator, outcome = layout.mediator.family, layout.outcome.family
+    affine = layout.outcome.slope is not None
     if outcome.tail is not None:
-        share = _share(draws, layout, partial(_no_mean, "outcome"))
+        share = _share(draws, layout, lambda own: _no_mean(layout.outcome, own.outcome))
         _refuse(share, f"the mean of a {outcome.name} outcome is itself infinite there",
                 "Take a restricted mean, a survival probability or log time as the outcome, or an "
                 "outcome family with a lighter tail.")  # fmt: skip
-    if outcome.additive and layout.slope is not None and mediator.tail is not None:
-        share = _share(draws, layout, partial(_no_mean, "mediator"))
+    if outcome.additive and affine and mediator.tail is not None:
+        share = _share(draws, layout, lambda own: _no_mean(layout.mediator, own.mediator))
         _refuse(share, f"the mean of the {mediator.name} mediator is itself infinite there",
                 "Use a mediator family with a lighter tail.")  # fmt: skip
     log = outcome.multiplicative or (outcome.kind == "count" and outcome.link == "log")
-    if log and layout.slope is not None and mediator.exponential_moment is not None:
-        share = _share(draws, layout, _no_exponential_moment)
+    if log and affine and mediator.exponential_moment is not None:
+        share = _share(draws, layout, partial(_no_exponential_moment, layout))
         _refuse(share, f"a {outcome.name} outcome with its log link grows exponentially in a "
                 f"{mediator.name} mediator, whose tail is too heavy for the slopes there",
                 "Let the mediator enter through its logarithm, model the logarithm of the outcome "
                 "as Gaussian, or use a mediator family with a lighter tail.")  # fmt: skip
 
 
-def _share(draws: Draws, layout: Layout, broken: Callable[[Layout, Draws], np.ndarray]) -> float:
+def _share(draws: Draws, layout: Layout, broken: Callable[[Draws], np.ndarray]) -> float:
     """Share of the draws in which some row is broken."""
-    found = over_blocks(
-        lambda block, weights, first: broken(layout, block), draws, layout.size, 1, None
-    )
+    found = over_blocks(lambda block, weights, first: broken(block), draws, layout.size, 1, None)
     return float(np.concatenate(found).mean())
 
 
@@ -54,27 +53,27 @@ def _any_row(values: Any, draws: int) -> np.ndarray:
     return np.broadcast_to(values, np.broadcast_shapes(values.shape, (1, draws))).any(axis=0)
 
 
-def _tail(equation: str, layout: Layout, draws: Draws, arm: int) -> Any:
-    tail = layout.families[equation].tail
-    return 0.0 if tail is None else np.asarray(tail(layout.parameters(draws, equation, arm)))
+def _tail(layout: EquationLayout, draws: EquationDraws, arm: int) -> Any:
+    tail = layout.family.tail
+    return 0.0 if tail is None else np.asarray(tail(layout.parameters(draws, arm)))
 
 
-def _no_mean(equation: str, layout: Layout, draws: Draws) -> np.ndarray:
-    return np.any(
-        [_any_row(_tail(equation, layout, draws, arm) >= 1.0, len(draws)) for arm in ARMS], axis=0
-    )
+def _no_mean(layout: EquationLayout, draws: EquationDraws) -> np.ndarray:
+    heavy = [_tail(layout, draws, arm) >= 1.0 for arm in ARMS]
+    return np.any([_any_row(one, len(draws.coef)) for one in heavy], axis=0)
 
 
 def _no_exponential_moment(layout: Layout, draws: Draws) -> np.ndarray:
-    moment = layout.families["mediator"].exponential_moment
-    assert moment is not None and layout.slope is not None
+    mediator, outcome = layout.mediator, layout.outcome
+    moment = mediator.family.exponential_moment
+    assert moment is not None and outcome.slope is not None
     found = np.zeros(len(draws), dtype=bool)
     for s in ARMS:
         location = layout.location(draws, s)
-        own = layout.parameters(draws, "mediator", s)
+        own = mediator.parameters(draws.mediator, s)
         for t in ARMS:
-            room = _room(draws.rho, _tail("outcome", layout, draws, t))
-            slope = times(layout.slope[t], draws.outcome.coef) / room
+            room = _room(draws.rho, _tail(outcome, draws.outcome, t))
+            slope = times(outcome.slope[t], draws.outcome.coef) / room
             found |= _any_row(~np.asarray(moment(slope, location, own)), len(draws))
     return found
 

@@ -1,6 +1,5 @@
 """Linear predictors of both equations for the rows under either arm, block by block of draws."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -8,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from bayesmed.families.catalogue import GAUSSIAN
-from bayesmed.families.family import Families, Family
+from bayesmed.families.family import Family
 from bayesmed.means.mediator_functions import MediatorFunctions, mediator_functions
 from bayesmed.posterior.blocks import over_blocks
-from bayesmed.posterior.draws import Draws
-from bayesmed.system.rows import Counterfactuals
+from bayesmed.posterior.draws import Draws, EquationDraws
+from bayesmed.system.rows import Counterfactuals, EquationRows
 
 ARMS = (0, 1)
 Arrays = dict[str, np.ndarray]
@@ -26,67 +25,82 @@ _REACHED, _REACHED_COUNT = np.linspace(-11.0, 11.0, 44), np.linspace(-7.9, 7.9, 
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Designs of one set of rows; those that are the same in every row are kept once.
+class EquationLayout:
+    """Designs of one equation; those that are the same in every row are kept once.
 
     Attributes
     ----------
-    families : mapping of str to Family
-        Of the mediator, on the scale on which it enters the outcome, and of the outcome.
-    rows : Counterfactuals
-    size : int
-        Number of rows.
-    mediator : tuple of numpy.ndarray
-        By arm, shape (obs or 1, mediator_term).
+    family : Family
+        The mediator's on the scale on which it enters the outcome.
     base, slope : tuple of numpy.ndarray or None
-        By arm, shape (obs or 1, outcome_term).
+        By arm, shape (obs or 1, term).
     levels : tuple of tuple of numpy.ndarray or None
-        Of a mediator with few values, the outcome design by arm and value.
+        Along a mediator with few values, the design by arm and value.
     functions : tuple of MediatorFunctions or None
         By arm.
-    offsets, sigmas : dict
-        By equation, where there are any; sigmas are designs by arm.
+    offset : numpy.ndarray or None
+        Shape (obs or 1, 1).
+    sigma : tuple of numpy.ndarray or None
+        Designs of log sigma by arm.
     columns : dict
-        By equation: data columns by name, shape (obs or 1, 1), or (category,).
+        Data columns by name, shape (obs or 1, 1), or (category,).
     """
 
-    families: Families
-    rows: Counterfactuals
-    size: int
-    mediator: tuple[np.ndarray, ...]
+    family: Family
     base: tuple[np.ndarray, ...] | None
     slope: tuple[np.ndarray, ...] | None
     levels: tuple[tuple[np.ndarray, ...], ...] | None
     functions: tuple[MediatorFunctions, ...] | None
-    offsets: dict[str, np.ndarray]
-    sigmas: dict[str, tuple[np.ndarray, ...]]
-    columns: dict[str, Arrays]
+    offset: np.ndarray | None
+    sigma: tuple[np.ndarray, ...] | None
+    columns: Arrays
 
-    def location(self, draws: Draws, arm: int) -> np.ndarray:
-        """Linear predictor of the mediator under an arm, shape (obs or 1, S)."""
-        return self._eta("mediator", self.mediator[arm], draws.mediator.coef)
+    @property
+    def design(self) -> tuple[np.ndarray, ...]:
+        """The designs that hold no mediator."""
+        assert self.base is not None
+        return self.base
 
-    def outcome(self, draws: Draws, design: np.ndarray) -> np.ndarray:
-        """Linear predictor of the outcome, shape (obs or 1, S)."""
-        return self._eta("outcome", design, draws.outcome.coef)
+    def eta(self, draws: EquationDraws, design: np.ndarray) -> np.ndarray:
+        """Linear predictor, shape (obs or 1, S)."""
+        eta = times(design, draws.coef)
+        return eta if self.offset is None else eta + self.offset
 
-    def _eta(self, equation: str, design: np.ndarray, coef: np.ndarray) -> np.ndarray:
-        eta = times(design, coef)
-        return eta + self.offsets[equation] if equation in self.offsets else eta
-
-    def parameters(self, draws: Draws, equation: str, arm: int) -> Arrays:
-        """Parameters of a family by name, and its data columns.
+    def parameters(self, draws: EquationDraws, arm: int) -> Arrays:
+        """Parameters of the family by name, and its data columns.
 
         Shape (S,) or (category - 1, S); sigma of a regression (obs or 1, S), columns
         (obs or 1, 1).
         """
-        own = draws.equations[equation]
-        found = {**own.parameters, **self.columns[equation]}
+        found = {**draws.parameters, **self.columns}
         if "cutpoints" in found:  # where no scores are stated, the codes of the categories
             found.setdefault("scores", np.arange(len(found["cutpoints"]) + 1.0))
-        if own.sigma_coef is not None:
-            found["sigma"] = np.exp(times(self.sigmas[equation][arm], own.sigma_coef))
+        if draws.sigma_coef is not None:
+            assert self.sigma is not None
+            found["sigma"] = np.exp(times(self.sigma[arm], draws.sigma_coef))
         return found
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The designs of both equations.
+
+    Attributes
+    ----------
+    rows : Counterfactuals
+    size : int
+        Number of rows.
+    mediator, outcome : EquationLayout
+    """
+
+    rows: Counterfactuals
+    size: int
+    mediator: EquationLayout
+    outcome: EquationLayout
+
+    def location(self, draws: Draws, arm: int) -> np.ndarray:
+        """Linear predictor of the mediator under an arm, shape (obs or 1, S)."""
+        return self.mediator.eta(draws.mediator, self.mediator.design[arm])
 
 
 def times(design: np.ndarray, coef: np.ndarray) -> np.ndarray:
@@ -94,52 +108,53 @@ def times(design: np.ndarray, coef: np.ndarray) -> np.ndarray:
     return (coef @ design.T).T
 
 
-def lay_out(families: Families, rows: Counterfactuals) -> Layout:
+def lay_out(rows: Counterfactuals) -> Layout:
     """Prepare rows for blocks of draws."""
-    mediator = GAUSSIAN if rows.log_mediator else families["mediator"]
-    finite = mediator.kind in ("binary", "ordered")
-    affine = rows.base is not None and not finite
-    return Layout(
-        families={**families, "mediator": mediator},
-        rows=rows,
-        size=rows.mediator.shape[1],
-        mediator=tuple(_once(design) for design in rows.mediator),
-        base=_by_arm(rows.base) if affine else None,
-        slope=_by_arm(rows.slope) if affine else None,
+    family = GAUSSIAN if rows.outcome.log_mediator else rows.mediator.family
+    finite = family.kind in ("binary", "ordered")
+    mediator = replace(_lay_out(rows.mediator, False), family=family)
+    return Layout(rows, rows.n, mediator, _lay_out(rows.outcome, finite))
+
+
+def _lay_out(rows: EquationRows, finite: bool) -> EquationLayout:
+    return EquationLayout(
+        family=rows.family,
+        base=None if finite else _by_arm(rows.base),
+        slope=None if finite else _by_arm(rows.slope),
         levels=_levels(rows) if finite else None,
         functions=None,
-        offsets=_given(
-            mediator=_column(rows.mediator_offset), outcome=_column(rows.outcome_offset)
-        ),
-        sigmas=_given(mediator=_by_arm(rows.mediator_sigma), outcome=_by_arm(rows.outcome_sigma)),
+        offset=None if rows.offset is None else _once(rows.offset.astype(float)[:, None]),
+        sigma=_by_arm(rows.sigma),
         columns={
-            "mediator": _columns(mediator, rows.mediator_columns),
-            "outcome": _columns(families["outcome"], rows.outcome_columns),
+            name: values if name in _BY_CATEGORY else _once(values[:, None])
+            for name, values in rows.columns.items()
         },
     )
 
 
 def with_functions(layout: Layout, draws: Draws) -> Layout:
     """Find the functions of the mediator, from their values where the draws put it."""
-    rows_at = layout.rows.rows_at
-    if rows_at is None or layout.base is not None or layout.levels is not None:
+    rows = layout.rows.outcome
+    if rows.rows_at is None or layout.outcome.base is not None or layout.outcome.levels is not None:
         return layout
     probes = _probes(layout, draws)
-    found = [mediator_functions(partial(rows_at, arm), layout.size, probes) for arm in ARMS]
-    edges = np.unique(np.concatenate([_reached(layout, draws), layout.rows.knots]))
-    whole = np.arange(edges[-1] + 1.0) if layout.families["mediator"].discrete else None
-    return replace(layout, functions=tuple(one.quick(edges, whole) for one in found))
+    found = [mediator_functions(partial(rows.rows_at, arm), layout.size, probes) for arm in ARMS]
+    edges = np.unique(np.concatenate([_reached(layout, draws), rows.knots]))
+    whole = np.arange(edges[-1] + 1.0) if layout.mediator.family.discrete else None
+    functions = tuple(one.quick(edges, whole) for one in found)
+    return replace(layout, outcome=replace(layout.outcome, functions=functions))
 
 
 def _reached(layout: Layout, draws: Draws) -> np.ndarray:
     """Values of the mediator at even scores, from the lowest row and draw to the highest."""
-    family = layout.families["mediator"]
+    family = layout.mediator.family
     scores = _REACHED_COUNT if family.discrete else _REACHED
 
     def reached(block: Draws, weights: Any, first: Any) -> np.ndarray:
         ends = []
         for arm in ARMS:
-            location, own = layout.location(block, arm), layout.parameters(block, "mediator", arm)
+            location = layout.location(block, arm)
+            own = layout.mediator.parameters(block.mediator, arm)
             shared = (*family.vectors, *_BY_CATEGORY)
             own = {
                 k: v.max(axis=0) if v.ndim > 1 and k not in shared else v for k, v in own.items()
@@ -159,15 +174,15 @@ def _reached(layout: Layout, draws: Draws) -> np.ndarray:
 
 def _probes(layout: Layout, draws: Draws) -> np.ndarray:
     """Values of the mediator at some scores, over the reach of the rows, in a middle draw."""
-    middle, family = draws.block(np.array([len(draws) // 2])), layout.families["mediator"]
+    middle, family = draws.block(np.array([len(draws) // 2])), layout.mediator.family
     eta = np.concatenate([layout.location(middle, arm) for arm in ARMS])
-    own = at_row(layout.parameters(middle, "mediator", 0), family, 0)
+    own = at_row(layout.mediator.parameters(middle.mediator, 0), family, 0)
     ends = np.quantile(eta, [0.5, 0.0, 1.0])
     values = [np.ravel(family.value(e, ends[:, None], own)) for e in _SCORES]
     if family.discrete:
         known = np.unique(np.concatenate([[0.0, 1.0, 2.0], *values]))
         return np.union1d(known, _turns(layout, float(known[-1])))
-    return np.concatenate([*values, *_beside(layout.rows.knots, values)])
+    return np.concatenate([*values, *_beside(layout.rows.outcome.knots, values)])
 
 
 def _beside(knots: tuple[float, ...], values: list[np.ndarray]) -> list[np.ndarray]:
@@ -185,7 +200,7 @@ def _beside(knots: tuple[float, ...], values: list[np.ndarray]) -> list[np.ndarr
 
 def _turns(layout: Layout, top: float) -> np.ndarray:
     """Whole numbers where the outcome's columns turn most, as at the 12 of ``I(m == 12)``."""
-    rows_at, whole = layout.rows.rows_at, np.arange(min(top, _LONGEST) + 2.0)
+    rows_at, whole = layout.rows.outcome.rows_at, np.arange(min(top, _LONGEST) + 2.0)
     assert rows_at is not None
     some = np.unique(np.linspace(0, layout.size - 1, max(4, _LOOKED // len(whole))).astype(int))
     designs = np.concatenate([rows_at(arm, whole, some) for arm in ARMS])
@@ -213,22 +228,7 @@ def _by_arm(designs: np.ndarray | None) -> tuple[np.ndarray, ...] | None:
     return None if designs is None else tuple(_once(design) for design in designs)
 
 
-def _column(values: np.ndarray | None) -> np.ndarray | None:
-    return None if values is None else _once(np.asarray(values, dtype=float)[:, None])
-
-
-def _given(**values: Any) -> Any:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _columns(family: Family, columns: Mapping[str, np.ndarray]) -> Arrays:
-    return {
-        name: np.asarray(values) if name in _BY_CATEGORY else _once(np.asarray(values)[:, None])
-        for name, values in columns.items()
-    }
-
-
-def _levels(rows: Counterfactuals) -> tuple[tuple[np.ndarray, ...], ...]:
+def _levels(rows: EquationRows) -> tuple[tuple[np.ndarray, ...], ...]:
     """Designs by arm and value; base and slope serve a 0/1 mediator."""
     if rows.by_level is not None:
         return tuple(tuple(_once(level) for level in arm) for arm in rows.by_level)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesmed.families.family import Families, Parameters
+from bayesmed.families.family import Parameters
 from bayesmed.families.whole_numbers import count_mean
 from bayesmed.means.cell import level_chance
 from bayesmed.means.layout import ARMS, Layout, lay_out, with_functions
@@ -23,12 +23,7 @@ _SIZES = (12, 24, 48, 96)
 _SMALL = 1e-9
 
 
-def expected_rows(
-    draws: Draws,
-    families: Families,
-    rows: Counterfactuals,
-    bootstrap: int | None = None,
-) -> np.ndarray:
+def expected_rows(draws: Draws, rows: Counterfactuals, bootstrap: int | None = None) -> np.ndarray:
     """Mean over rows and over M(t') of the outcome's design row, per draw.
 
     With an additive error E[Y(t, M(t'))] is this row times the outcome's coefficients, plus
@@ -38,8 +33,6 @@ def expected_rows(
     Parameters
     ----------
     draws : Draws
-    families : mapping of str to Family
-        Of the mediator and of the outcome.
     rows : Counterfactuals
     bootstrap : int, optional
         Seed of the Bayesian bootstrap of the rows.
@@ -49,25 +42,27 @@ def expected_rows(
     numpy.ndarray
         Shape (2, 2, S, outcome_term).
     """
-    layout = with_functions(lay_out(families, rows), draws)
-    if layout.base is not None and layout.families["mediator"].additive and bootstrap is None:
+    layout = with_functions(lay_out(rows), draws)
+    if layout.outcome.base is not None and layout.mediator.family.additive and bootstrap is None:
         return _by_moments(draws, layout)
-    held = _TABLE if layout.functions is not None else 1
+    held = _TABLE if layout.outcome.functions is not None else 1
     parts = over_blocks(partial(_block, layout), draws, layout.size, held, bootstrap, rows.weights)
     return np.concatenate(parts, axis=2)
 
 
 def _by_moments(draws: Draws, layout: Layout) -> np.ndarray:
     """Affine design, mean of M linear in its coefficients: cross moments suffice."""
-    assert layout.base is not None and layout.slope is not None
-    beta, offset = draws.mediator.coef, layout.offsets.get("mediator", np.zeros((1, 1)))
-    mean, weights = layout.rows.mean, layout.rows.weights
+    mediator, outcome = layout.mediator, layout.outcome
+    assert outcome.base is not None and outcome.slope is not None
+    beta, offset = draws.mediator.coef, mediator.offset
+    offset = np.zeros((1, 1)) if offset is None else offset
+    mean, weights = layout.rows.average, layout.rows.weights
     return np.stack([
         np.stack([
-            mean(base) + beta @ _cross(mediator, slope, weights) + _cross(offset, slope, weights)
-            for mediator in layout.mediator
+            mean(base) + beta @ _cross(design, slope, weights) + _cross(offset, slope, weights)
+            for design in mediator.design
         ])
-        for base, slope in zip(layout.base, layout.slope, strict=True)
+        for base, slope in zip(outcome.base, outcome.slope, strict=True)
     ])  # fmt: skip
 
 
@@ -87,24 +82,27 @@ def _cross(left: np.ndarray, right: np.ndarray, weights: np.ndarray | None) -> n
 def _block(layout: Layout, draws: Draws, weights: Any, first: Any) -> np.ndarray:
     if np.ndim(weights) == 0:
         weights = np.full((layout.size, 1), weights)
+    outcome, family = layout.outcome, layout.mediator.family
+    count = 0 if outcome.levels is None else len(outcome.levels[0]) - 1
     cells: list[list[Any]] = [[None, None], [None, None]]
     for s in ARMS:
         location = layout.location(draws, s)
-        own = layout.parameters(draws, "mediator", s)
-        chances = _chances(layout, location, own, weights)
+        own = layout.mediator.parameters(draws.mediator, s)
+        # Weights times the probability of every value but the last, of a mediator with few.
+        chances = [weights * level_chance(family, location, own, j) for j in range(count)]
         for t in ARMS:
-            if layout.levels is not None:
-                cells[t][s] = _over_levels(layout.levels[t], chances, weights, len(draws))
-            elif layout.functions is not None:
-                functions = layout.functions[t]
+            if outcome.levels is not None:
+                cells[t][s] = _over_levels(outcome.levels[t], chances, weights, len(draws))
+            elif outcome.functions is not None:
+                functions = outcome.functions[t]
                 plain = _weighted(weights, functions.base, len(draws))
                 plain[:, functions.moving] += _moving(layout, functions, location, own, weights)
                 cells[t][s] = plain
             else:
-                assert layout.base is not None and layout.slope is not None
-                mean = weights * layout.families["mediator"].mean(location, own)
-                plain = _weighted(weights, layout.base[t], len(draws))
-                cells[t][s] = plain + _weighted(mean, layout.slope[t], len(draws))
+                assert outcome.base is not None and outcome.slope is not None
+                mean = weights * family.mean(location, own)
+                plain = _weighted(weights, outcome.base[t], len(draws))
+                cells[t][s] = plain + _weighted(mean, outcome.slope[t], len(draws))
     return np.stack([np.stack(row) for row in cells])
 
 
@@ -113,16 +111,6 @@ def _weighted(weights: np.ndarray, design: np.ndarray, draws: int) -> np.ndarray
     alike = len(design) == 1
     found = weights.sum(axis=0)[:, None] * design if alike else weights.T @ design
     return np.array(np.broadcast_to(found, (draws, design.shape[1])))
-
-
-def _chances(
-    layout: Layout, location: np.ndarray, own: Parameters, weights: np.ndarray
-) -> list[np.ndarray]:
-    """Weights times the probability of every value but the last, for a mediator with few."""
-    count = 0 if layout.levels is None else len(layout.levels[0]) - 1
-    return [
-        weights * level_chance(layout.families["mediator"], location, own, j) for j in range(count)
-    ]
 
 
 def _over_levels(
@@ -146,7 +134,7 @@ def _moving(
     weights: np.ndarray,
 ) -> np.ndarray:
     """Weighted mean of the columns that move with the mediator, less their base: (S, moving)."""
-    draws, shared = location.shape[1], (*layout.families["mediator"].vectors, "scores")
+    draws, shared = location.shape[1], (*layout.mediator.family.vectors, "scores")
     alike = all(np.ndim(v) < 2 or len(v) == 1 or name in shared for name, v in own.items())
     if functions.factors is not None and alike:
         mean = partial(_mean, layout, functions, own=own, rows=None)
@@ -204,10 +192,8 @@ def _mean(
 
     Of the leaders' functions, or of rows, one for each point.
     """
-    family, what = (
-        layout.families["mediator"],
-        f"functions of a {layout.families['mediator'].name} mediator",
-    )
+    family = layout.mediator.family
+    what = f"functions of a {family.name} mediator"
     shape = (*location.shape, len(functions.moving))
 
     def columns(m: np.ndarray) -> np.ndarray:
@@ -229,7 +215,7 @@ def _mean(
     if family.discrete:
         found = count_mean(family, location, own, term, what)
     else:
-        knots = np.array(layout.rows.knots)
+        knots = np.array(layout.rows.outcome.knots)
         breaks = [family.score(m, location, own) for m in knots]
         rule = broken_rule(np.stack(breaks)) if len(knots) else score_rule
         found = score_mean(lambda reach: integrand, what, rule)[0]

@@ -11,13 +11,12 @@ elsewhere there is a closed form, a sum over the mediator's values or a quadratu
 (``integrals``) for one row, and a mean over the rows (``surface``).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from bayesmed.families.family import Families
 from bayesmed.means.cell import Pair, at_level, closed, has_closed, over_counts, over_scores
 from bayesmed.means.finite import require_finite
 from bayesmed.means.layout import ARMS as ARMS
@@ -25,8 +24,8 @@ from bayesmed.means.layout import Layout, lay_out, times, with_functions
 from bayesmed.means.linear import expected_rows as expected_rows
 from bayesmed.numerics.surface import Coordinates, Need, Work, row_by_row, weighted_mean
 from bayesmed.posterior.blocks import over_blocks
-from bayesmed.posterior.draws import Draws as Draws
-from bayesmed.system.rows import Counterfactuals
+from bayesmed.posterior.draws import Draws
+from bayesmed.system.rows import Counterfactuals, EquationRows
 
 # Numbers held for each draw: nodes of a plane, times terms of a table where there is one.
 _PLANE, _TABLE = 1_000, 30_000
@@ -34,19 +33,12 @@ _PLANE, _TABLE = 1_000, 30_000
 _LADDER = 50
 
 
-def cell_means(
-    draws: Draws,
-    families: Families,
-    rows: Counterfactuals,
-    bootstrap: int | None = None,
-) -> np.ndarray:
+def cell_means(draws: Draws, rows: Counterfactuals, bootstrap: int | None = None) -> np.ndarray:
     """Means of Y(t, M(t')) over the rows, per draw.
 
     Parameters
     ----------
     draws : Draws
-    families : mapping of str to Family
-        Of the mediator and of the outcome.
     rows : Counterfactuals
     bootstrap : int, optional
         Seed of the Bayesian bootstrap: Dirichlet(1, ..., 1) weights of the rows, new for
@@ -62,10 +54,10 @@ def cell_means(
     ArithmeticError
         If the mean is infinite in some draws, or an integral does not settle.
     """
-    layout = lay_out(families, rows)
+    layout = lay_out(rows)
     require_finite(draws, layout)
-    if families["outcome"].additive:
-        expected = expected_rows(draws, families, rows, bootstrap)
+    if layout.outcome.family.additive:
+        expected = expected_rows(draws, rows, bootstrap)
         cells = np.einsum("abst,st->abs", expected, draws.outcome.coef)
         cells += _mean_shift(draws, layout, bootstrap)[:, None]
         return representable(cells + mean_offset(draws, rows, bootstrap))
@@ -78,9 +70,9 @@ def cell_means(
 
 def mean_offset(draws: Draws, rows: Counterfactuals, bootstrap: int | None = None) -> Any:
     """Weighted mean of the outcome's offset, per draw where the weights are drawn."""
-    offset = rows.outcome_offset
+    offset = rows.outcome.offset
     if offset is None or bootstrap is None or np.all(offset == offset[0]):
-        return 0.0 if offset is None else rows.mean(offset)
+        return 0.0 if offset is None else rows.average(offset)
 
     def mean(block: Draws, weights: Any, first: Any) -> np.ndarray:
         return (weights * offset[:, None]).sum(axis=0)
@@ -90,12 +82,12 @@ def mean_offset(draws: Draws, rows: Counterfactuals, bootstrap: int | None = Non
 
 def _mean_shift(draws: Draws, layout: Layout, bootstrap: int | None) -> np.ndarray:
     """Mean of an additive outcome at a linear predictor of zero, by arm: shape (2, S)."""
-    family, zero = layout.families["outcome"], np.zeros((1, 1))
+    outcome, zero = layout.outcome, np.zeros((1, 1))
 
     def mean(block: Draws, weights: Any, first: Any) -> np.ndarray:
         found = []
         for arm in ARMS:
-            value = family.mean(zero, layout.parameters(block, "outcome", arm))
+            value = outcome.family.mean(zero, outcome.parameters(block.outcome, arm))
             if len(value) == 1:
                 found.append(np.broadcast_to(value[0], (len(block),)))
             else:
@@ -108,11 +100,7 @@ def _mean_shift(draws: Draws, layout: Layout, bootstrap: int | None) -> np.ndarr
 
 
 def fixed_means(
-    draws: Draws,
-    families: Families,
-    rows: Counterfactuals,
-    m: float,
-    bootstrap: int | None = None,
+    draws: Draws, rows: Counterfactuals, m: float, bootstrap: int | None = None
 ) -> np.ndarray:
     r"""Means of Y(t, m) over the rows, the mediator set to one value, per draw.
 
@@ -121,8 +109,6 @@ def fixed_means(
     Parameters
     ----------
     draws : Draws
-    families : mapping of str to Family
-        Of the mediator and of the outcome.
     rows : Counterfactuals
     m : float
         For an ordered mediator the position of its category.
@@ -134,13 +120,14 @@ def fixed_means(
     numpy.ndarray
         Shape (2, S): arm t, draw.
     """
-    layout, designs = lay_out(families, rows), [design_at(rows, t, m) for t in ARMS]
+    layout, designs = lay_out(rows), [design_at(rows.outcome, t, m) for t in ARMS]
+    outcome = layout.outcome
 
     def means(block: Draws, weights: Any, first: Any) -> np.ndarray:
         found = []
         for t in ARMS:
-            eta = layout.outcome(block, designs[t])
-            value = families["outcome"].mean(eta, layout.parameters(block, "outcome", t))
+            eta = outcome.eta(block.outcome, designs[t])
+            value = outcome.family.mean(eta, outcome.parameters(block.outcome, t))
             value = np.broadcast_to(value, (layout.size, len(block)))
             found.append((weights * value).sum(axis=0))
         return np.stack(found)
@@ -149,7 +136,7 @@ def fixed_means(
     return representable(np.concatenate(parts, axis=-1)[None])[0]
 
 
-def design_at(rows: Counterfactuals, arm: int, m: float) -> np.ndarray:
+def design_at(rows: EquationRows, arm: int, m: float) -> np.ndarray:
     """The outcome's design with the mediator set to a value, shape (obs, outcome_term)."""
     if rows.by_level is not None:
         return rows.by_level[arm, int(m)]
@@ -160,8 +147,8 @@ def design_at(rows: Counterfactuals, arm: int, m: float) -> np.ndarray:
 
 
 def _held(draws: Draws, layout: Layout) -> int:
-    table = np.any(draws.rho) and layout.families["outcome"].kind in ("continuous", "count")
-    return _TABLE if table or layout.functions is not None else _PLANE
+    table = np.any(draws.rho) and layout.outcome.family.kind in ("continuous", "count")
+    return _TABLE if table or layout.outcome.functions is not None else _PLANE
 
 
 def representable(cells: np.ndarray) -> np.ndarray:
@@ -196,10 +183,11 @@ class _Block:
 def _block_means(layout: Layout, draws: Draws, weights: Any, first: _Block | None) -> _Block:
     cells = np.empty((2, 2, len(draws)))
     needs: dict[tuple[int, int, int], Need] = {}
+    levels = layout.outcome.levels
     for t in ARMS:
         for s in ARMS:
             total: Any = 0.0
-            for level in range(len(layout.levels[t]) if layout.levels else 1):
+            for level in range(len(levels[t]) if levels else 1):
                 key = (t, s, level)
                 known = first.needs.get(key) if first else None
                 part, needs[key] = _mean(layout, draws, weights, key, known)
@@ -215,18 +203,17 @@ def _mean(
     t, s, level = key
     pair, at = _pair(layout, draws, t, s, level)
     at, factor = _fewer(pair, at)
-    log = pair.outcome.link == "log"
+    log, few = pair.outcome.link == "log", layout.outcome.levels is not None
 
     def value(own: Coordinates, start: int) -> tuple[np.ndarray, int]:
-        if layout.levels is not None:
+        if few:
             return at_level(pair, own, level), start
         if pair.mediator.discrete:
             return over_counts(pair, own), start
         return (closed(pair, own), start) if exact else over_scores(pair, own, start)
 
-    exact = layout.levels is None and has_closed(pair)
-    cheap = layout.levels is not None and not np.any(draws.rho)
-    if exact or cheap:
+    exact = not few and has_closed(pair)
+    if exact or (few and not np.any(draws.rho)):
         return row_by_row(value, at, factor, weights, layout.size)
     width = _LADDER if pair.outcome.kind == "count" and np.any(draws.rho) else 1
     return weighted_mean(
@@ -255,27 +242,27 @@ def coordinates(
 def _pair(layout: Layout, draws: Draws, t: int, s: int, level: int) -> tuple[Pair, Coordinates]:
     """What is the same in all rows, and what differs."""
     at = {"location": layout.location(draws, s)}
-    functions = None
-    if layout.levels is not None:
-        at["base"] = layout.outcome(draws, layout.levels[t][level])
-    elif layout.functions is not None:
-        functions = layout.functions[t]
-        at |= {"base": layout.outcome(draws, functions.base), "row": functions.alike}
+    mediator, outcome, functions = layout.mediator, layout.outcome, None
+    if outcome.levels is not None:
+        at["base"] = outcome.eta(draws.outcome, outcome.levels[t][level])
+    elif outcome.functions is not None:
+        functions = outcome.functions[t]
+        at |= {"base": outcome.eta(draws.outcome, functions.base), "row": functions.alike}
     else:
-        assert layout.base is not None and layout.slope is not None
-        at["base"] = layout.outcome(draws, layout.base[t])
-        at["slope"] = times(layout.slope[t], draws.outcome.coef)
-    fixed: list[dict[str, np.ndarray]] = []
-    for (equation, family), arm in zip(layout.families.items(), (s, t), strict=True):
-        own = layout.parameters(draws, equation, arm)
-        by_row = {name for name in own if own[name].ndim > 1 and name not in family.vectors}
-        at |= {f"{equation} {name}": own[name] for name in by_row}
-        fixed.append({name: own[name] for name in own if name not in by_row})
-    knots = layout.rows.knots if functions else ()
+        assert outcome.base is not None and outcome.slope is not None
+        at["base"] = outcome.eta(draws.outcome, outcome.base[t])
+        at["slope"] = times(outcome.slope[t], draws.outcome.coef)
+    own = {
+        "mediator": mediator.parameters(draws.mediator, s),
+        "outcome": outcome.parameters(draws.outcome, t),
+    }
+    for key, family in (("mediator", mediator.family), ("outcome", outcome.family)):
+        by_row = [n for n, v in own[key].items() if v.ndim > 1 and n not in family.vectors]
+        at |= {f"{key} {name}": own[key].pop(name) for name in by_row}
+    knots = layout.rows.outcome.knots if functions else ()
     pair = Pair(
-        layout.families["mediator"], layout.families["outcome"], fixed[0], fixed[1], draws.rho,
-        functions, draws.outcome.coef, knots,
-    )  # fmt: skip
+        mediator.family, outcome.family, own, draws.rho, functions, draws.outcome.coef, knots
+    )
     return pair, at
 
 
@@ -296,18 +283,17 @@ def _fewer(pair: Pair, at: Coordinates) -> tuple[Coordinates, np.ndarray | float
     return at, 0.0
 
 
-def mediator_effect(draws: Draws, families: Families, rows: Counterfactuals) -> np.ndarray:
+def mediator_effect(draws: Draws, rows: Counterfactuals) -> np.ndarray:
     """Mean effect of the treatment on the mediator, per draw, shape (S,)."""
-    layout = lay_out(families, replace(rows, log_mediator=False))
+    layout = lay_out(rows.changed("outcome", log_mediator=False))
+    mediator = layout.mediator
 
     def effect(block: Draws, weights: Any, first: Any) -> np.ndarray:
         control, treated = (
-            families["mediator"].mean(
-                layout.location(block, s), layout.parameters(block, "mediator", s)
-            )
+            mediator.family.mean(layout.location(block, s), mediator.parameters(block.mediator, s))
             for s in ARMS
         )
-        return rows.mean(np.atleast_2d(treated - control))
+        return rows.average(np.atleast_2d(treated - control))
 
     return np.concatenate(over_blocks(effect, draws, layout.size, 1, None))
 

@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from bayesmed.families.family import Families, Family
 from bayesmed.means.means import ARMS, common_slope, design_at, representable
 from bayesmed.numerics.grid import spread, spread_parts
 from bayesmed.numerics.threads import threads
-from bayesmed.posterior.draws import Draws
-from bayesmed.system.rows import Counterfactuals
+from bayesmed.posterior.draws import Draws, EquationDraws
+from bayesmed.system.rows import Counterfactuals, EquationRows
 
 #: Rows that are made at once where they are many.
 _PART = 2000
@@ -60,7 +59,7 @@ class LatentCell:
     def mean(self, values: np.ndarray, rows: Counterfactuals) -> np.ndarray:
         """Mean over the rows, or the nodes that stand for them; shape (S,)."""
         if self.weights is None or len(values) == 1:
-            return rows.mean(values)
+            return rows.average(values)
         return np.einsum("gs,gs->s", self.weights, values)
 
     def on_nodes(self, rows: Counterfactuals) -> "LatentCell":
@@ -85,12 +84,11 @@ class LatentCell:
 Cells = dict[tuple[int, int], LatentCell]
 
 
-def parameters_of(draws: Draws, rows: Counterfactuals) -> dict[str, Any]:
+def parameters_of(draws: EquationDraws, rows: EquationRows) -> dict[str, Any]:
     """The outcome's parameters by draw, and its data columns."""
-    own: dict[str, Any] = dict(draws.outcome.parameters)
+    own: dict[str, Any] = dict(draws.parameters)
     own |= {
-        name: value if name == "scores" else _column(value)
-        for name, value in rows.outcome_columns.items()
+        name: value if name == "scores" else _column(value) for name, value in rows.columns.items()
     }
     if "cutpoints" in own:
         own.setdefault("scores", np.arange(len(own["cutpoints"]) + 1.0))
@@ -103,19 +101,21 @@ def _column(value: np.ndarray) -> np.ndarray:
     return value[:1, None] if same else value[:, None]
 
 
-def cells_of(draws: Draws, family: Family, rows: Counterfactuals) -> Cells:
+def cells_of(draws: Draws, rows: Counterfactuals) -> Cells:
     r"""The four cells at the draws' own rho.
 
     At rho = 0 they move along rho as :mod:`bayesmed.means.along_rho` says; elsewhere v has no meaning.
     """
-    assert rows.base is not None and rows.slope is not None
+    family, design, slopes = rows.outcome.family, rows.mediator.design, rows.outcome.slope
+    assert slopes is not None
     beta, coef = draws.mediator.coef, draws.outcome.coef
-    sigma, own = draws.mediator.parameters["sigma"], parameters_of(draws, rows)
+    sigma = draws.mediator.parameters["sigma"]
+    own = parameters_of(draws.outcome, rows.outcome)
     scale = own.get("sigma", np.ones(1))
-    shift = common_slope(rows.mediator[1] - rows.mediator[0], beta)
+    shift = common_slope(design[1] - design[0], beta)
     cells: Cells = {}
     for t in ARMS:
-        slope = common_slope(rows.slope[t], coef)
+        slope = common_slope(slopes[t], coef)
         step = slope * sigma
         deviation = np.sqrt(scale * scale + step * step + 2.0 * draws.rho * scale * step)
         at = {**own, "sigma": deviation} if family.latent == "free" else dict(own)
@@ -126,9 +126,7 @@ def cells_of(draws: Draws, family: Family, rows: Counterfactuals) -> Cells:
         v = [scale * gap / (sigma * unit) for gap in gaps]
         index = _Index(rows, t, coef, beta, slope, unit)
         smooth = 1.0 if family.multiplicative else np.inf
-        first = _many(
-            index, LatentCell(np.zeros((rows.mediator.shape[1], 1)), v[0], at, None, smooth)
-        )
+        first = _many(index, LatentCell(np.zeros((rows.n, 1)), v[0], at, None, smooth))
         if first is None:
             first = LatentCell(index.part(slice(None)), v[0], at, None, smooth).on_nodes(rows)
         # Where all rows have one shift, the same nodes serve either mediator arm.
@@ -150,27 +148,30 @@ class _Index:
 
     def part(self, part: slice) -> np.ndarray:
         """Shape (row, S)."""
-        rows, slope, unit = self.rows, self.slope, self.unit
-        assert rows.base is not None
-        mediator = rows.mediator[0, part] @ self.beta.T
-        if rows.mediator_offset is not None:
-            mediator += rows.mediator_offset[part, None]
-        base = rows.base[self.arm, part] @ self.coef.T
-        if rows.outcome_offset is not None:
-            base += rows.outcome_offset[part, None]
+        first, second, slope, unit = self.rows.mediator, self.rows.outcome, self.slope, self.unit
+        assert second.base is not None
+        mediator = first.design[0, part] @ self.beta.T
+        if first.offset is not None:
+            mediator += first.offset[part, None]
+        base = second.base[self.arm, part] @ self.coef.T
+        if second.offset is not None:
+            base += second.offset[part, None]
         slope = slope if len(slope) == 1 else slope[part]
         return np.asarray((base + slope * mediator) / (unit if len(unit) == 1 else unit[part]))
 
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         """Bounds from those of the columns, shape (S,), where slope and unit have one row."""
-        rows = self.rows
-        assert rows.base is not None
-        columns = [(rows.base[self.arm], self.coef), (rows.mediator[0], self.slope.T * self.beta)]
+        first, second = self.rows.mediator, self.rows.outcome
+        assert second.base is not None
+        columns = [
+            (second.base[self.arm], self.coef),
+            (first.design[0], self.slope.T * self.beta),
+        ]
         low, high = np.zeros(len(self.coef)), np.zeros(len(self.coef))
         for values, coef in columns:
             ends = coef * values.min(axis=0), coef * values.max(axis=0)
             low, high = low + np.minimum(*ends).sum(axis=1), high + np.maximum(*ends).sum(axis=1)
-        for offset, factor in ((rows.outcome_offset, 1.0), (rows.mediator_offset, self.slope[0])):
+        for offset, factor in ((second.offset, 1.0), (first.offset, self.slope[0])):
             if offset is not None:
                 at = factor * offset.min(), factor * offset.max()
                 low, high = low + np.minimum(*at), high + np.maximum(*at)
@@ -194,31 +195,29 @@ def _many(index: _Index, blank: LatentCell) -> LatentCell | None:
 
 def serves_nodes(rows: Counterfactuals) -> bool:
     """Whether rows differ in their latent mean only, so that a block may hold many draws."""
-    if rows.slope is None:
+    design, outcome = rows.mediator.design, rows.outcome
+    if outcome.slope is None:
         return False
-    shift = rows.mediator[1] - rows.mediator[0]
-    columns = [v for name, v in rows.outcome_columns.items() if name != "scores"]
-    alike = [shift, *rows.slope, *(column[:, None] for column in columns)]
+    columns = [v for name, v in outcome.columns.items() if name != "scores"]
+    alike = [design[1] - design[0], *outcome.slope, *(column[:, None] for column in columns)]
     return all(np.array_equal(a, np.broadcast_to(a[:1], a.shape), equal_nan=True) for a in alike)
 
 
-def has_latent_cells(draws: Draws, families: Families, rows: Counterfactuals) -> bool:
+def has_latent_cells(rows: Counterfactuals) -> bool:
     """Whether the outcome has a normal latent variable, affine in a normal mediator."""
-    affine = rows.base is not None and rows.slope is not None
-    plain = all(own.sigma_coef is None for own in draws.equations.values())
-    normal = families["mediator"].latent == "free" and (
-        families["mediator"].additive or rows.log_mediator
-    )
-    return affine and plain and normal and families["outcome"].latent is not None
+    mediator, outcome = rows.mediator.family, rows.outcome
+    plain = all(own.sigma is None for own in rows.equations.values())
+    normal = mediator.latent == "free" and (mediator.additive or outcome.log_mediator)
+    return outcome.slope is not None and plain and normal and outcome.family.latent is not None
 
 
-def latent_means(draws: Draws, family: Family, rows: Counterfactuals) -> np.ndarray:
+def latent_means(draws: Draws, rows: Counterfactuals) -> np.ndarray:
     """Means of the four cells at the draws' own rho, shape (2, 2, S)."""
     out = np.empty((2, 2, len(draws)))
 
     def fill(part: slice) -> None:
-        for (t, s), cell in cells_of(draws.block(part), family, rows).items():
-            out[t, s, part] = latent_mean_at(family, rows, cell, 0.0)
+        for (t, s), cell in cells_of(draws.block(part), rows).items():
+            out[t, s, part] = latent_mean_at(rows, cell, 0.0)
 
     with threads() as pool:
         list(pool.map(fill, cell_blocks(len(draws), rows)))
@@ -227,13 +226,13 @@ def latent_means(draws: Draws, family: Family, rows: Counterfactuals) -> np.ndar
 
 def row_blocks(count: int, rows: Counterfactuals) -> list[slice]:
     """Blocks of draws whose linear predictors by row fit the processor's cache."""
-    size = max(1, _BLOCK // rows.mediator.shape[1])
+    size = max(1, _BLOCK // rows.n)
     return [slice(start, start + size) for start in range(0, count, size)]
 
 
 def cell_blocks(count: int, rows: Counterfactuals) -> list[slice]:
     """Blocks of draws for :func:`cells_of`: many draws where nodes stand for the rows."""
-    size = max(1, _BLOCK // rows.mediator.shape[1])
+    size = max(1, _BLOCK // rows.n)
     if size < _MANY and serves_nodes(rows):
         size = _MANY
     return [slice(start, start + size) for start in range(0, count, size)]
@@ -241,18 +240,17 @@ def cell_blocks(count: int, rows: Counterfactuals) -> list[slice]:
 
 def fixed_cell(draws: Draws, rows: Counterfactuals, arm: int, m: float) -> LatentCell:
     """Y(t, m): its latent mean at the draws' own rho, and how that moves from rho = 0."""
-    beta, coef, own = draws.mediator.coef, draws.outcome.coef, parameters_of(draws, rows)
-    offset = 0.0 if rows.mediator_offset is None else rows.mediator_offset[:, None]
-    added = 0.0 if rows.outcome_offset is None else rows.outcome_offset[:, None]
-    u = design_at(rows, arm, m) @ coef.T + added
-    gap = (np.log(m) if rows.log_mediator else m) - (rows.mediator[arm] @ beta.T + offset)
+    mediator, outcome = rows.mediator, rows.outcome
+    beta, coef, own = draws.mediator.coef, draws.outcome.coef, parameters_of(draws.outcome, outcome)
+    offset = 0.0 if mediator.offset is None else mediator.offset[:, None]
+    added = 0.0 if outcome.offset is None else outcome.offset[:, None]
+    u = design_at(outcome, arm, m) @ coef.T + added
+    gap = (np.log(m) if outcome.log_mediator else m) - (mediator.design[arm] @ beta.T + offset)
     scale = own.get("sigma", np.ones(1)) / draws.mediator.parameters["sigma"]
     return LatentCell(u, -scale * gap, own)
 
 
-def latent_mean_at(
-    family: Family, rows: Counterfactuals, cell: LatentCell, s: float | np.ndarray
-) -> np.ndarray:
+def latent_mean_at(rows: Counterfactuals, cell: LatentCell, s: float | np.ndarray) -> np.ndarray:
     """Mean over rows at rho / sqrt(1 - rho^2) = s, a number or one per draw; shape (S,)."""
-    value = np.asarray(family.mean(cell.u + s * cell.v, cell.parameters))
+    value = np.asarray(rows.outcome.family.mean(cell.u + s * cell.v, cell.parameters))
     return cell.mean(value, rows)

@@ -7,13 +7,11 @@ from functools import partial
 import numpy as np
 from scipy.special import ndtri
 
-from bayesmed.families.family import Families
 from bayesmed.means.along_rho import (
     Regression,
     at_target,
     interpolate,
     is_latent_curve,
-    latent_cells,
 )
 from bayesmed.means.layout import ARMS
 from bayesmed.means.means import cell_means, fixed_means
@@ -37,18 +35,13 @@ Exceeds = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def quantile_cells(
-    draws: Draws,
-    families: Families,
-    rows: Counterfactuals,
-    target: Target,
-    bootstrap: int | None = None,
+    draws: Draws, rows: Counterfactuals, target: Target, bootstrap: int | None = None
 ) -> np.ndarray:
     """The quantile of Y(t, M(t')) over the rows, per draw.
 
     Parameters
     ----------
     draws : Draws
-    families : mapping of str to Family
     rows : Counterfactuals
     target : Target
         Of :func:`bayesmed.means.target.quantile`.
@@ -62,11 +55,11 @@ def quantile_cells(
     """
     if bootstrap is not None:
         raise ValueError("Quantiles are of the sample: use average='sample'.")
-    families, own = target.families(families), target.rows(rows)
+    own = target.rows(rows)
     out = np.empty((2, 2, len(draws)))
-    if has_latent_cells(draws, families, own):
+    if has_latent_cells(own):
         for part in cell_blocks(len(draws), own):
-            cells = cells_of(_blank(draws, part), target.family, own)
+            cells = cells_of(_blank(draws, part), own)
             for (t, s), cell in cells.items():
                 out[t, s, part] = _latent_roots(target, own, cell, 0.0)
         return _back(target, out)
@@ -75,7 +68,7 @@ def quantile_cells(
 
             def exceeds(q: np.ndarray, index: np.ndarray, t: int = t, s: int = s) -> np.ndarray:
                 at = _at(draws, q, index)
-                return cell_means(at, families, own)[t, s]
+                return cell_means(at, own)[t, s]
 
             out[t, s] = _roots(exceeds, len(draws), target)
     return out
@@ -83,15 +76,14 @@ def quantile_cells(
 
 def quantile_fixed(
     draws: Draws,
-    families: Families,
     rows: Counterfactuals,
     target: Target,
     m: float,
     bootstrap: int | None = None,
 ) -> np.ndarray:
     """The quantile of Y(t, m), shape (2, S)."""
-    families, own = target.families(families), target.rows(rows)
-    if bootstrap is None and has_latent_cells(draws, families, own):
+    own = target.rows(rows)
+    if bootstrap is None and has_latent_cells(own):
         out = np.empty((2, len(draws)))
         for part in row_blocks(len(draws), own):
             for t in ARMS:
@@ -102,7 +94,7 @@ def quantile_fixed(
 
     def of_arm(t: int) -> np.ndarray:
         def exceeds(q: np.ndarray, index: np.ndarray) -> np.ndarray:
-            return fixed_means(_at(draws, q, index), families, own, m, bootstrap)[t]
+            return fixed_means(_at(draws, q, index), own, m, bootstrap)[t]
 
         return _roots(exceeds, len(draws), target)
 
@@ -111,19 +103,18 @@ def quantile_fixed(
 
 def quantile_curve(
     regression: Regression,
-    families: Families,
     rows: Counterfactuals,
     target: Target,
     rho: np.ndarray,
 ) -> np.ndarray | None:
     """Quantiles along rho of a closed pair, shape (rho, 2, 2, S); None where it has no shortcut."""
-    if not is_latent_curve(regression, target.families(families), rows):
-        return None
     start, own = at_target(regression, target), target.rows(rows)
+    if not is_latent_curve(regression, own):
+        return None
     out = np.empty((len(rho), 2, 2, len(regression.draws)))
     odds, degree = rho / np.sqrt((1.0 - rho) * (1.0 + rho)), 0
     for part in cell_blocks(len(regression.draws), rows):
-        cells = latent_cells(start, target.family, own, part)
+        cells = cells_of(start.draws.block(part), own)
         for t in ARMS:
             along = partial(_latent_roots, target, rows, cells[t, 1 - t])
             out[:, t, 1 - t, part], degree = interpolate(along, odds, degree, _SMALL)
@@ -134,7 +125,6 @@ def quantile_curve(
 
 def quantile_curve_fixed(
     regression: Regression,
-    families: Families,
     rows: Counterfactuals,
     target: Target,
     rho: np.ndarray,
@@ -144,7 +134,7 @@ def quantile_curve_fixed(
 
     def at(z: float) -> np.ndarray:
         draws = regression.at(float(np.tanh(z)))
-        return quantile_fixed(draws, families, rows, target, m)
+        return quantile_fixed(draws, rows, target, m)
 
     return interpolate(at, np.arctanh(rho), 0, _SMALL)[0]
 

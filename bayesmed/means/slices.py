@@ -8,7 +8,7 @@ import numpy as np
 
 from bayesmed.families.listing import is_number
 from bayesmed.posterior.blocks import at_most
-from bayesmed.system.rows import Counterfactuals
+from bayesmed.system.rows import Counterfactuals, RowSource
 
 #: Arrays of rows that a mean holds at once, in all threads together.
 _ARRAYS = 64
@@ -36,7 +36,12 @@ class Slices:
     @property
     def n(self) -> int:
         """Number of rows."""
-        return int(self.rows.mediator.shape[1])
+        return self.rows.n
+
+    @property
+    def held(self) -> Counterfactuals:
+        """All of them."""
+        return self.rows
 
     def mean(self, function: Callable[[Counterfactuals], np.ndarray]) -> np.ndarray:
         """Average, over all rows, what a function makes of some of them."""
@@ -66,11 +71,11 @@ def numbers_within(memory: Any) -> int:
     return int(memory * _NUMBERS_PER_GB / _ARRAYS)
 
 
-def slices(rows: Counterfactuals, memory: Any) -> Slices | None:
-    """Slice rows so that working arrays stay within some gigabytes; None without a bound."""
-    if memory is None:
-        return None
+def sliced(rows: RowSource, memory: Any) -> RowSource:
+    """Rows by slices, so that working arrays stay within some gigabytes; as they are without a bound."""
+    if memory is None or not isinstance(rows, Counterfactuals):
+        return rows
     numbers = numbers_within(memory)
-    kept = sum(np.size(part) for part in (rows.mediator, rows.base, rows.slope) if part is not None)
-    each = kept / rows.mediator.shape[1] + _ARRAYS
+    designs = (rows.mediator.base, rows.outcome.base, rows.outcome.slope)
+    each = sum(np.size(part) for part in designs if part is not None) / rows.n + _ARRAYS
     return Slices(rows, max(1, int(memory * _NUMBERS_PER_GB / each)), numbers)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.polynomial import legendre
 from scipy.special import ndtr
 
-from bayesmed.families.family import FAR, Families, Family, Parameters
+from bayesmed.families.family import FAR, Family, Parameters
 from bayesmed.families.listing import few, is_number
 from bayesmed.families.names import names_nearest
 from bayesmed.posterior.draws import Draws
@@ -205,15 +205,10 @@ class Target:
         cuts = self.cutpoints[:, None] * np.ones(len(draws))
         return draws.changed("outcome", parameters={**draws.outcome.parameters, "cutpoints": cuts})
 
-    def families(self, families: Families) -> Families:
-        """Families with that of the functional in place of the outcome's."""
-        return {**families, "outcome": self.family}
-
     def rows(self, rows: Counterfactuals) -> Counterfactuals:
-        """Rows with the data columns that the family reads."""
-        if not self.columns:
-            return rows
-        return replace(rows, outcome_columns={**rows.outcome_columns, **self.columns})
+        """Rows of the family, with the data columns that it reads."""
+        columns = {**rows.outcome.columns, **self.columns}
+        return rows.changed("outcome", family=self.family, columns=columns)
 
 
 def target_of(functional: Functional, family: Family, levels: tuple[Any, ...] = ()) -> Target:

@@ -10,7 +10,6 @@ import os
 
 import numpy as np
 
-from bayesmed.families.family import Families
 from bayesmed.means.cell import Pair, has_closed
 from bayesmed.means.layout import lay_out, with_functions
 from bayesmed.means.means import coordinates, ease
@@ -29,13 +28,11 @@ _AXIS, _RULE, _TABLE, _INNER = 24, 100, 96, 150
 _TERMS = 500.0
 
 
-def thinning(families: Families, rows: Counterfactuals, draws: Draws, points: int = 1) -> int:
+def thinning(rows: Counterfactuals, draws: Draws, points: int = 1) -> int:
     """Every how many draws to use so that counterfactual means take some minutes at most.
 
     Parameters
     ----------
-    families : mapping of str to Family
-        Of the mediator and of the outcome.
     rows : Counterfactuals
     draws : Draws
     points : int
@@ -47,24 +44,28 @@ def thinning(families: Families, rows: Counterfactuals, draws: Draws, points: in
         One where all can be used. The estimate is good to a factor of about three, and is the
         same on every machine with as many processors, up to four.
     """
-    seconds = points * len(draws) * seconds_per_draw(families, rows, draws)
+    seconds = points * len(draws) * seconds_per_draw(rows, draws)
     processors = min(os.cpu_count() or 1, _PROCESSORS)
     return max(1, int(np.ceil(seconds / (60.0 * _MINUTES * processors))))
 
 
-def seconds_per_draw(families: Families, rows: Counterfactuals, draws: Draws) -> float:
+def seconds_per_draw(rows: Counterfactuals, draws: Draws) -> float:
     """Estimate of the processor time of the four cells of one draw."""
     one = draws.block(np.array([len(draws) // 2]))
-    layout = lay_out(families, rows)
-    if families["outcome"].additive:
+    layout = lay_out(rows)
+    if rows.outcome.family.additive:
         return 1e-8 * layout.size
     layout = with_functions(layout, one)
     pair, at = coordinates(layout, one, 1, 1, 0)
-    if layout.levels is None and has_closed(pair):
+    levels = layout.outcome.levels
+    if levels is None and has_closed(pair):
         return 4.0 * layout.size * _MEAN * _steps(pair, one)
-    levels = len(layout.levels[0]) if layout.levels is not None else 1
     points, first = _points(at, layout.size, ease(pair))
-    return 4.0 * levels * (_ROW * layout.size + _nodes(pair, at, one, points, first))
+    return (
+        4.0
+        * (1 if levels is None else len(levels[0]))
+        * (_ROW * layout.size + _nodes(pair, at, one, points, first))
+    )
 
 
 def _points(at: Coordinates, count: int, ease: float) -> tuple[float, float]:

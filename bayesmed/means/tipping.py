@@ -4,16 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from bayesmed.families.family import Families, Family
 from bayesmed.means.along_rho import (
     Regression,
     at_target,
     curve_cells,
     is_latent_curve,
-    latent_cells,
 )
-from bayesmed.means.means import ARMS, expected_rows
-from bayesmed.means.normal import Cells, cell_blocks, latent_mean_at, row_blocks
+from bayesmed.means.layout import ARMS
+from bayesmed.means.linear import expected_rows
+from bayesmed.means.normal import Cells, cell_blocks, cells_of, latent_mean_at, row_blocks
 from bayesmed.means.target import MEAN, Target, target_of
 from bayesmed.system.rows import Counterfactuals, equal_rows
 
@@ -24,7 +23,6 @@ _TOLERANCES = {"xatol": 1e-12, "xrtol": 1e-12, "fatol": 0.0, "frtol": 0.0}
 
 def tipping_points(
     regression: Regression,
-    families: Families,
     rows: Counterfactuals,
     target: Target | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -45,35 +43,36 @@ def tipping_points(
     roots : numpy.ndarray
         How many roots were found, shape (3, S).
     """
-    target = target or target_of(MEAN, families["outcome"])
-    own = target.families(families)
+    target = target or target_of(MEAN, rows.outcome.family)
+    own, family = target.rows(rows), target.family
     slopes, mixed = _common_slopes(regression, rows), _mixed_signs(regression, rows)
     sigma = regression.draws.mediator.parameters["sigma"]
     scale = regression.draws.outcome.parameters.get("sigma", np.ones(len(sigma)))
-    if target.family.additive and slopes is None:
-        expected = expected_rows(regression.draws, own, rows)
+    if family.additive and slopes is None:
+        expected = expected_rows(regression.draws, rows)
         acme = np.einsum(
             "ast,st->as", expected[:, 1] - expected[:, 0], regression.draws.outcome.coef
         )
-        shift = regression.draws.mediator.coef @ rows.mean(rows.mediator[1] - rows.mediator[0])
+        design = rows.mediator.design
+        shift = regression.draws.mediator.coef @ rows.average(design[1] - design[0])
         return _from_odds(np.stack([*acme, acme.mean(axis=0)]) * sigma / (scale * shift))
-    if slopes is None or not (target.family.additive or is_latent_curve(regression, own, rows)):
-        return _bracketed(regression, families, rows, target)
+    if slopes is None or not (family.additive or is_latent_curve(regression, own)):
+        return _bracketed(regression, rows, target)
     ends = np.stack(slopes) * sigma / scale
     same = np.allclose(ends[0], ends[1], rtol=1e-12, atol=1e-12)
     if not target.monotone:  # such as a middle category, whose curve can turn
         mixed = np.ones_like(mixed)
-    if target.family.additive or same:
+    if family.additive or same:
         average = ends.mean(axis=0)
     elif mixed.all():
         average = np.full_like(ends[0], np.nan)
     else:
-        average = _between(regression, own, rows, target, ends)
+        average = _between(regression, rows, target, ends)
     rho_zero, roots = _from_odds(np.stack([*ends, average]))
-    if mixed.any() and not target.family.additive:
+    if mixed.any() and not family.additive:
         # Where rows differ in the sign of the effect on M there can be further roots.
         part = np.flatnonzero(mixed)
-        found, count = _bracketed(regression.block(part), families, rows, target)
+        found, count = _bracketed(regression.block(part), rows, target)
         arms = slice(0, 3 if same else 2)
         nearer = np.abs(found[arms]) < np.abs(rho_zero[arms, part])
         found[arms] = np.where(nearer, found[arms], rho_zero[arms, part])
@@ -83,23 +82,20 @@ def tipping_points(
 
 def _bracketed(
     regression: Regression,
-    families: Families,
     rows: Counterfactuals,
     target: Target,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Roots by brackets over (-1, 1), then made exact where the curve is quick to evaluate."""
-    own = target.families(families)
-    acme = _acme(curve_cells(regression, families, rows, _BRACKETS, target))
+    acme = _acme(curve_cells(regression, rows, _BRACKETS, target))
     rho_zero, roots = roots_on_grid(_BRACKETS, acme)
-    if is_latent_curve(regression, own, rows):
-        added = at_target(regression, target)
-        rho_zero = _refined(added, own, target.rows(rows), acme, rho_zero)
+    own = target.rows(rows)
+    if is_latent_curve(regression, own):
+        rho_zero = _refined(at_target(regression, target), own, acme, rho_zero)
     return rho_zero, roots
 
 
 def _between(
     regression: Regression,
-    families: Families,
     rows: Counterfactuals,
     target: Target,
     ends: np.ndarray,
@@ -115,14 +111,11 @@ def _between(
     low, high = ends.min(axis=0), ends.max(axis=0)
     out = np.empty(len(low))
     for part in cell_blocks(len(regression.draws), rows):
-        cells = latent_cells(regression, families["outcome"], rows, part)
+        cells = cells_of(regression.draws.block(part), rows)
 
         def average(s: np.ndarray, index: np.ndarray, cells: Cells = cells) -> np.ndarray:
             some = {key: cell.block(index.astype(int)) for key, cell in cells.items()}
-            at = [
-                [latent_mean_at(families["outcome"], rows, some[t, j], s) for j in ARMS]
-                for t in ARMS
-            ]
+            at = [[latent_mean_at(rows, some[t, j], s) for j in ARMS] for t in ARMS]
             return sum(treated - control for control, treated in at)
 
         index = np.arange(len(out[part]), dtype=float)
@@ -135,7 +128,7 @@ def _between(
 
 def _mixed_signs(regression: Regression, rows: Counterfactuals) -> np.ndarray:
     """Draws in which rows differ in the sign of the effect on the mediator, boolean (S,)."""
-    shift = rows.mediator[1] - rows.mediator[0]
+    shift = rows.mediator.design[1] - rows.mediator.design[0]
     beta = regression.draws.mediator.coef
     if np.all(shift == shift[:1]):
         return np.zeros(len(beta), dtype=bool)
@@ -152,9 +145,10 @@ def _common_slopes(
     regression: Regression, rows: Counterfactuals
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Slope in m of each arm at rho = 0, where it is the same for every row."""
-    if rows.slope is None or not all(equal_rows(rows.slope[t]) for t in ARMS):
+    slope = rows.outcome.slope
+    if slope is None or not all(equal_rows(slope[t]) for t in ARMS):
         return None
-    control, treated = (regression.draws.outcome.coef @ rows.slope[t][0] for t in ARMS)
+    control, treated = (regression.draws.outcome.coef @ slope[t][0] for t in ARMS)
     return control, treated
 
 
@@ -194,7 +188,6 @@ def _nearest(where: np.ndarray) -> np.ndarray:
 
 def _refined(
     regression: Regression,
-    families: Families,
     rows: Counterfactuals,
     acme: np.ndarray,
     start: np.ndarray,
@@ -208,7 +201,7 @@ def _refined(
     # At a bracket that is itself a root there is nothing to refine.
     crosses, start = np.isfinite(start) & (at_ends[0] * at_ends[1] < 0.0), start.copy()
     for part in cell_blocks(len(regression.draws), rows):
-        cells = latent_cells(regression, families["outcome"], rows, part)
+        cells = cells_of(regression.draws.block(part), rows)
         for arm in range(3):
             chosen = np.flatnonzero(crosses[arm, part])
             if not chosen.size:
@@ -218,7 +211,7 @@ def _refined(
                 rho: np.ndarray, index: np.ndarray, cells: Cells = cells, arm: int = arm
             ) -> Any:
                 some = {key: cell.block(index.astype(int)) for key, cell in cells.items()}
-                return _acme_at(families["outcome"], rows, some, arm, rho)
+                return _acme_at(rows, some, arm, rho)
 
             bracket = [end[arm, part][chosen] for end in ends]
             found = elementwise.find_root(
@@ -228,11 +221,9 @@ def _refined(
     return start
 
 
-def _acme_at(
-    family: Family, rows: Counterfactuals, cells: Cells, arm: int, rho: np.ndarray
-) -> np.ndarray:
+def _acme_at(rows: Counterfactuals, cells: Cells, arm: int, rho: np.ndarray) -> np.ndarray:
     """ACME of an arm (2: average) at one rho per draw."""
     s = rho / np.sqrt((1.0 - rho) * (1.0 + rho))
     arms = ARMS if arm == 2 else (arm,)
-    at = [[latent_mean_at(family, rows, cells[t, j], s) for j in ARMS] for t in arms]
+    at = [[latent_mean_at(rows, cells[t, j], s) for j in ARMS] for t in arms]
     return np.mean([treated - control for control, treated in at], axis=0)

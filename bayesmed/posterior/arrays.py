@@ -6,8 +6,9 @@ import numpy as np
 import xarray as xr
 
 from bayesmed.data.formula import INTERCEPT
+from bayesmed.families.family import Families
 from bayesmed.system.closed import ClosedMap
-from bayesmed.system.rows import Counterfactuals
+from bayesmed.system.rows import Counterfactuals, EquationRows
 from bayesmed.system.system import System
 
 
@@ -15,25 +16,26 @@ def constant_data(model: System) -> xr.Dataset:
     """Designs, counterfactual rows, data columns and the exact map of a model."""
     rows, closed = model.counterfactuals, model.identification.map
     coords: dict[str, Any] = {"arm": ["control", "treated"]}
-    data: dict[str, Any] = {"mediator_rows": (("arm", "obs", "mediator_term"), rows.mediator)}
+    data: dict[str, Any] = {
+        "mediator_rows": (("arm", "obs", "mediator_term"), rows.mediator.design)
+    }
     for key, equation in model.equations.items():
         for name, design in equation.designs.items():
             coords[f"{name}_term"] = list(design.terms)
             data[f"{name}_design"] = (("obs", f"{name}_term"), design.matrix)
             data[f"{name}_prior_basis"] = ((f"{name}_prior", f"{name}_term"), equation.basis[name])
         if equation.sigma is not None:
-            arms = getattr(rows, f"{key}_sigma")
+            arms = rows.equations[key].sigma
             data[f"{key}_sigma_rows"] = (("arm", "obs", f"{key}_sigma_term"), arms)
         if equation.response.offset is not None:
             data[f"{key}_offset"] = ("obs", equation.response.offset)
         for column, values in equation.response.columns.items():
             data[f"{key}_{column}"] = (f"{key}_category" if column == "scores" else "obs", values)
-    outcome = ("arm", "obs", "outcome_term")
-    if rows.base is not None:
-        data["outcome_base"], data["outcome_slope"] = (outcome, rows.base), (outcome, rows.slope)
-    if rows.by_level is not None:
-        dims = ("arm", "mediator_category", "obs", "outcome_term")
-        data["outcome_by_level"] = (dims, rows.by_level)
+    own, dims = rows.outcome, ("arm", "obs", "outcome_term")
+    if own.base is not None:
+        data["outcome_base"], data["outcome_slope"] = (dims, own.base), (dims, own.slope)
+    if own.by_level is not None:
+        data["outcome_by_level"] = (("arm", "mediator_category", *dims[1:]), own.by_level)
     if closed is not None:
         data["map_direction"] = (("outcome_term",), closed.direction)
         data["map_loading"] = (("outcome_term", "mediator_term"), closed.loading)
@@ -74,22 +76,25 @@ def kept_columns(data: xr.Dataset, equation: str, names: tuple[str, ...]) -> dic
     }
 
 
-def kept_counterfactuals(data: xr.Dataset, log_mediator: bool) -> Counterfactuals:
+def kept_counterfactuals(
+    data: xr.Dataset, families: Families, log_mediator: bool
+) -> Counterfactuals:
     """Rows under either arm, for designs that were kept in full."""
 
     def array(name: str) -> np.ndarray | None:
         return data[name].to_numpy() if name in data else None
 
-    return Counterfactuals(
-        data["mediator_rows"].to_numpy(),
-        array("outcome_base"),
-        array("outcome_slope"),
-        by_level=array("outcome_by_level"),
-        log_mediator=log_mediator,
-        mediator_offset=array("mediator_offset"),
-        outcome_offset=array("outcome_offset"),
-        mediator_sigma=array("mediator_sigma_rows"),
-        outcome_sigma=array("outcome_sigma_rows"),
-        mediator_columns=kept_columns(data, "mediator", ("trials", "scores")),
-        outcome_columns=kept_columns(data, "outcome", ("trials", "scores")),
-    )
+    along = {name: array(f"outcome_{name}") for name in ("base", "slope", "by_level")}
+    designs: dict[str, dict[str, Any]] = {
+        "mediator": {"base": array("mediator_rows")},
+        "outcome": {**along, "log_mediator": log_mediator},
+    }
+    return Counterfactuals({
+        key: EquationRows(
+            family, **designs[key],
+            offset=array(f"{key}_offset"),
+            sigma=array(f"{key}_sigma_rows"),
+            columns=kept_columns(data, key, ("trials", "scores")),
+        )
+        for key, family in families.items()
+    })  # fmt: skip

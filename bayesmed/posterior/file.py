@@ -5,6 +5,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +122,8 @@ def read(path: "str | os.PathLike[str]", model: System | None = None) -> Posteri
             "load the fit without a model."
         )
     passed = (about.moments or {}).get("passes", False)
-    return Posterior(tree, model, LostRows(about.n) if passed else None)
+    fit = Posterior(tree, model)
+    return replace(fit, passes=LostRows(about.n, fit.kept_counterfactuals)) if passed else fit
 
 
 def _differences(model: System, tree: xr.DataTree, saved: About) -> str:

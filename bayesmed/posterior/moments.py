@@ -355,17 +355,17 @@ def _counterfactuals(model: System, twin: np.ndarray) -> Counterfactuals:
     """The twin's rows under either arm, by the linear relation that the head's rows show."""
     seen = columns_of(model.equations.values(), model.frame.data)
     rows = model.counterfactuals
-    if rows.base is None or rows.slope is None:
+    if rows.outcome.base is None or rows.outcome.slope is None:
         raise ValueError(
             "A function of the mediator in the outcome formula needs all rows in memory; use the "
             "mediator as a plain column."
         )
     scale = np.abs(seen).max(axis=0)
     scale[scale == 0.0] = 1.0
-    made = {}
-    for name in ("mediator", "base", "slope"):
+
+    def made(designs: np.ndarray) -> np.ndarray:
         arms = []
-        for target in getattr(rows, name):
+        for target in designs:
             weights = linalg.lstsq(seen / scale, target)[0]
             gap = np.abs(seen / scale @ weights - target).max()
             if gap > _EXACT * max(1.0, float(np.abs(target).max())):
@@ -375,5 +375,7 @@ def _counterfactuals(model: System, twin: np.ndarray) -> Counterfactuals:
                     "their main effects (t * x, not t:x), or fit a sample in memory."
                 )
             arms.append((twin / scale) @ weights)
-        made[name] = np.stack(arms)
-    return Counterfactuals(made["mediator"], made["base"], made["slope"])
+        return np.stack(arms)
+
+    own = rows.changed("mediator", base=made(rows.mediator.design))
+    return own.changed("outcome", base=made(rows.outcome.base), slope=made(rows.outcome.slope))

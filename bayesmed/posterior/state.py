@@ -141,7 +141,15 @@ class Posterior:
     def kept_counterfactuals(self) -> Counterfactuals:
         """Those that the tree holds; where rows are read in passes, a few with their moments."""
         data = self.tree["constant_data"].to_dataset()
-        return kept_counterfactuals(data, self.description.log_mediator)
+        return kept_counterfactuals(data, self.families, self.description.log_mediator)
+
+    def row_source(
+        self, at: Mapping[str, Any] | None = None, contrast: Contrast | None = None
+    ) -> RowSource:
+        """What counterfactual means are over: :meth:`counterfactuals`, or rows read in passes."""
+        if self.passes is not None and not at:
+            return self.passes
+        return self.counterfactuals(at, contrast)
 
     def require_model(self, feature: str, **words: Any) -> System:
         """The model, for a feature of :data:`bayesmed.system.capabilities.FEATURES`.

@@ -78,8 +78,13 @@ class Passes:
         total: Any = 0.0
         for rows in self.parts.each(read, list(self.variables)):
             if rows is not None:
-                total = total + rows.mediator.shape[1] / self.n * function(rows)
+                total = total + rows.n / self.n * function(rows)
         return np.asarray(total)
+
+    @property
+    def held(self) -> Counterfactuals:
+        """A few with the moments of all."""
+        return self.model.counterfactuals
 
 
 def _without_rows(name: str, value: np.ndarray, equations: Sequence[str]) -> np.ndarray:
@@ -200,10 +205,8 @@ class _Arms:
         frame = rows_of_part(part, self.variables, self.levels)
         if not len(frame):
             return None
-        model, mediator = self.model, self.model.only_mediator
-        return counterfactuals(
-            mediator.design, model.last.design, frame, model.contrast, mediator.family, []
-        )
+        model = self.model
+        return counterfactuals(model.equations, replace(model.frame, data=frame), model.contrast)
 
 
 @dataclass(frozen=True)
@@ -214,9 +217,12 @@ class LostRows:
     ----------
     n : int
         Number of complete rows.
+    held : Counterfactuals
+        A few with the moments of all.
     """
 
     n: int
+    held: Counterfactuals
 
     def mean(self, function: Callable[[Counterfactuals], np.ndarray]) -> np.ndarray:
         """Say that the rows are not there.

@@ -333,12 +333,12 @@ def _roots_of(
     if regression is None or fit.description.priors_on != "regression":
         return *_roots_by_rank(grid, flat / shift), on_grid
     additive = view.target.family.additive
-    smooth = (additive or view.rows.base is not None) and view.in_memory
+    smooth = (additive or view.rows.held.outcome.base is not None) and view.in_memory
     if not smooth or view.target.functional.kind == "quantile":
         # Functions of the mediator, quantiles, rows that are not in memory: the draws' own
         # curves, between grid values.
         return *roots_on_grid(grid, flat), on_grid
-    return *tipping_points(regression, view.families, view.rows, view.target), [-1.0, 1.0]
+    return *tipping_points(regression, view.rows.held, view.target), [-1.0, 1.0]
 
 
 def _roots_by_rank(grid: np.ndarray, ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -179,8 +179,8 @@ def describe(model: System) -> About:
         "closed": closed.map.latent if closed.map is not None else None,
         "identified_by": closed.reason,
         "independent": model.independent,
-        "log_mediator": model.counterfactuals.log_mediator,
-        "affine": model.counterfactuals.rows_at is None,
+        "log_mediator": model.counterfactuals.outcome.log_mediator,
+        "affine": model.counterfactuals.outcome.rows_at is None,
         "hash": model_hash(model),
     }
     return About(**said, keys=frozenset(said))

@@ -97,11 +97,15 @@ def _treatment(fit: Any, kind: str) -> str | None:
 
 
 def _in_function(fit: Any) -> str | None:
-    return repr(fit.description.formulas["outcome"]) if fit.counterfactuals().base is None else None
+    return (
+        repr(fit.description.formulas["outcome"])
+        if fit.counterfactuals().outcome.base is None
+        else None
+    )
 
 
 def _not_plain(fit: Any) -> str | None:
-    rows = fit.counterfactuals()
+    rows = fit.counterfactuals().outcome
     plain = rows.slope is not None and not rows.log_mediator
     plain = plain and all(equal_rows(rows.slope[t]) for t in (0, 1))
     return None if plain else repr(fit.description.formulas["outcome"])

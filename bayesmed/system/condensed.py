@@ -6,20 +6,15 @@ a row of zeros, whose residual is zero, supplies the terms of the density that n
 likelihood remains that of the families; only the rows that it sums over are others.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from scipy import linalg
 
+from bayesmed.data.distinct import distinct_rows
 from bayesmed.system.equation import Equation
-from bayesmed.system.rows import Counterfactuals
 from bayesmed.system.system import System
 
-#: Equal rows are put together where at most this share of the rows is left.
-_WORTHWHILE = 0.5
-#: Rows that show whether many are equal, before all are compared.
-_TRIAL = 4000
 #: Rows that are rotated at once, to bound the memory.
 _ROTATED = 500_000
 
@@ -133,53 +128,9 @@ def _counted(equation: Equation) -> Rows | None:
     columns = dict(response.rowwise)
     if response.offset is not None:
         columns["offset"] = response.offset
-    stacked = [*design.T, response.values, *columns.values()]
-    n = len(design)
-    some = np.linspace(0, n - 1, min(n, _TRIAL)).astype(int)
-    if len(np.unique(_codes([c[some] for c in stacked]))) > _WORTHWHILE * len(some):
+    found = distinct_rows([*design.T, response.values, *columns.values()])
+    if found is None:
         return None
-    codes = _codes(stacked)
-    _, first, weights = np.unique(codes, return_index=True, return_counts=True)
-    if len(first) > _WORTHWHILE * n:
-        return None
+    first, inverse = found
     own = {name: value[first] for name, value in columns.items()}
-    return Rows(design[first], response.values[first], own, weights.astype(float))
-
-
-def _codes(columns: list[np.ndarray]) -> np.ndarray:
-    """One whole number for each distinct row, in the order in which they first occur."""
-    codes = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        # A missing limit of censoring is a value like any other here.
-        own, levels = pd.factorize(column, use_na_sentinel=False)
-        codes, _ = pd.factorize(codes * len(levels) + own)
-    return codes
-
-
-def merge_equal(rows: Counterfactuals) -> Counterfactuals:
-    """Counterfactual rows with equal ones put together, weighted by how many they are.
-
-    The same rows where few are equal, or where the design is not kept in full.
-    """
-    n = rows.mediator.shape[1]
-    if rows.rows_at is not None:
-        return rows
-    by_row = [*rows.mediator, *(rows.base if rows.base is not None else ())]
-    by_row += [*(rows.slope if rows.slope is not None else ())]
-    if rows.by_level is not None:
-        by_row += [level for arm in rows.by_level for level in arm]
-    for sigma in (rows.mediator_sigma, rows.outcome_sigma):
-        by_row += [*(sigma if sigma is not None else ())]
-    columns = [column for block in by_row for column in block.T]
-    columns += [c for c in (rows.mediator_offset, rows.outcome_offset) if c is not None]
-    for own in (rows.mediator_columns, rows.outcome_columns):
-        columns += [column for name, column in own.items() if name != "scores"]
-    some = np.linspace(0, n - 1, min(n, _TRIAL)).astype(int)
-    if len(np.unique(_codes([c[some] for c in columns]))) > _WORTHWHILE * len(some):
-        return rows
-    _, first, inverse = np.unique(_codes(columns), return_index=True, return_inverse=True)
-    if len(first) > _WORTHWHILE * n:
-        return rows
-    weights = np.full(n, 1.0 / n) if rows.weights is None else rows.weights
-    merged = replace(rows, weights=None).take(first)
-    return replace(merged, weights=np.bincount(inverse, weights))
+    return Rows(design[first], response.values[first], own, np.bincount(inverse).astype(float))

@@ -1,31 +1,38 @@
-"""The rows of both equations under either arm."""
+"""The rows of the equations under either arm."""
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
 from bayesmed.data.design import Design
+from bayesmed.data.distinct import distinct_rows
 from bayesmed.data.formula import NoRows
-from bayesmed.data.frame import assign
+from bayesmed.data.frame import Frame, assign
 from bayesmed.data.levels import Contrast
+from bayesmed.data.response import columns_at, offset_of
 from bayesmed.families.family import Family
+from bayesmed.system.equation import Equation
 from bayesmed.system.mediator_breaks import break_points
 
 
 class RowSource(Protocol):
-    """Rows that are read part by part, for means over all of them."""
+    """Rows that counterfactual means are over."""
 
     @property
     def n(self) -> int:
         """Number of rows."""
 
+    @property
+    def held(self) -> "Counterfactuals":
+        """Those in memory: all, or a few with the moments of all."""
+
     def mean(self, function: Callable[["Counterfactuals"], np.ndarray]) -> np.ndarray:
-        """Mean over the rows of what a function of some of them gives."""
+        """Mean over the rows of what a function gives of all of them, or of some at a time."""
 
 
 class FittedRows(RowSource, Protocol):
@@ -36,76 +43,155 @@ class FittedRows(RowSource, Protocol):
 
 
 @dataclass(frozen=True)
-class Counterfactuals:
-    """Rows of both equations under either arm; axis 0 is control, treated.
+class EquationRows:
+    """Rows of one equation under either arm; axis 0 of a design is control, treated.
 
     Attributes
     ----------
-    mediator : numpy.ndarray
-        Mediator design, shape (arm, obs, mediator_term).
+    family : Family
+        Of the response.
     base, slope : numpy.ndarray or None
-        Outcome design at m is ``base + m * slope``, shape (arm, obs, outcome_term); for a
-        0/1 mediator exact at both values. None where the design is not affine in m.
+        The design is ``base``, where it holds the mediator ``base + m * slope`` at m: of shape
+        (arm, obs, term); for a 0/1 mediator exact at both values. None where the design is not
+        affine in m.
     rows_at : callable or None
-        ``rows_at(arm, m, part)`` evaluates the outcome design at the mediator values m of
-        shape (grid,) for a slice of the rows: shape (rows, grid, outcome_term).
+        ``rows_at(arm, m, part)`` evaluates the design at the mediator values m of shape
+        (grid,) for a slice of the rows: shape (rows, grid, term).
     knots : tuple of float
-        Where the outcome design is not smooth in m.
+        Where the design is not smooth in m.
     by_level : numpy.ndarray or None
-        For an ordered mediator the outcome design at each category, shape
-        (arm, category, obs, outcome_term); base and slope are None then.
+        For an ordered mediator the design at each category, shape (arm, category, obs, term);
+        base and slope are None then.
     log_mediator : bool
         ``base`` and ``slope`` are affine in log m, for a log-normal mediator.
-    mediator_offset, outcome_offset : numpy.ndarray or None
-        Added to the linear predictors, shape (obs,).
-    mediator_sigma, outcome_sigma : numpy.ndarray or None
-        Designs of log sigma under either arm, shape (arm, obs, sigma_term).
-    mediator_columns, outcome_columns : dict of str to numpy.ndarray
-        Data that the families need: ``trials`` of shape (obs,), ``scores`` of shape
+    offset : numpy.ndarray or None
+        Added to the linear predictor, shape (obs,).
+    sigma : numpy.ndarray or None
+        Design of log sigma, shape (arm, obs, sigma_term).
+    columns : mapping of str to numpy.ndarray
+        Data that the family needs: ``trials`` of shape (obs,), ``scores`` of shape
         (category,).
-    weights : numpy.ndarray or None
-        Of the rows in every average, summing to one, shape (obs,); equal where None.
     """
 
-    mediator: np.ndarray
-    base: np.ndarray | None
-    slope: np.ndarray | None
+    family: Family
+    base: np.ndarray | None = None
+    slope: np.ndarray | None = None
     rows_at: Callable[..., np.ndarray] | None = None
     knots: tuple[float, ...] = ()
     by_level: np.ndarray | None = None
     log_mediator: bool = False
-    mediator_offset: np.ndarray | None = None
-    outcome_offset: np.ndarray | None = None
-    mediator_sigma: np.ndarray | None = None
-    outcome_sigma: np.ndarray | None = None
-    mediator_columns: Mapping[str, np.ndarray] = field(default_factory=dict)
-    outcome_columns: Mapping[str, np.ndarray] = field(default_factory=dict)
-    weights: np.ndarray | None = None
+    offset: np.ndarray | None = None
+    sigma: np.ndarray | None = None
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
 
-    def take(self, index: np.ndarray) -> "Counterfactuals":
-        """Some of the rows, by position; weights are scaled to sum to one."""
-        by_row = {"mediator": 1, "base": 1, "slope": 1, "by_level": 2, "mediator_offset": 0,
-                  "outcome_offset": 0, "mediator_sigma": 1, "outcome_sigma": 1, "weights": 0}  # fmt: skip
-        found: dict[str, Any] = {}
-        for name, axis in by_row.items():
-            values = getattr(self, name)
-            found[name] = None if values is None else np.take(values, index, axis=axis)
-        if self.weights is not None:
-            found["weights"] = found["weights"] / found["weights"].sum()
-        for name in ("mediator_columns", "outcome_columns"):
-            columns = getattr(self, name)
-            found[name] = {
-                key: value if key == "scores" else value[index] for key, value in columns.items()
-            }
+    @property
+    def design(self) -> np.ndarray:
+        """The design that holds no mediator, shape (arm, obs, term)."""
+        assert self.base is not None
+        return self.base
+
+    def take(self, index: np.ndarray) -> "EquationRows":
+        """Some of the rows, by position."""
+        found: dict[str, Any] = {
+            name: None if values is None else np.take(values, index, axis=-2)
+            for name, values in self._designs.items()
+        }
+        found["columns"] = {
+            name: value if name == "scores" else value[index]
+            for name, value in self.columns.items()
+        }
+        if self.offset is not None:
+            found["offset"] = self.offset[index]
         if self.rows_at is not None:
             found["rows_at"] = partial(_rows_of, self.rows_at, index)
         return replace(self, **found)
 
-    def mean(self, values: np.ndarray) -> np.ndarray:
+    @property
+    def _designs(self) -> dict[str, np.ndarray | None]:
+        return {name: getattr(self, name) for name in ("base", "slope", "by_level", "sigma")}
+
+    @property
+    def by_row(self) -> list[np.ndarray]:
+        """Every column in which rows can differ, each of shape (obs,)."""
+        designs = [v.reshape(-1, *v.shape[-2:]) for v in self._designs.values() if v is not None]
+        found = [column for design in designs for block in design for column in block.T]
+        found += [] if self.offset is None else [self.offset]
+        return found + [value for name, value in self.columns.items() if name != "scores"]
+
+
+@dataclass(frozen=True)
+class Counterfactuals:
+    """Rows of the equations under either arm: a :class:`RowSource` that is in memory.
+
+    Attributes
+    ----------
+    equations : mapping of str to EquationRows
+        The outcome's last.
+    weights : numpy.ndarray or None
+        Of the rows in every average, summing to one, shape (obs,); equal where None.
+    """
+
+    equations: Mapping[str, EquationRows]
+    weights: np.ndarray | None = None
+
+    @property
+    def mediator(self) -> EquationRows:
+        """Those of the mediator's equation."""
+        return self.equations["mediator"]
+
+    @property
+    def outcome(self) -> EquationRows:
+        """Those of the outcome's equation."""
+        return self.equations["outcome"]
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return int(self.mediator.design.shape[1])
+
+    @property
+    def held(self) -> "Counterfactuals":
+        """All of them."""
+        return self
+
+    def mean(self, function: Callable[["Counterfactuals"], np.ndarray]) -> np.ndarray:
+        """What a function gives of them."""
+        return function(self)
+
+    def changed(self, key: str, **fields: Any) -> "Counterfactuals":
+        """The same with other rows of one equation."""
+        own = replace(self.equations[key], **fields)
+        return replace(self, equations={**self.equations, key: own})
+
+    def take(self, index: np.ndarray) -> "Counterfactuals":
+        """Some of the rows, by position; weights are scaled to sum to one."""
+        weights = None if self.weights is None else self.weights[index]
+        return Counterfactuals(
+            {key: own.take(index) for key, own in self.equations.items()},
+            None if weights is None else weights / weights.sum(),
+        )
+
+    def average(self, values: np.ndarray) -> np.ndarray:
         """Weighted mean over rows, along axis 0; a single row stands for all."""
         if self.weights is None or len(values) == 1:
             return values.mean(axis=0)
         return np.tensordot(self.weights, values, axes=1)
+
+    @cached_property
+    def merged(self) -> "Counterfactuals":
+        """Equal rows put together, weighted by how many they are.
+
+        The same rows where few are equal, or where a design is not kept in full.
+        """
+        if any(own.rows_at is not None for own in self.equations.values()):
+            return self
+        found = distinct_rows([c for own in self.equations.values() for c in own.by_row])
+        if found is None:
+            return self
+        first, inverse = found
+        weights = np.full(self.n, 1.0 / self.n) if self.weights is None else self.weights
+        merged = replace(self, weights=None).take(first)
+        return replace(merged, weights=np.bincount(inverse, weights))
 
 
 def equal_rows(rows: np.ndarray) -> bool:
@@ -124,43 +210,56 @@ def _rows_of(
 
 
 def counterfactuals(
-    mediator: Design,
-    outcome: Design,
-    frame: pd.DataFrame,
-    contrast: Contrast,
-    family: Family,
-    levels: list[Any],
+    equations: Mapping[str, Equation], frame: Frame, contrast: Contrast
 ) -> Counterfactuals:
-    """Rows of both designs under control and treated.
+    """Rows of the equations under control and treated.
 
     Parameters
     ----------
-    mediator, outcome : Design
-    frame : pandas.DataFrame
+    equations : mapping of str to Equation
+        The mediator's and the outcome's.
+    frame : Frame
         The rows to average over; covariates may have been set.
     contrast : Contrast
-    family : Family
-        The mediator's. For a 0/1 mediator two values describe the outcome design, whatever
-        functions hold it, for an ordered one its levels.
-    levels : list
-        The categories of an ordered mediator.
     """
-    name = mediator.parsed.response
-    arms = arm_frames(frame, contrast)
-    mediator_rows = np.stack([mediator.rows(arm) for arm in arms])
+    arms = arm_frames(frame.data, contrast)
+    mediator, outcome = equations.values()
+    designs = {
+        mediator.key: {"base": np.stack([mediator.design.rows(arm) for arm in arms])},
+        outcome.key: _along(mediator, outcome.design, arms, contrast.treatment),
+    }
+    return Counterfactuals({
+        key: EquationRows(
+            one.family, **designs[key],
+            offset=offset_of(frame, one.data, key),
+            sigma=None if one.sigma is None else np.stack([one.sigma.rows(arm) for arm in arms]),
+            columns=columns_at(frame, one.response, one.data, key),
+        )
+        for key, one in equations.items()
+    })  # fmt: skip
+
+
+def _along(
+    mediator: Equation, outcome: Design, arms: list[pd.DataFrame], treatment: str
+) -> dict[str, Any]:
+    """The outcome's design as a function of the mediator.
+
+    For a 0/1 mediator two values describe it, whatever functions hold it, for an ordered one
+    its levels.
+    """
+    name, family = mediator.name, mediator.family
 
     def at(value: Any) -> np.ndarray:
         return np.stack([outcome.rows(assign(arm, {name: value})) for arm in arms])
 
     if family.kind == "ordered":
-        by_level = np.stack([at(level) for level in levels], axis=1)
-        return Counterfactuals(mediator_rows, None, None, by_level=by_level)
+        return {"by_level": np.stack([at(level) for level in mediator.response.levels], axis=1)}
     if family.kind == "binary" or outcome.is_affine(name):
         base = at(0)
-        return Counterfactuals(mediator_rows, base, at(1) - base)
+        return {"base": base, "slope": at(1) - base}
     if is_log_scale(family) and outcome.is_affine(name, log=True):
         base = at(1.0)
-        return Counterfactuals(mediator_rows, base, at(math.e) - base, log_mediator=True)
+        return {"base": base, "slope": at(math.e) - base, "log_mediator": True}
 
     def rows_at(arm: int, m: np.ndarray, part: slice = slice(None)) -> np.ndarray:
         own = arms[arm].iloc[part]
@@ -170,9 +269,9 @@ def counterfactuals(
 
     knots = outcome.knots(name)
     if family.kind == "continuous":
-        found = break_points(outcome, arms, rows_at, name, contrast.treatment, family)
+        found = break_points(outcome, arms, rows_at, name, treatment, family)
         knots = tuple(sorted({*knots, *found}))
-    return Counterfactuals(mediator_rows, None, None, rows_at, knots)
+    return {"rows_at": rows_at, "knots": knots}
 
 
 def is_log_scale(family: Family) -> bool:

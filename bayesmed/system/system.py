@@ -6,13 +6,11 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 
 from bayesmed.data.design import Design
 from bayesmed.data.formula import NoRows
 from bayesmed.data.frame import Frame, assign, warn_outside
 from bayesmed.data.levels import Contrast, Level, contrast
-from bayesmed.data.response import columns_at, offset_of
 from bayesmed.families.family import Families
 from bayesmed.families.names import names_nearest
 from bayesmed.families.prior import Prior
@@ -198,7 +196,9 @@ class System:
         self._refuse_set(at)
         frame = assign(self.frame.data, dict(at))
         try:
-            rows = self._rows(frame, chosen or self.contrast)
+            rows = counterfactuals(
+                self.equations, replace(self.frame, data=frame), chosen or self.contrast
+            )
         except NoRows as error:
             raise ValueError(
                 f"The formulas cannot be evaluated at={dict(at)}: {error}; choose values that the "
@@ -231,22 +231,6 @@ class System:
                 f"at= sets covariates; {hidden} says which outcomes were hidden, and effects are on "
                 "those of all rows, seen or not."
             )
-
-    def _rows(self, frame: pd.DataFrame, chosen: Contrast) -> Counterfactuals:
-        """Rows of the designs, with offsets, designs of log sigma and data columns."""
-        at, arms = replace(self.frame, data=frame), arm_frames(frame, chosen)
-        mediator = self.only_mediator
-        rows = counterfactuals(
-            mediator.design, self.last.design, frame, chosen, mediator.family,
-            list(mediator.response.levels),
-        )  # fmt: skip
-        found: dict[str, Any] = {}
-        for key, equation in self.equations.items():
-            found[f"{key}_offset"] = offset_of(at, equation.data, key)
-            found[f"{key}_columns"] = columns_at(at, equation.response, equation.data, key)
-            if equation.sigma is not None:
-                found[f"{key}_sigma"] = np.stack([equation.sigma.rows(arm) for arm in arms])
-        return replace(rows, **found)
 
     def contrast_of(self, control: Level, treated: Level) -> Contrast:
         """Another contrast of the treatment.

@@ -52,7 +52,7 @@ def effects(pair: str) -> dict[str, float]:
     from bayesmed.families.catalogue import FAMILIES
     from bayesmed.means.means import cell_means
     from bayesmed.posterior.draws import Draws, EquationDraws
-    from bayesmed.system.rows import Counterfactuals
+    from bayesmed.system.rows import Counterfactuals, EquationRows
 
     mediator, outcome, rho = pair.split("/")
     families = {"mediator": FAMILIES[mediator], "outcome": FAMILIES[outcome]}
@@ -72,7 +72,11 @@ def effects(pair: str) -> dict[str, float]:
     equations = {"mediator": EquationDraws(first, own[0]), "outcome": EquationDraws(second, own[1])}
     draws = Draws(equations, np.full(DRAWS, float(rho)))
     began = time.perf_counter()
-    cell_means(draws, families, Counterfactuals(rows, base, slope))
+    equations = {
+        "mediator": EquationRows(families[0], rows),
+        "outcome": EquationRows(families[1], base, slope),
+    }
+    cell_means(draws, Counterfactuals(equations))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"seconds": time.perf_counter() - began, "peak_mib": peak}
 

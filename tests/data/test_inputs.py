@@ -53,8 +53,9 @@ def assert_same(model, other):
 
 
 def assert_same_rows(one, two):
-    for name in ("mediator", "base", "slope"):
-        np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+    np.testing.assert_array_equal(one.mediator.design, two.mediator.design)
+    np.testing.assert_array_equal(one.outcome.base, two.outcome.base)
+    np.testing.assert_array_equal(one.outcome.slope, two.outcome.slope)
 
 
 # Formulas and roles.
@@ -360,14 +361,14 @@ def test_log_of_a_negative_mediator(small):
 )
 def test_functions_that_exist_everywhere(small, term):
     model = build(small, outcome=f"y ~ t + x + {term}")
-    rows = model.counterfactuals.rows_at(1, np.array([-3.0, 0.0, 3.0]))
+    rows = model.counterfactuals.outcome.rows_at(1, np.array([-3.0, 0.0, 3.0]))
     assert rows.shape == (N, 3, len(model.designs[1].terms)) and np.isfinite(rows).all()
 
 
 def test_any_function_of_a_binary_mediator_that_exists_at_0_and_1(small):
     given = {"mediator": "d ~ t + x", "mediator_family": "probit"}
     model = build(small, outcome="y ~ np.log1p(d) + t + x", **given)
-    np.testing.assert_allclose(model.counterfactuals.slope[0][:, 1], np.log(2.0))
+    np.testing.assert_allclose(model.counterfactuals.outcome.slope[0][:, 1], np.log(2.0))
 
 
 # Families, rho and priors.
@@ -575,8 +576,8 @@ def test_covariate_values_without_a_row(small, term, at):
 
 def test_covariates_set(small):
     rows = build(small, **both("t + g + x")).counterfactuals_at({"g": "c", "x": 2})
-    np.testing.assert_array_equal(rows.mediator, [[[1, t, 0, 1, 2]] * N for t in (0, 1)])
-    np.testing.assert_array_equal(rows.base, [[[1, 0, t, 0, 1, 2]] * N for t in (0, 1)])
+    np.testing.assert_array_equal(rows.mediator.design, [[[1, t, 0, 1, 2]] * N for t in (0, 1)])
+    np.testing.assert_array_equal(rows.outcome.base, [[[1, 0, t, 0, 1, 2]] * N for t in (0, 1)])
 
 
 # Samplers, their settings and the grid, all refused before anything is compiled.
@@ -758,12 +759,12 @@ def test_factor_treatment_with_another_reference_level(small):
     given = {**FACTOR, "outcome": "y ~ m * g + x"}
     forth = bm.MediationModel(small, **given, control="a", treated="b")
     back = bm.MediationModel(small, **given, control="b", treated="a")
-    for name in ("mediator", "base", "slope"):
-        np.testing.assert_array_equal(
-            getattr(back.counterfactuals, name), getattr(forth.counterfactuals, name)[::-1]
-        )
-    np.testing.assert_array_equal(back.counterfactuals.mediator[0][:, 1:3], [[1, 0]] * N)
-    np.testing.assert_array_equal(back.counterfactuals.mediator[1][:, 1:3], [[0, 0]] * N)
+    a, b = back.counterfactuals, forth.counterfactuals
+    np.testing.assert_array_equal(a.mediator.design, b.mediator.design[::-1])
+    np.testing.assert_array_equal(a.outcome.base, b.outcome.base[::-1])
+    np.testing.assert_array_equal(a.outcome.slope, b.outcome.slope[::-1])
+    np.testing.assert_array_equal(back.counterfactuals.mediator.design[0][:, 1:3], [[1, 0]] * N)
+    np.testing.assert_array_equal(back.counterfactuals.mediator.design[1][:, 1:3], [[0, 0]] * N)
 
 
 @pytest.mark.parametrize("dtype", ["int64", "bool", "float64", "Int64"])

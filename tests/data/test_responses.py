@@ -156,8 +156,8 @@ def test_every_family_takes_an_offset(rich, family):
     column = build(rich, **of(family, offset="off"))
     np.testing.assert_array_equal(number.equations["outcome"].response.offset, np.full(N, 0.7))
     np.testing.assert_array_equal(column.equations["outcome"].response.offset, rich["off"])
-    np.testing.assert_array_equal(column.counterfactuals.outcome_offset, rich["off"])
-    assert column.counterfactuals.mediator_offset is None
+    np.testing.assert_array_equal(column.counterfactuals.outcome.offset, rich["off"])
+    assert column.counterfactuals.mediator.offset is None
     if FAMILIES[family].outcome_only:
         return
     name = RESPONSE[family]
@@ -166,7 +166,7 @@ def test_every_family_takes_an_offset(rich, family):
         mediator_family=family, mediator_data={"offset": "off"},
     )  # fmt: skip
     np.testing.assert_array_equal(model.equations["mediator"].response.offset, rich["off"])
-    np.testing.assert_array_equal(model.counterfactuals.mediator_offset, rich["off"])
+    np.testing.assert_array_equal(model.counterfactuals.mediator.offset, rich["off"])
 
 
 def test_default_priors_are_those_of_the_response_less_its_offset(rich):
@@ -209,8 +209,8 @@ def test_rows_are_those_of_the_data_as_given(rich):
 def test_exposure_set_by_at_changes_counterfactuals(rich):
     model = build(rich, **of("poisson", exposure="exposure", offset="off"))
     rows = model.counterfactuals_at({"exposure": 3.0})
-    np.testing.assert_allclose(rows.outcome_offset, np.log(3.0) + rich["off"], rtol=1e-15)
-    np.testing.assert_array_equal(rows.base, model.counterfactuals.base)
+    np.testing.assert_allclose(rows.outcome.offset, np.log(3.0) + rich["off"], rtol=1e-15)
+    np.testing.assert_array_equal(rows.outcome.base, model.counterfactuals.outcome.base)
     refused(lambda: model.counterfactuals_at({"exposure": 0}), "outcome_data['exposure']",
             "0 in every row", "positive")  # fmt: skip
     refused(lambda: model.counterfactuals_at({"trials": 3}), "'trials'", "not a variable")
@@ -250,7 +250,7 @@ def test_trials_as_a_number_or_a_constant_column(rich):
     rich = put(rich, 3, count=15.0)  # all of its trials
     for given, data in ((15, rich), ("trials", rich.assign(trials=15))):
         model = build(data, **of("binomial", trials=given))
-        trials = model.counterfactuals.outcome_columns["trials"]
+        trials = model.counterfactuals.outcome.columns["trials"]
         np.testing.assert_array_equal(
             model.equations["outcome"].response.columns["trials"], np.full(N, 15.0)
         )
@@ -259,9 +259,9 @@ def test_trials_as_a_number_or_a_constant_column(rich):
 
 def test_trials_set_by_at_change_counterfactuals(rich):
     model = build(rich, **of("binomial"))
-    assert model.counterfactuals.outcome_columns["trials"].tolist() == rich["trials"].tolist()
+    assert model.counterfactuals.outcome.columns["trials"].tolist() == rich["trials"].tolist()
     rows = model.counterfactuals_at({"trials": 30})
-    np.testing.assert_array_equal(rows.outcome_columns["trials"], np.full(N, 30.0))
+    np.testing.assert_array_equal(rows.outcome.columns["trials"], np.full(N, 30.0))
     for value in (0, 2.5):
         refused(lambda value=value: model.counterfactuals_at({"trials": value}), "trials",
                 f"{value:g} in every row", "whole and positive")  # fmt: skip
@@ -491,7 +491,7 @@ def test_regression_of_log_sigma(rich):
         np.testing.assert_array_equal(
             design.matrix, np.column_stack([np.ones(N), rich["t"], rich["x"]])
         )
-        rows = model.counterfactuals.outcome_sigma
+        rows = model.counterfactuals.outcome.sigma
         np.testing.assert_array_equal(rows[1][:, 1] - rows[0][:, 1], np.ones(N))
     with pytest.warns(UserWarning, match=r"1 of 40 rows dropped .*off: 1"):
         build(put(rich, 2, off=np.nan), outcome_sigma="~ off")

@@ -194,7 +194,7 @@ def test_steps_and_kinks_are_exact(data, term):
     formulas = {"mediator": "m ~ treat", "outcome": f"y ~ {term} + treat", "treatment": "treat"}
     fit = bm.fit(data, **formulas, **FIT)
     own = fit.model
-    assert own.counterfactuals.knots == pytest.approx(points, abs=1e-9)
+    assert own.counterfactuals.outcome.knots == pytest.approx(points, abs=1e-9)
     edges = np.unique(np.r_[np.linspace(-12.0, 15.0, 100_001), points])
     middle = 0.5 * (edges[1:] + edges[:-1])
     columns = own.designs[1].rows(pd.DataFrame({"m": middle, "treat": 1}))
@@ -244,7 +244,7 @@ def test_points_of_steps(data, term, points):
     own = bm.MediationModel(
         data, mediator="m ~ treat + x + k", outcome=f"y ~ {term} + treat + x + k", treatment="treat"
     )
-    assert own.counterfactuals.knots == pytest.approx(points, abs=1e-9)
+    assert own.counterfactuals.outcome.knots == pytest.approx(points, abs=1e-9)
 
 
 def test_a_method_of_the_mediator_is_a_function_of_it(data):
@@ -252,7 +252,7 @@ def test_a_method_of_the_mediator_is_a_function_of_it(data):
     own = bm.MediationModel(
         data, mediator="m ~ treat", outcome="y ~ m + m.clip(0) + treat", treatment="treat"
     )
-    assert own.counterfactuals.base is None
+    assert own.counterfactuals.outcome.base is None
     assert parse("y ~ m.clip(0) + I(x.abs())", ["y", "m", "x"], "outcome").variables == ("m", "x")
 
 

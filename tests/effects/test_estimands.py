@@ -17,7 +17,7 @@ from bayesmed.families.catalogue import FAMILIES
 from bayesmed.means.along_rho import Regression
 from bayesmed.means.target import resolve_functional, target_of
 from bayesmed.means.tipping import tipping_points
-from tests.support.handmade import hand_draws, pair_of
+from tests.support.handmade import hand_draws, hand_rows, pair_of
 from tests.support.models import BOTH, FRAMING, JOBS, SIGMA, quiet_model
 from tests.support.oracles import PARAMETERS, law
 
@@ -137,15 +137,10 @@ def hand_made(mediator, outcome, rho, seed=3):
         columns = {name: np.full(ROWS, value) for name, value in LIMITS.items()}
     if outcome == "binomial":
         columns = {"trials": np.full(ROWS, PARAMETERS["trials"])}
-    from bayesmed.system.rows import Counterfactuals
-
-    levels = None
-    if FAMILIES[mediator].kind == "ordered":
-        levels = np.stack([base + j * slope for j in range(4)], axis=1)
-    rows = Counterfactuals(
-        m_rows, None if levels is not None else base, None if levels is not None else slope,
-        by_level=levels, outcome_columns=columns,
-    )  # fmt: skip
+    families, design = pair_of(mediator, outcome), {"base": base, "slope": slope}
+    if families["mediator"].kind == "ordered":
+        design = {"by_level": np.stack([base + j * slope for j in range(4)], axis=1)}
+    rows = hand_rows(families, m_rows, **design, columns=columns)
     own = [
         {name: np.asarray(PARAMETERS[name])[..., None] for name in FAMILIES[f].parameters}
         for f in (mediator, outcome)
@@ -187,15 +182,15 @@ def test_functionals_are_those_of_simulated_people(mediator, outcome, of, rho):
     families = pair_of(mediator, outcome)
     levels = (0, 1, 2, 3) if families["outcome"].kind == "ordered" else ()
     target = target_of(resolve_functional(of), families["outcome"], levels)
-    mine = View(families, rows, target).cells(draws)[..., 0]
+    mine = View(rows, target).cells(draws)[..., 0]
     rng = np.random.default_rng(8)
     e_m = rng.standard_normal((SIZE, ROWS))
     e_y = rho * e_m + np.sqrt(1 - rho**2) * rng.standard_normal((SIZE, ROWS))
     u_m, u_y = stats.norm.cdf(e_m), stats.norm.cdf(e_y)
     b, c = draws.mediator.coef[0], draws.outcome.coef[0]
     for t, s in itertools.product(ARMS, ARMS):
-        m = quantile_of(mediator, rows.mediator[s] @ b, u_m)
-        x = rows.mediator[t][:, 2]
+        m = quantile_of(mediator, rows.mediator.design[s] @ b, u_m)
+        x = rows.mediator.design[t][:, 2]
         eta = c[0] + c[1] * t + c[2] * x + (c[3] + c[4] * t) * m
         y = quantile_of(outcome, eta, u_y)
         truth, error = functional(of, y)
@@ -215,7 +210,7 @@ def test_restricted_mean_becomes_the_mean():
     rows, draws = hand_made("gaussian", "weibull", 0.3)
     families = pair_of("gaussian", "weibull")
     cells = [
-        View(families, rows, target_of(resolve_functional(of), families["outcome"])).cells(draws)
+        View(rows, target_of(resolve_functional(of), families["outcome"])).cells(draws)
         for of in (bm.restricted_mean(200.0), "mean")
     ]
     np.testing.assert_allclose(*cells, rtol=1e-6)
@@ -225,7 +220,7 @@ def test_probabilities_of_all_categories_sum_to_one():
     rows, draws = hand_made("ordered_logit", "ordered_probit", 0.4)
     families = pair_of("ordered_logit", "ordered_probit")
     parts = [
-        View(families, rows, target_of(bm.probability(equals=k), families["outcome"], (0, 1, 2, 3)))
+        View(rows, target_of(bm.probability(equals=k), families["outcome"], (0, 1, 2, 3)))
         for k in range(4)
     ]
     np.testing.assert_allclose(sum(part.cells(draws) for part in parts), 1.0, rtol=1e-9)
@@ -277,11 +272,11 @@ def closed_view(model, of, m=None):
     rows = model.counterfactuals
     if of == "observed":
         limits = {"lower": model.equations["outcome"].response.columns["lower"]}
-        rows = replace(rows, outcome_columns=limits)
+        rows = rows.changed("outcome", columns=limits)
     one = resolve_functional(of)
     if one.kind == "probability" and levels:
         one = replace(one, value=levels[1])
-    return View(model.families, rows, target_of(one, model.families["outcome"], levels), m)
+    return View(rows, target_of(one, model.families["outcome"], levels), m)
 
 
 @pytest.mark.parametrize(("outcome", "of"), CASES, ids=str)
@@ -304,7 +299,7 @@ def test_curve_of_a_functional_is_that_of_the_mapped_draws(outcome, of):
 def test_tipping_point_of_a_functional_is_a_root_of_its_curve(outcome, of):
     model, regression = closed_regression(outcome)
     view = closed_view(model, of)
-    found, _ = tipping_points(regression, view.families, view.rows, view.target)
+    found, _ = tipping_points(regression, view.rows, view.target)
     scale = np.abs(view.cells(regression.at(0.0))).max()
     for draw in range(found.shape[1]):
         for arm in range(3):
@@ -351,8 +346,8 @@ def test_quantile_of_one_gaussian_row_is_the_normal_quantile():
     view = closed_view(model, bm.quantile(0.8))
     view = replace(view, rows=view.rows.take(np.array([3])))
     draws = regression.at(0.3)
-    mean = View(view.families, view.rows, closed_view(model, "mean").target).cells(draws)
-    slope = np.stack([draws.outcome.coef @ view.rows.slope[t][0] for t in ARMS])
+    mean = View(view.rows, closed_view(model, "mean").target).cells(draws)
+    slope = np.stack([draws.outcome.coef @ view.rows.outcome.slope[t][0] for t in ARMS])
     sm, sy = draws.mediator.parameters["sigma"], draws.outcome.parameters["sigma"]
     sd = np.sqrt(sy**2 + (slope * sm) ** 2 + 2 * 0.3 * slope * sm * sy)
     by_hand = mean + stats.norm.ppf(0.8) * sd[:, None]
@@ -370,7 +365,7 @@ def test_whole_weights_are_repeated_rows(mediator, outcome):
     target = target_of(resolve_functional("mean"), families["outcome"])
     weighted = replace(rows, weights=np.array([0.2, 0.3, 0.5]))
     repeated = rows.take(np.repeat(np.arange(3), [2, 3, 5]))
-    mine, theirs = (View(families, r, target, 0.0).cells(draws) for r in (weighted, repeated))
+    mine, theirs = (View(r, target, 0.0).cells(draws) for r in (weighted, repeated))
     np.testing.assert_allclose(mine, theirs, rtol=1e-8)
 
 
@@ -408,7 +403,7 @@ def test_effects_on_the_treated_are_those_of_their_rows(probit_fit):
     index = np.flatnonzero(frame["treat"] == 1)
     rows = probit_fit.counterfactuals().take(index)
     target = target_of(resolve_functional("mean"), probit_fit.families["outcome"])
-    cells = View(probit_fit.families, rows, target).cells(probit_fit.draws)
+    cells = View(rows, target).cells(probit_fit.draws)
     mine = (cells[1, 1] - cells[1, 0]).reshape(probit_fit.shape)
     np.testing.assert_allclose(treated.sel(arm="treated"), mine, rtol=1e-12)
     untreated = probit_fit.effects(on="untreated").draws["acme"]
@@ -431,7 +426,7 @@ def test_weights_of_a_column_that_no_formula_holds(framing):
     weights = data["w"].to_numpy() / data["w"].sum()
     rows = replace(fit.counterfactuals(), weights=weights)
     target = target_of(resolve_functional("mean"), fit.families["outcome"])
-    cells = View(fit.families, rows, target).cells(fit.draws)
+    cells = View(rows, target).cells(fit.draws)
     np.testing.assert_allclose(found.to_numpy().ravel(), cells[1, 1] - cells[0, 0], rtol=1e-12)
     assert "weighted by w" in repr(fit.effects(weights="w"))
     assert fit.effects(by="w").draws["by"].to_numpy().tolist() == [0, 1, 2]

@@ -91,7 +91,9 @@ def test_the_law_of_the_observed_does_not_change_along_the_map(rho, share):
 def latent(fit, arm, rows, m, draw):
     """Mean and sd of the latent outcome given the observed mediator, as the fit has it."""
     posterior = fit.posterior.stack(sample=("chain", "draw")).isel(sample=draw)
-    eta = (rows.base[arm] + m[:, None] * rows.slope[arm]) @ posterior["outcome_coef"].to_numpy()
+    eta = (rows.outcome.base[arm] + m[:, None] * rows.outcome.slope[arm]) @ posterior[
+        "outcome_coef"
+    ].to_numpy()
     return eta, float(posterior["outcome_sigma"]) if "outcome_sigma" in posterior else 1.0
 
 
@@ -117,11 +119,11 @@ def test_coefficients_of_every_outcome_keep_the_law_in_each_arm(data, outcome, r
             sigma_y = (
                 one.outcome.parameters["sigma"][draw] if "sigma" in one.outcome.parameters else 1.0
             )
-            g = rows.slope[arm] @ one.outcome.coef[draw]
-            a = rows.mediator[arm] @ one.mediator.coef[draw]
+            g = rows.outcome.slope[arm] @ one.outcome.coef[draw]
+            a = rows.mediator.design[arm] @ one.mediator.coef[draw]
             across = g * sigma_m**2 + rho[draw] * sigma_m * sigma_y
             mean = (
-                rows.base[arm] @ one.outcome.coef[draw]
+                rows.outcome.base[arm] @ one.outcome.coef[draw]
                 + g * a
                 + across / (sigma_m**2 + u) * (m - a)
             )

@@ -174,7 +174,7 @@ def covered(model, path, target):
     names = {key: list(family.parameters) for key, family in model.families.items()}
     draws = draws_of(posterior, model.rho, names)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
-    po = potential_outcomes(draws, model.families, model.counterfactuals, shape)
+    po = potential_outcomes(draws, model.counterfactuals, shape)
     found, flags = contrasts(po), []
     for name in EFFECTS:
         variable, _, arm = name.partition("_")

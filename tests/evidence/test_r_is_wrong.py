@@ -43,7 +43,7 @@ def draws_for(model, rho=0.0, seed=1, **parameters):
 
 def effects(model, draws, rows=None):
     rows = model.counterfactuals if rows is None else rows
-    return contrasts(potential_outcomes(draws, model.families, rows, (1, len(draws))))
+    return contrasts(potential_outcomes(draws, rows, (1, len(draws))))
 
 
 def acme(model, draws, arm="control", rows=None):
@@ -56,7 +56,7 @@ def coef(model, draws, term, equation=1):
 
 
 def mediator_means(model, draws):
-    rows = model.counterfactuals.mediator
+    rows = model.counterfactuals.mediator.design
     return [rows[s] @ draws.mediator.coef.T for s in (0, 1)]
 
 

@@ -111,7 +111,7 @@ def test_sweep_of_a_pair_that_is_not_closed(jobs):
         assert abs(float(mine.mean() - theirs.mean())) < 0.1 * float(theirs.std())
     # The curve falls where the effect a on the mediator is positive, as in all but few draws:
     # P(rho* > r) = P(ACME(r) / a > 0).
-    effect = mediator_effect(fit.draws, fit.families, fit.counterfactuals())
+    effect = mediator_effect(fit.draws, fit.counterfactuals())
     zero = found.tipping_point()["rho_zero"].sel(arm="average")
     share = float((found.draws["acme"].sel(arm="average", rho=-0.3) > 0).mean())
     assert abs(float((zero > -0.3).mean()) - share) < float((effect < 0).mean()) + 0.005

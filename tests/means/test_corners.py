@@ -12,8 +12,7 @@ from bayesmed.means.means import cell_means
 from bayesmed.means.target import MEAN, target_of
 from bayesmed.means.tipping import tipping_points
 from bayesmed.system.default_priors import default_priors, default_scale_priors
-from bayesmed.system.rows import Counterfactuals
-from tests.support.handmade import hand_draws, pair_of
+from tests.support.handmade import hand_draws, hand_rows, pair_of
 from tests.support.models import quiet_model
 
 ARMS = (0, 1)
@@ -23,13 +22,14 @@ def test_tails_of_an_outcome_whose_sigma_differs_by_row():
     """A probit mediator and log-logistic times with sigma 0.1 or 0.95, E[Y(1, M(1))] at rho = 0.5."""
     sigma, rho, b = np.array([0.1] + [0.95] * 9), 0.5, 0.4
     n, k = len(sigma), np.sqrt(1 - 0.5**2)
-    rows = Counterfactuals(
-        np.ones((2, n, 1)), np.zeros((2, n, 1)), np.ones((2, n, 1)),
-        outcome_sigma=np.broadcast_to(np.log(sigma)[:, None], (2, n, 1)).copy(),
+    one = np.ones((2, n, 1))
+    rows = hand_rows(
+        pair_of("probit", "loglogistic"), one, base=0.0 * one, slope=one,
+        sigma=np.broadcast_to(np.log(sigma)[:, None], (2, n, 1)).copy(),
     )  # fmt: skip
     outcome = np.array([[b]]), {}, np.ones((1, 1))
     draws = hand_draws((np.array([[0.2]]), {}), outcome, np.array([rho]))
-    mine = cell_means(draws, pair_of("probit", "loglogistic"), rows)[1, 1, 0]
+    mine = cell_means(draws, rows)[1, 1, 0]
 
     def mean(s):
         def integrand(x):
@@ -55,7 +55,7 @@ def test_a_function_of_the_mediator_that_turns(q):
     assert model.designs[1].terms == ("Intercept", "t", "m", "I(m ** 2)")
     draws = hand_draws((np.array([[0.2, 0.5]]), {"sigma": np.array([0.7])}),
                        (np.array([[1.0, 0.4, 0.1, q]]), {}), np.array([0.5]))  # fmt: skip
-    mine = cell_means(draws, model.families, model.counterfactuals)[..., 0]
+    mine = cell_means(draws, model.counterfactuals)[..., 0]
     e, counts = np.linspace(-9, 9, 6001), np.arange(120)
     for t in ARMS:
         for s in ARMS:
@@ -72,12 +72,12 @@ def test_as_many_rows_with_trials_of_their_own_as_draws():
     """Trials by row are not parameters by draw, however many there are."""
     count, rng = 20, np.random.default_rng(2)
     one, trials = np.ones((2, count, 1)), np.arange(1.0, count + 1.0)
-    rows = Counterfactuals(one, 0 * one, one, outcome_columns={"trials": trials})
+    families = pair_of("gaussian", "binomial")
+    rows = hand_rows(families, one, base=0 * one, slope=one, columns={"trials": trials})
     draws = hand_draws((rng.normal(size=(count, 1)), {"sigma": np.ones(count)}),
                        (rng.normal(size=(count, 1)), {}), np.full(count, 0.4))  # fmt: skip
-    families = pair_of("gaussian", "binomial")
-    whole = cell_means(draws, families, rows)
-    apart = [cell_means(draws, families, rows.take(np.array([i]))) for i in range(count)]
+    whole = cell_means(draws, rows)
+    apart = [cell_means(draws, rows.take(np.array([i]))) for i in range(count)]
     np.testing.assert_allclose(whole, np.mean(apart, axis=0), rtol=1e-6)
 
 
@@ -143,11 +143,7 @@ def test_curve_where_set_covariates_break_the_span():
     mediator = rng.normal(size=(4, 3)), {"sigma": np.full(4, 0.8)}
     draws = hand_draws(mediator, (coef, {}), np.zeros(4))
     regression = Regression(draws, model.identification.map)
-    view = View(
-        model.families,
-        model.counterfactuals_at({"x": 1.5}),
-        target_of(MEAN, model.families["outcome"]),
-    )
+    view = View(model.counterfactuals_at({"x": 1.5}), target_of(MEAN, model.families["outcome"]))
     curve = view.curve(regression, np.array([-0.3, 0.6]))
     for i, rho in enumerate((-0.3, 0.6)):
         np.testing.assert_allclose(curve[i], view.cells(regression.at(rho)), rtol=1e-9)
@@ -165,6 +161,6 @@ def test_exact_root_where_rows_differ_in_the_sign_of_the_effect_on_the_mediator(
     sigma = {"sigma": np.ones(size)}
     draws = hand_draws((mediator, sigma), (outcome, sigma), np.zeros(size))
     regression = Regression(draws, model.identification.map)
-    found, _ = tipping_points(regression, model.families, model.counterfactuals)
+    found, _ = tipping_points(regression, model.counterfactuals)
     exact = 0.5 / np.sqrt(1.25)
     assert np.all(np.isclose(found, exact, atol=1e-9) | (np.abs(found) < exact))

@@ -13,8 +13,7 @@ from bayesmed.means import conditional as given
 from bayesmed.means.means import cell_means, mediator_effect
 from bayesmed.means.thinning import thinning
 from bayesmed.numerics import surface
-from bayesmed.system.rows import Counterfactuals
-from tests.support.handmade import hand_draws, pair_of
+from tests.support.handmade import hand_draws, hand_rows, pair_of
 
 ARMS = (0, 1)
 CUTS, SCORES = np.array([-0.8, 0.3, 1.1]), np.array([0.0, 1.0, 2.5, 3.0])
@@ -38,14 +37,14 @@ def rows_and_draws(pair, rho, n=3, size=1, seed=0, **fields):
     mediator = np.stack([np.column_stack([one, x, t * one]) for t in ARMS])
     base = np.stack([np.column_stack([one, x, t * one, 0 * one, 0 * one]) for t in ARMS])
     slope = np.stack([np.column_stack([0 * one] * 3 + [one, t * one]) for t in ARMS])
-    if FAMILIES[pair[0]].kind == "ordered":
-        levels = np.stack([base + m * slope for m in range(4)], axis=1)
-        fields = {"by_level": levels, **fields}
-        base = slope = None
+    families = pair_of(*pair)
+    design = {"base": base, "slope": slope}
+    if families["mediator"].kind == "ordered":
+        design = {"by_level": np.stack([base + m * slope for m in range(4)], axis=1)}
     if pair[1] == "binomial":
-        fields = {"outcome_columns": {"trials": np.full(n, TRIALS)}, **fields}
+        fields = {"columns": {"trials": np.full(n, TRIALS)}, **fields}
     if "ordered" in pair[1]:
-        fields = {"outcome_columns": {"scores": SCORES}, **fields}
+        fields = {"columns": {"scores": SCORES}, **fields}
     g = SLOPE.get(pair[0], 0.5) * (1.0 if pair[1] in LOG_LINK else 2.0)
     if pair[0] in FALLING:
         g = -0.3
@@ -54,7 +53,7 @@ def rows_and_draws(pair, rho, n=3, size=1, seed=0, **fields):
     first = np.array([0.3, 0.4, 0.5]) + jitter[:, :3], own(pair[0], size)
     second = coefs * (1.0 + jitter[:, 3:]), own(pair[1], size)
     draws = hand_draws(first, second, np.full(size, rho))
-    return Counterfactuals(mediator, base, slope, **fields), draws
+    return hand_rows(families, mediator, **design, **fields), draws
 
 
 def own(name, size):
@@ -121,11 +120,11 @@ def truth(pair, rows, draws, eta=None, knots=(), by_row=False):
     first, second = (FAMILIES[name] for name in pair)
     rho, cells = draws.rho[0], []
     offset_m, offset_y = (
-        0.0 if o is None else o for o in (rows.mediator_offset, rows.outcome_offset)
+        0.0 if one.offset is None else one.offset for one in rows.equations.values()
     )
     for t in ARMS:
         for s in ARMS:
-            eta_m = rows.mediator[s] @ draws.mediator.coef[0] + offset_m
+            eta_m = rows.mediator.design[s] @ draws.mediator.coef[0] + offset_m
             own = first_draw(rows, draws, "mediator", s)
             theirs = first_draw(rows, draws, "outcome", t)
 
@@ -143,25 +142,21 @@ def first_draw(rows, draws, equation, arm):
     own = draws.equations[equation]
     found = {k: v[..., 0] for k, v in own.parameters.items()}
     if own.sigma_coef is not None:
-        found["sigma"] = np.exp(getattr(rows, f"{equation}_sigma")[arm] @ own.sigma_coef[0])
-    return found | {k: np.asarray(v) for k, v in getattr(rows, f"{equation}_columns").items()}
+        found["sigma"] = np.exp(rows.equations[equation].sigma[arm] @ own.sigma_coef[0])
+    return found | dict(rows.equations[equation].columns)
 
 
 def affine_eta(rows, draws, t, m):
-    coef = draws.outcome.coef[0]
+    coef, rows = draws.outcome.coef[0], rows.outcome
     if rows.by_level is not None:
         return rows.by_level[t][int(m)] @ coef
     m = np.log(m) if rows.log_mediator else m
     return rows.base[t] @ coef + (rows.slope[t] @ coef) * m
 
 
-def cells_of(pair, rows, draws, bootstrap=None):
-    return cell_means(draws, pair_of(*pair), rows, bootstrap)
-
-
 def assert_truth(pair, rows, draws, **options):
     expected = truth(pair, rows, draws, **options)
-    found = cells_of(pair, rows, draws)[..., 0]
+    found = cell_means(draws, rows)[..., 0]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-7 * np.abs(expected).max())
 
 
@@ -204,17 +199,17 @@ def test_a_log_link_without_confounding_takes_the_mediators_moment(
     pair = (mediator, outcome)
     rows, draws = rows_and_draws(pair, 0.0)
     draws.mediator.coef[:, 0], draws.outcome.coef[:, 3:] = intercept, [slope, 0.0]
-    found = cells_of(pair, rows, draws)[..., 0]
+    found = cell_means(draws, rows)[..., 0]
     shape, alpha = PARAMETERS["shape"], PARAMETERS["alpha"]
     constant = special.gamma(1.0 + PARAMETERS["sigma"]) if outcome == "weibull" else 1.0
     for t, s in itertools.product(ARMS, ARMS):
-        mean = np.exp(rows.mediator[s] @ draws.mediator.coef[0])
+        mean = np.exp(rows.mediator.design[s] @ draws.mediator.coef[0])
         moment = {
             "gamma": lambda mean: (1.0 - slope * mean / shape) ** -shape,
             "negative_binomial": lambda mean: (1.0 - np.expm1(slope) * mean / alpha) ** -alpha,
             "poisson": lambda mean: np.exp(mean * np.expm1(slope)),
         }[mediator](mean)
-        expected = constant * (np.exp(rows.base[t] @ draws.outcome.coef[0]) * moment).mean()
+        expected = constant * (np.exp(rows.outcome.base[t] @ draws.outcome.coef[0]) * moment).mean()
         assert found[t, s] == pytest.approx(expected, rel=2e-9)
 
 
@@ -267,10 +262,14 @@ def drawn(name, u, eta):
 def test_cells_are_those_of_simulated_people(pair):
     count, rho = 400_000, 0.5
     rows, draws = rows_and_draws(pair, rho, n=1)
-    found = cells_of(pair, rows, draws)[..., 0]
+    found = cell_means(draws, rows)[..., 0]
     e_m, z = np.random.default_rng(3).standard_normal((2, count))
     u_m, u_y = special.ndtr(e_m), special.ndtr(rho * e_m + np.sqrt(1.0 - rho**2) * z)
-    (a, b, c), coef, x = draws.mediator.coef[0], draws.outcome.coef[0], rows.mediator[0, 0, 1]
+    (a, b, c), coef, x = (
+        draws.mediator.coef[0],
+        draws.outcome.coef[0],
+        rows.mediator.design[0, 0, 1],
+    )
     for s in ARMS:
         m = drawn(pair[0], u_m, a + b * x + c * s)
         for t in ARMS:
@@ -295,8 +294,8 @@ def through_functions(pair, name, rho, by_covariate=False, n=3, **arguments):
     """The same rows with two functions of the mediator in place of m and t m."""
     function, knots = FUNCTIONS[name]
     rows, draws = rows_and_draws(pair, rho, n=n, **arguments)
-    weights = rows.mediator[0, :, 1] if by_covariate else np.ones(n)
-    base = rows.base.copy()
+    weights = rows.mediator.design[0, :, 1] if by_covariate else np.ones(n)
+    base = rows.outcome.base.copy()
 
     def rows_at(arm, m, part=slice(None)):
         own, m = base[arm][part], np.asarray(m, dtype=float)
@@ -311,7 +310,8 @@ def through_functions(pair, name, rho, by_covariate=False, n=3, **arguments):
         values = function(m) * np.column_stack([np.ones(n), weights])
         return base[t][:, :3] @ draws.outcome.coef[0, :3] + values @ draws.outcome.coef[0, 3:]
 
-    return replace(rows, base=None, slope=None, rows_at=rows_at, knots=knots), draws, eta
+    fields = {"base": None, "slope": None, "rows_at": rows_at, "knots": knots}
+    return rows.changed("outcome", **fields), draws, eta
 
 
 @pytest.mark.parametrize("by_covariate", [False, True])
@@ -324,7 +324,7 @@ def test_functions_of_the_mediator(mediator, name, outcome, by_covariate):
     pair = (mediator, outcome)
     rows, draws, eta = through_functions(pair, name, 0.5, by_covariate)
     assert_truth(
-        pair, rows, draws, eta=lambda t, m: eta(t, np.broadcast_to(m, 3)), knots=rows.knots
+        pair, rows, draws, eta=lambda t, m: eta(t, np.broadcast_to(m, 3)), knots=rows.outcome.knots
     )
 
 
@@ -333,7 +333,7 @@ def test_functions_of_the_mediator(mediator, name, outcome, by_covariate):
 def test_a_function_of_the_mediator_and_a_covariate_that_is_no_product(mediator, outcome):
     pair = (mediator, outcome)
     rows, draws = rows_and_draws(pair, 0.5)
-    base, x = rows.base.copy(), rows.mediator[0, :, 1]
+    base, x = rows.outcome.base.copy(), rows.mediator.design[0, :, 1]
 
     def rows_at(arm, m, part=slice(None)):
         design = np.repeat(base[arm][part][:, None], len(m), axis=1)
@@ -344,7 +344,8 @@ def test_a_function_of_the_mediator_and_a_covariate_that_is_no_product(mediator,
         return base[t][:, :3] @ draws.outcome.coef[0, :3] + 0.2 * m - 0.5 * np.tanh(m * x)
 
     draws.outcome.coef[:, 3:] = [0.2, -0.5]
-    assert_truth(pair, replace(rows, base=None, slope=None, rows_at=rows_at), draws, eta=eta)
+    functions = rows.changed("outcome", base=None, slope=None, rows_at=rows_at)
+    assert_truth(pair, functions, draws, eta=eta)
 
 
 @pytest.mark.parametrize("outcome", ["gaussian", "logit", "gamma"])
@@ -358,10 +359,11 @@ def test_a_log_normal_mediator_in_its_logarithm_is_gaussian():
     for second in ("gaussian", "logit", "gamma"):
         pair = ("lognormal", second)
         rows, draws = rows_and_draws(pair, 0.5)
-        rows = replace(rows, log_mediator=True)
+        rows = rows.changed("outcome", log_mediator=True)
         assert_truth(pair, rows, draws)
-        same = cells_of(("gaussian", second), replace(rows, log_mediator=False), draws)
-        np.testing.assert_array_equal(cells_of(pair, rows, draws), same)
+        plain = rows.changed("outcome", log_mediator=False)
+        same = cell_means(draws, plain.changed("mediator", family=FAMILIES["gaussian"]))
+        np.testing.assert_array_equal(cell_means(draws, rows), same)
 
 
 # --- offsets, data columns, regressions of sigma --------------------------------------------
@@ -372,11 +374,8 @@ def test_a_log_normal_mediator_in_its_logarithm_is_gaussian():
     ("ordered_probit", "student_t"), ("beta", "binomial"),
 ], ids="-".join)  # fmt: skip
 def test_offsets_are_added_to_the_linear_predictors(pair):
-    fields = {
-        "mediator_offset": np.array([0.2, -0.4, 0.0]),
-        "outcome_offset": np.array([0.5, 0.1, -0.3]),
-    }
-    assert_truth(pair, *rows_and_draws(pair, -0.4, **fields))
+    own, offset = {"offset": np.array([0.2, -0.4, 0.0])}, np.array([0.5, 0.1, -0.3])
+    assert_truth(pair, *rows_and_draws(pair, -0.4, own=own, offset=offset))
 
 
 @pytest.mark.parametrize("pair", [
@@ -385,18 +384,17 @@ def test_offsets_are_added_to_the_linear_predictors(pair):
 ], ids="-".join)  # fmt: skip
 def test_regressions_of_sigma(pair):
     rows, draws = rows_and_draws(pair, 0.5)
-    designs = {}
     for key, own in draws.equations.items():
         if own.parameters.pop("sigma", None) is not None:
-            designs[f"{key}_sigma"] = rows.mediator
+            rows = rows.changed(key, sigma=rows.mediator.design)
             draws = draws.changed(key, sigma_coef=np.array([[-0.9, 0.3, 0.2]]))
-    assert_truth(pair, replace(rows, **designs), draws)
+    assert_truth(pair, rows, draws)
 
 
 @pytest.mark.parametrize("mediator", ["gaussian", "poisson", "logit"])
 def test_trials_differ_between_rows(mediator):
     pair = (mediator, "binomial")
-    rows, draws = rows_and_draws(pair, 0.5, outcome_columns={"trials": np.array([1.0, 3.0, 6.0])})
+    rows, draws = rows_and_draws(pair, 0.5, columns={"trials": np.array([1.0, 3.0, 6.0])})
     assert_truth(pair, rows, draws)
 
 
@@ -405,19 +403,18 @@ def test_an_ordered_mediator_is_a_factor_of_the_outcome():
         pair = ("ordered_probit", second)
         rows, draws = rows_and_draws(pair, 0.5)
         jumps = np.array([0.0, 0.7, -0.2, 0.4])
-        rows.by_level[..., 3:] *= 0.0
-        rows.by_level[..., 3] += jumps[:, None]
+        rows.outcome.by_level[..., 3:] *= 0.0
+        rows.outcome.by_level[..., 3] += jumps[:, None]
         assert_truth(pair, rows, draws)
 
 
 def test_the_effect_on_an_ordered_mediator_is_of_its_scores():
-    rows, draws = rows_and_draws(
-        ("ordered_logit", "gaussian"), 0.0, mediator_columns={"scores": SCORES}
-    )
-    found = mediator_effect(draws, pair_of("ordered_logit", "gaussian"), rows)
+    own = {"columns": {"scores": SCORES}}
+    rows, draws = rows_and_draws(("ordered_logit", "gaussian"), 0.0, own=own)
+    found = mediator_effect(draws, rows)
     by_arm = []
     for s in ARMS:
-        eta = rows.mediator[s] @ draws.mediator.coef[0]
+        eta = rows.mediator.design[s] @ draws.mediator.coef[0]
         above = 1.0 - stats.logistic.cdf(CUTS[:, None] - eta)
         by_arm.append((SCORES[0] + np.diff(SCORES) @ above).mean())
     assert found[0] == pytest.approx(by_arm[1] - by_arm[0], abs=1e-12)
@@ -427,10 +424,10 @@ def test_the_effect_on_an_ordered_mediator_is_of_its_scores():
 
 
 def assert_same_row_by_row(pair, rows, draws, monkeypatch, bootstrap=None):
-    quick = cells_of(pair, rows, draws, bootstrap)
+    quick = cell_means(draws, rows, bootstrap)
     for module in ("numerics.surface", "means.linear"):
         monkeypatch.setattr(f"bayesmed.{module}._interpolated", lambda *arguments: None)
-    slow = cells_of(pair, rows, draws, bootstrap)
+    slow = cell_means(draws, rows, bootstrap)
     np.testing.assert_allclose(quick, slow, rtol=0, atol=1e-8 * np.abs(slow).max())
 
 
@@ -443,7 +440,7 @@ def test_interpolation_changes_nothing(pair, slope_by_row, monkeypatch):
     rho = 0.0 if pair in (("gaussian", "poisson"), ("poisson", "probit")) else 0.5
     rows, draws = rows_and_draws(pair, rho, n=2000, size=2)
     if slope_by_row:
-        rows.slope[..., 3] += 0.2 * rows.mediator[..., 1]
+        rows.outcome.slope[..., 3] += 0.2 * rows.mediator.design[..., 1]
     used = []
     inner = surface._interpolated
     monkeypatch.setattr(
@@ -459,9 +456,8 @@ def test_only_dear_integrals_are_thinned():
         for rho in (0.0, 0.5):
             rows, draws = rows_and_draws(pair, rho, n=1000)
             many = draws.block(np.zeros(4000, int))
-            families = pair_of(*pair)
-            found[*pair, rho] = thinning(families, rows, many)
-            assert thinning(families, rows, many) == found[*pair, rho]
+            found[*pair, rho] = thinning(rows, many)
+            assert thinning(rows, many) == found[*pair, rho]
     assert found.pop(("poisson", "poisson", 0.5)) > 4
     assert set(found.values()) == {1}
 
@@ -481,14 +477,14 @@ def test_an_infinite_mean_is_an_error(pair, rho):
     with pytest.raises(
         ArithmeticError, match=rf"infinite in 25.0% of the draws: a {pair[1]} .*{pair[0]}"
     ):
-        cells_of(pair, rows, draws)
+        cell_means(draws, rows)
 
 
 def test_an_outcome_without_a_mean_is_an_error():
     rows, draws = rows_and_draws(("gaussian", "loglogistic"), 0.0, size=2)
     draws.outcome.parameters["sigma"][0] = 1.2
     with pytest.raises(ArithmeticError, match=r"50.0% of the draws: the mean of a loglogistic"):
-        cells_of(("gaussian", "loglogistic"), rows, draws)
+        cell_means(draws, rows)
 
 
 @pytest.mark.parametrize(("mediator", "rate"), [("gamma", 1.0), ("negative_binomial", 1.0)])
@@ -503,9 +499,9 @@ def test_two_tails_that_act_together_make_an_infinite_mean(mediator, rate):
     draws.outcome.parameters["sigma"][:] = 0.7
     draws.outcome.coef[:, 3:] = [0.5, 0.0]
     with pytest.raises(ArithmeticError, match=r"infinite in 100.0% of the draws"):
-        cells_of((mediator, "loglogistic"), rows, draws)
+        cell_means(draws, rows)
     draws.outcome.coef[:, 3] = 0.2  # u = 0.2: 0.694 > 0.64
-    assert np.isfinite(cells_of((mediator, "loglogistic"), rows, draws)).all()
+    assert np.isfinite(cell_means(draws, rows)).all()
 
 
 @pytest.mark.parametrize(("nu", "power"), [(2.5, 3), (3.5, 4)])
@@ -513,14 +509,14 @@ def test_a_moment_that_a_student_t_mediator_lacks_is_an_error(nu, power):
     pair = ("student_t", "gaussian")
     rows, draws = rows_and_draws(pair, 0.0, size=2)
     draws.mediator.parameters["nu"][:] = nu
-    at_zero, slope = rows.base, rows.slope
+    at_zero, slope = rows.outcome.base, rows.outcome.slope
 
     def rows_at(arm, m, part=slice(None)):
         return at_zero[arm][part][:, None, :] + m[:, None] ** power * slope[arm][part][:, None, :]
 
-    functions = Counterfactuals(rows.mediator, None, None, rows_at)
+    functions = rows.changed("outcome", base=None, slope=None, rows_at=rows_at)
     with pytest.raises(ArithmeticError, match="infinite"):
-        cells_of(pair, functions, draws)
+        cell_means(draws, functions)
 
 
 @pytest.mark.parametrize("outcome", ["gaussian", "gamma"])
@@ -530,7 +526,7 @@ def test_a_function_with_too_heavy_a_tail_is_an_error(outcome):
     draws.mediator.parameters["nu"][:] = 1.8
     draws.outcome.coef[:, 4] = 0.3
     with pytest.raises(ArithmeticError, match="student_t"):
-        cells_of(pair, rows, draws)
+        cell_means(draws, rows)
 
 
 # --- families of a user's own ---------------------------------------------------------------
@@ -553,8 +549,9 @@ def test_a_family_of_a_users_own_needs_no_flags():
     ):
         for rho in (0.0, 0.6):
             rows, draws = rows_and_draws((first, second), rho)
-            found = cell_means(draws, pair_of(bare[first], bare[second]), rows)
-            expected = cells_of((first, second), rows, draws)
+            stripped = rows.changed("mediator", family=bare[first])
+            found = cell_means(draws, stripped.changed("outcome", family=bare[second]))
+            expected = cell_means(draws, rows)
             np.testing.assert_allclose(found, expected, rtol=2e-8)
 
 
@@ -566,8 +563,8 @@ def test_a_count_between_whole_numbers_is_not_asked_for():
     )
     rows, draws = rows_and_draws(("gaussian", "poisson"), 0.5, n=1)
     draws.outcome.coef[:, 0] = 5.0
-    found = cell_means(draws, pair_of("gaussian", stepped), rows)
-    np.testing.assert_allclose(found, cells_of(("gaussian", "poisson"), rows, draws), rtol=1e-8)
+    found = cell_means(draws, rows.changed("outcome", family=stepped))
+    np.testing.assert_allclose(found, cell_means(draws, rows), rtol=1e-8)
 
 
 @pytest.mark.parametrize("lowest", [0.0, 40.0])

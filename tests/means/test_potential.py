@@ -167,7 +167,7 @@ def closed_truth(model, draws):
 
 
 def assert_cells(model, draws, atol=1e-8):
-    found = cell_means(draws, model.families, model.counterfactuals)
+    found = cell_means(draws, model.counterfactuals)
     np.testing.assert_allclose(found, truth(model, draws), rtol=0, atol=atol)
 
 
@@ -199,9 +199,7 @@ def test_a_binary_mediator_as_a_factor_changes_nothing(mediator, outcome):
     draws = random_draws(number, 0.5)
     terms = [term.replace("C(m)[T.1.0]", "m") for term in factor.designs[1].terms]
     assert terms == list(number.designs[1].terms)
-    by_factor, by_number = (
-        cell_means(draws, m.families, m.counterfactuals) for m in (factor, number)
-    )
+    by_factor, by_number = (cell_means(draws, m.counterfactuals) for m in (factor, number))
     np.testing.assert_allclose(by_factor, by_number, rtol=1e-13)
     assert_cells(factor, draws)
 
@@ -234,7 +232,7 @@ def test_cells_are_those_of_simulated_people():
     draws, rng = random_draws(model, 0.6, size=1), np.random.default_rng(8)
     e, z = rng.standard_normal((2, 20_000, 40))
     e_y = 0.6 * e + 0.8 * z
-    found = cell_means(draws, model.families, model.counterfactuals)[..., 0]
+    found = cell_means(draws, model.counterfactuals)[..., 0]
     x, (a, b, c) = model.frame.data["x"].to_numpy(), draws.mediator.coef[0]
     order = dict(zip(model.designs[1].terms, draws.outcome.coef[0], strict=True))
     assert model.designs[0].terms == ("Intercept", "t", "x")
@@ -254,7 +252,7 @@ def test_cells_are_those_of_simulated_people():
 def test_cells_at_a_covariate_value():
     model = build(("gaussian", "probit"), outcome="y ~ m * x + t")
     draws = random_draws(model, 0.4)
-    found = cell_means(draws, model.families, model.counterfactuals_at({"x": 1.5}))
+    found = cell_means(draws, model.counterfactuals_at({"x": 1.5}))
     same = build(("gaussian", "probit"), outcome="y ~ m * x + t")
     same.frame.data["x"] = 1.5
     np.testing.assert_allclose(found, truth(same, draws), rtol=0, atol=1e-8)
@@ -282,11 +280,11 @@ def test_blocks_do_not_change_the_result(kind, bootstrap, monkeypatch):
     model = build(pair, outcome=outcome)
     draws = random_draws(model, 0.5, size=7)
     draws.rho[2] = -0.2
-    whole = cell_means(draws, model.families, model.counterfactuals, bootstrap)
-    again = cell_means(draws, model.families, model.counterfactuals, bootstrap)
+    whole = cell_means(draws, model.counterfactuals, bootstrap)
+    again = cell_means(draws, model.counterfactuals, bootstrap)
     np.testing.assert_array_equal(whole, again)
     monkeypatch.setattr(blocks, "_BLOCK", 200)
-    parts = cell_means(draws, model.families, model.counterfactuals, bootstrap)
+    parts = cell_means(draws, model.counterfactuals, bootstrap)
     np.testing.assert_allclose(parts, whole, rtol=0, atol=2e-9)
 
 
@@ -297,8 +295,8 @@ def test_bootstrap_weights_are_dirichlet_draws_by_seed(kind):
     model, size = build(pair, outcome=outcome), 200
     one = random_draws(model, 0.5, size=1)
     many = one.block(np.zeros(size, int))
-    found = cell_means(many, model.families, model.counterfactuals, 11)
-    other = cell_means(many, model.families, model.counterfactuals, 12)
+    found = cell_means(many, model.counterfactuals, 11)
+    other = cell_means(many, model.counterfactuals, 12)
     assert not np.array_equal(found, other)
     sample = truth(model, one)
     error = found.std(axis=-1) / np.sqrt(size)
@@ -319,7 +317,7 @@ def test_many_rows_are_held_in_blocks(kind, monkeypatch):
     rows, draws = model.counterfactuals, random_draws(model, 0.5, size=size)
     monkeypatch.setattr(blocks, "_BLOCK", 2 * size * n // 100)
     tracemalloc.start()
-    found = cell_means(draws, model.families, rows, bootstrap=1)
+    found = cell_means(draws, rows, bootstrap=1)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert np.isfinite(found).all() and found.shape == (2, 2, size)
@@ -332,7 +330,7 @@ def test_functions_of_the_mediator_are_held_in_blocks_of_rows(monkeypatch):
     rows, draws = model.counterfactuals, random_draws(model, 0.5, size=2)
     monkeypatch.setattr(blocks, "_BLOCK", 200_000)
     tracemalloc.start()
-    cell_means(draws, model.families, rows)
+    cell_means(draws, rows)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 50e6, f"{peak / 2000 / 1e3:.0f} kB per row"
@@ -428,8 +426,8 @@ def test_curve_equals_the_cells_at_mapped_draws(pair, formulas):
     regression, rows = regression_of(model), model.counterfactuals
     dense = formulas not in ("square", "spline", "centred")
     for rho in (np.linspace(-0.95, 0.95, 41 if dense else 5), np.array([-0.3, 0.0, 0.99])):
-        curve = curve_cells(regression, model.families, rows, rho)
-        each = [cell_means(regression.at(value), model.families, rows) for value in rho]
+        curve = curve_cells(regression, rows, rho)
+        each = [cell_means(regression.at(value), rows) for value in rho]
         np.testing.assert_allclose(curve, np.stack(each), rtol=1e-9, atol=1e-9)
 
 
@@ -455,13 +453,13 @@ def test_tipping_points_are_roots_of_the_curve(pair, formulas):
     model = closed_model(pair, formulas)
     regression = regression_of(model, size=4)
     rows, scan, tolerance = model.counterfactuals, np.tanh(np.linspace(-3.8, 3.8, 61)), 1e-7
-    if pair[1] == "probit" and rows.base is None:  # between the grid values of its curve
-        curve = np.moveaxis(curve_cells(regression, model.families, rows, DEFAULT_GRID), 0, 2)
+    if pair[1] == "probit" and rows.outcome.base is None:  # between the grid values of its curve
+        curve = np.moveaxis(curve_cells(regression, rows, DEFAULT_GRID), 0, 2)
         by_arm = curve[:, 1] - curve[:, 0]
         found, counts = roots_on_grid(DEFAULT_GRID, np.stack([*by_arm, by_arm.mean(axis=0)]))
         scan, tolerance = DEFAULT_GRID, 1e-3
     else:
-        found, counts = tipping_points(regression, model.families, rows)
+        found, counts = tipping_points(regression, rows)
     for rho in (-0.8, 0.6):
         mapped = regression.at(rho)
         np.testing.assert_allclose(closed_truth(model, mapped), truth(model, mapped), atol=1e-9)
@@ -483,7 +481,7 @@ def test_tipping_points_are_roots_of_the_curve(pair, formulas):
 def test_plain_tipping_point_is_the_closed_form(pair):
     model = closed_model(pair, "plain")
     regression = regression_of(model)
-    found, counts = tipping_points(regression, model.families, model.counterfactuals)
+    found, counts = tipping_points(regression, model.counterfactuals)
     zero = regression.draws.outcome
     slope = zero.coef[:, model.designs[1].terms.index("m")]
     s = zero.parameters.get("sigma", 1.0)

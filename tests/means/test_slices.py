@@ -20,7 +20,7 @@ def few(framing_fit):
 
 @pytest.mark.parametrize("asked", [{}, {"by": "gender"}, {"weights": "age"}, {"m": 5.0}])
 def test_effects_and_curves_do_not_depend_on_the_memory(few, narrow, asked):
-    found = slices.slices(few.counterfactuals(), 0.1)
+    found = slices.sliced(few.counterfactuals(), 0.1)
     assert found.at_once < found.n / 2
     mine = few.effects(**asked, memory=0.1).draws
     theirs = few.effects(**asked).draws

@@ -1,7 +1,6 @@
 """Draws around the mode, and likelihoods over fewer rows, against what they replace."""
 
 import warnings
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ from bayesmed.posterior import density as compiled
 from bayesmed.posterior.graphs import condensed_graph_of
 from bayesmed.posterior.laplace import laplace_draws
 from bayesmed.system import condensed as condense
-from bayesmed.system.rows import Counterfactuals
+from tests.support.handmade import hand_rows, pair_of
 from tests.support.models import BOTH, FRAMING, JOBS, flat_priors, quiet_model
 from tests.support.reference import assert_same_posterior, draws_of, reference
 
@@ -174,13 +173,14 @@ def test_equal_counterfactual_rows_are_merged(discrete):
         mediator_family="logit", outcome_family="poisson",
     )  # fmt: skip
     rows = model.counterfactuals
-    merged = condense.merge_equal(rows)
-    assert merged.mediator.shape[1] == 3 and merged.weights.sum() == pytest.approx(1.0)
-    np.testing.assert_allclose(merged.mean(merged.base[1]), rows.mean(rows.base[1]))
-    few = condense.merge_equal(rows.take(np.arange(100)))
-    assert few.mediator.shape[1] == 3
-    apart = replace(rows, mediator_offset=np.linspace(0.0, 1.0, len(discrete)))
-    assert condense.merge_equal(apart) is apart
+    merged = rows.merged
+    assert merged.n == 3 and merged.weights.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(
+        merged.average(merged.outcome.base[1]), rows.average(rows.outcome.base[1])
+    )
+    assert rows.take(np.arange(100)).merged.n == 3
+    apart = rows.changed("mediator", offset=np.linspace(0.0, 1.0, len(discrete)))
+    assert apart.merged is apart
 
 
 def test_missing_limits_tell_rows_apart_like_other_values():
@@ -188,14 +188,13 @@ def test_missing_limits_tell_rows_apart_like_other_values():
     n = 6000
     base = np.stack([np.column_stack([np.ones(n), np.arange(n) % 3])] * 2)
     limits = np.where(np.arange(n) % 2, np.nan, 1.0)
-    rows = Counterfactuals(
-        base, base, 0.0 * base,
-        outcome_columns={"lower": limits, "upper": np.full(n, np.nan)},
-    )  # fmt: skip
-    merged = condense.merge_equal(rows)
-    assert merged.mediator.shape[1] == 6
+    merged = hand_rows(
+        pair_of("gaussian", "tobit"), base, base=base, slope=0.0 * base,
+        columns={"lower": limits, "upper": np.full(n, np.nan)},
+    ).merged  # fmt: skip
+    assert merged.n == 6
     np.testing.assert_allclose(merged.weights, 1.0 / 6.0)
-    assert np.isnan(merged.outcome_columns["lower"]).sum() == 3
+    assert np.isnan(merged.outcome.columns["lower"]).sum() == 3
 
 
 @pytest.mark.fit
@@ -229,10 +228,10 @@ def test_nodes_made_part_by_part_are_those_of_all_rows(framing_fit, monkeypatch)
     rows = model.counterfactuals.take(index)
     regression = regression_draws(framing_fit).block(np.arange(0, 4000, 100))
     rho = np.array([-0.5, 0.0, 0.4])
-    by_parts = curve_cells(regression, framing_fit.families, rows, rho)
+    by_parts = curve_cells(regression, rows, rho)
     monkeypatch.setattr(latent_cells, "_PART", 10**9)
-    whole = curve_cells(regression, framing_fit.families, rows, rho)
-    once = curve_cells(regression, framing_fit.families, model.counterfactuals, rho)
+    whole = curve_cells(regression, rows, rho)
+    once = curve_cells(regression, model.counterfactuals, rho)
     np.testing.assert_allclose(by_parts, whole, atol=1e-9)
     np.testing.assert_allclose(by_parts, once, atol=1e-9)
 

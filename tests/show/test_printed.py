@@ -261,8 +261,7 @@ def test_a_file_says_how_the_data_differ(data, linear_fit, tmp_path):
 
 
 def paths_of(fit):
-    rows = fit.counterfactuals()
-    found = path_draws(rows, fit.draws, fit.shape)
+    found = path_draws(fit)
     return found, path_labels(found, "0", False, contrast_words(fit.description))
 
 

@@ -417,7 +417,7 @@ def test_paths_of_a_factor_whose_reference_is_another_level():
         model, mediator_coef=beta, mediator_sigma=np.ones(20), outcome_coef=theta,
         outcome_sigma=np.ones(20),
     )  # fmt: skip
-    paths = path_draws(fit.counterfactuals(), fit.draws, fit.shape)
+    paths = path_draws(fit)
     one, two = (list(design.terms) for design in model.designs)
     at = lambda terms, coef, name: coef[:, terms.index(name)] if name in terms else 0.0
     levels = {level: f"arm[T.{level}]" for level in ("b none", "c much")}

@@ -12,6 +12,7 @@ from bayesmed.effects.setting import Setting
 from bayesmed.posterior.arrays import constant_data
 from bayesmed.posterior.draws import Draws, EquationDraws
 from bayesmed.system.about import describe
+from bayesmed.system.rows import Counterfactuals, EquationRows
 
 CHAINS = 2
 
@@ -26,6 +27,15 @@ def pair_of(mediator, outcome):
 def hand_draws(mediator, outcome, rho):
     """Draws of two equations, each (coefficients, parameters[, coefficients of log sigma])."""
     return Draws({"mediator": EquationDraws(*mediator), "outcome": EquationDraws(*outcome)}, rho)
+
+
+def hand_rows(families, mediator, own=None, weights=None, **outcome):
+    """Rows of two equations: the mediator's design and what else it has, and the outcome's fields."""
+    rows = {
+        "mediator": EquationRows(families["mediator"], mediator, **(own or {})),
+        "outcome": EquationRows(families["outcome"], **outcome),
+    }
+    return Counterfactuals(rows, weights)
 
 
 def hand_fit(model, **arrays):

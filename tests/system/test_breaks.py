@@ -35,7 +35,7 @@ def test_the_effect_is_that_of_the_normal_cdf() -> None:
         **FIT,
     )  # fmt: skip
     np.testing.assert_allclose(
-        fit.model.counterfactuals.knots, [0.5, 0.5005, 0.501], rtol=0, atol=1e-9
+        fit.model.counterfactuals.outcome.knots, [0.5, 0.5005, 0.501], rtol=0, atol=1e-9
     )
     posterior = fit.tree["posterior"]
     coef = posterior["mediator_coef"].sel(mediator_term=["Intercept", "t", "x"]).to_numpy()
@@ -68,7 +68,7 @@ def test_the_effect_is_that_of_the_normal_cdf() -> None:
 @pytest.mark.filterwarnings("ignore::bayesmed.IdentificationWarning")
 def test_all_positions_are_found(term: str, at: Callable[[np.ndarray], np.ndarray]) -> None:
     frame = data(400, 25)
-    found = model(frame, term).counterfactuals.knots
+    found = model(frame, term).counterfactuals.outcome.knots
     right = np.unique(at(np.arange(25) / 10))
     np.testing.assert_allclose(found, right, rtol=0, atol=1e-9)
 

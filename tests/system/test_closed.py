@@ -84,7 +84,7 @@ def test_closed_with_a_gaussian_mediator(data, outcome, right):
 def test_closed_with_a_lognormal_mediator_whose_logarithm_enters(data, outcome):
     for right in ("log(pm) + t + x", "log(pm) * t + x"):
         model = build(data, outcome, right=right, response="pm", mediator_family="lognormal")
-        assert model.counterfactuals.log_mediator
+        assert model.counterfactuals.outcome.log_mediator
         agree(model)
 
 
