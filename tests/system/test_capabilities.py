@@ -80,6 +80,7 @@ def fits(tmp_path_factory):
     }
 
 
+@pytest.mark.fit
 @pytest.mark.filterwarnings("ignore::bayesmed.IdentificationWarning")
 @pytest.mark.parametrize("name", NEEDS_FORMULAS)
 def test_a_loaded_fit_says_what_it_needs(fits, name):
