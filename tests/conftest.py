@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import bayesmed as bm
+from tests.support.made import LINEAR, SHORT, people
 from tests.support.models import FRAMING, JOBS, SETTINGS, flat_priors
 
 matplotlib.use("Agg")
@@ -72,6 +73,18 @@ def jobs_fit(jobs):
     return bm.MediationModel(jobs, **JOBS, priors=flat_priors(jobs, **JOBS)).fit(
         **{**SETTINGS, "draws": 4000}
     )
+
+
+@pytest.fixture(scope="session")
+def linear_fit():
+    return bm.fit(people(), **LINEAR, **SHORT)
+
+
+@pytest.fixture(scope="session")
+def crossed_fit():
+    """Both equations with an interaction of treatment and x."""
+    own = {**LINEAR, "mediator": "m ~ t * x", "outcome": "z ~ m + t * x"}
+    return bm.fit(people(), **own, outcome_family="probit", **SHORT)
 
 
 @pytest.fixture

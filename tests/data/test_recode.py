@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import bayesmed as bm
+from tests.support.made import arms_data
 
 N = 90
 ROLES = {
@@ -121,3 +122,11 @@ def test_an_event_of_two_words():
     expected = np.select([frame["y"] == "alive", frame["y"] == "dead"], [0.0, 1.0], np.nan)
     np.testing.assert_array_equal(mended, expected)
     assert "['NA']" in refusal(frame.fillna({"y": "NA"}), **own)
+
+
+def test_a_yes_or_no_response_with_a_continuous_family_is_told():
+    data = arms_data().assign(y=lambda d: (d["m"] > 0).astype(float))
+    kind = {"mediator": "m ~ arm", "outcome": "y ~ m + arm", "treatment": "arm",
+            "control": "usual", "treated": "coach"}  # fmt: skip
+    with pytest.warns(UserWarning, match="'y' holds 0 and 1 only.*outcome_family='probit'"):
+        bm.MediationModel(data, **kind)

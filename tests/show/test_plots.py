@@ -1,16 +1,20 @@
 """What the figures about rho show, read from their artists."""
 
 import json
+import re
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import xarray as xr
 
 import bayesmed as bm
 from bayesmed.sensitivity.claims import Claim
 from bayesmed.sensitivity.conclusions import extent, probability_curve
 from bayesmed.show.plots import plot_effects, plot_probability, plot_rho, plot_rho_zero
+from bayesmed.show.plots.paths import path_labels
 from tests.support.figures import GRID, curve, effects, even, rho, tipping
+from tests.support.made import made
 
 
 @pytest.fixture(autouse=True)
@@ -81,3 +85,29 @@ def test_effects_on_every_outcome_are_drawn_and_named(family):
     draws.attrs["bayesmed"] = json.dumps(about)
     label = plot_effects(draws).get_xlabel()
     assert ("P(cong_mesg = 1)" in label) == (family in ("probit", "logit"))
+
+
+def test_path_diagram_shows_the_medians():
+    fit = made()
+    _, ax = plt.subplots()
+    assert fit.plot_paths(ax) is ax
+    words = " ".join(text.get_text() for text in ax.texts)
+    a = float(fit.posterior["mediator_coef"].sel(mediator_term="treat").median())
+    shown = float(re.search(r"a = ([\d.]+)", words).group(1))
+    assert shown == pytest.approx(a, abs=0.006)
+    assert "ρ = 0.00 (fixed)" in words and "c' = " in words
+    plt.close("all")
+
+
+def test_a_path_of_a_logarithm_is_told():
+    draws = {n: xr.DataArray(np.ones((2, 9)), dims=("chain", "draw"))
+             for n in ("a", "b (control)", "b (treated)", "c'")}  # fmt: skip
+    assert "c' (at log M = 0) = " in path_labels(draws, "0", log_mediator=True)["c'"]
+    assert "c' (at M = 0) = " in path_labels(draws, "0")["c'"]
+
+
+def test_figures_have_groups_in_the_order_of_the_tables(crossed_fit):
+    effects = crossed_fit.effects(by="age")
+    shown = [label.get_text().split(", ")[1] for label in effects.plot().get_yticklabels()]
+    table = effects.summary().index.get_level_values(0)
+    assert list(dict.fromkeys(shown)) == list(dict.fromkeys(table)) == ["young", "mid", "old"]
