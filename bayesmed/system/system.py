@@ -130,11 +130,12 @@ class System:
         ValueError
             If a formula has no value under an arm.
         """
+        data = self.frame.data
         try:
-            found = closedness(self.equations, self.frame.data, chosen)
-            for equation in self.equations.values():
-                for design in equation.designs.values():
-                    for arm in arm_frames(self.frame.data, chosen):
+            found = closedness(self.equations, data, chosen)
+            for arm in arm_frames(data, chosen):
+                for equation in self.equations.values():
+                    for design in equation.designs.values():
                         design.rows(arm)
         except NoRows as error:
             raise ValueError(
