@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import bayesmed as bm
-from bayesmed.effects.question import ask
+from bayesmed.effects.question import Question, ask
 from bayesmed.system import settle
 from tests.support.handmade import hand_fit
 from tests.support.models import quiet_model
@@ -106,13 +106,13 @@ def test_a_question_of_other_contrasts_reads_nothing_again(model, nothing_is_rea
         model, mediator_coef=rng.normal(size=(4, 4)), mediator_sigma=np.ones(4),
         outcome_coef=rng.normal(size=(4, 5)), outcome_sigma=np.ones(4),
     )  # fmt: skip
-    asked, setting = ask(fit, contrast=[("a", "c"), ("c", "b")])
     pairs = [("a", "c"), ("c", "b")]
+    asked, setting = ask(fit, Question(contrast=pairs))
     assert setting.contrast == "arm: a -> c; c -> b"
     for view, pair in zip(asked.views, pairs, strict=True):
         other = hand_fit(model.with_contrast(*pair), **{
             str(name): values.to_numpy().reshape(4, *values.shape[2:])
             for name, values in fit.posterior.data_vars.items()
         })  # fmt: skip
-        alone, _ = ask(other)
+        alone, _ = ask(other, Question())
         np.testing.assert_array_equal(view.cells(fit.draws), alone.views[0].cells(fit.draws))
