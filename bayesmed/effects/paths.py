@@ -24,11 +24,9 @@ def coefficient_table(
     rows: dict[str, xr.DataArray] = {}
     keys: list[tuple[str, str, str]] = []
     for equation in about.formulas:
+        terms = [str(t) for t in posterior[f"{equation}_term"].to_numpy()]
         for key, label, values in _equation_rows(posterior, equation, about):
-            terms = [str(t) for t in posterior[f"{equation}_term"].to_numpy()]
             path = path_label(equation, label, terms, about) if key == "coef" else ""
-            if "treatment" in _levels_beside(posterior, equation, label, about):
-                path = ""
             keys.append((equation, label, path))
             rows[f"{equation} {key} {label}"] = values
     if "rho" in posterior:
@@ -41,19 +39,6 @@ def coefficient_table(
         [(equation, term) for equation, term, _ in keys], names=["equation", "term"]
     )
     return table
-
-
-def _levels_beside(posterior: xr.Dataset, equation: str, term: str, about: About) -> str:
-    """Names the treatment where a factor's column is not the contrast of treated with control."""
-    control, treated = about.levels
-    for factor in term.split(":"):
-        if "[T." not in factor or about.treatment not in factor.split("[")[0]:
-            continue
-        terms = [str(t) for t in posterior[f"{equation}_term"].to_numpy()]
-        reference = not any(f"[T.{control}]" in t for t in terms)
-        if not (reference and factor.endswith(f"[T.{treated}]")):
-            return "treatment"
-    return ""
 
 
 def _equation_rows(
@@ -109,7 +94,7 @@ def path_label(equation: str, term: str, terms: list[str], about: About) -> str:
     Blank where no coefficient is the path, since the variable also stands inside a function.
     """
     path, own = path_of(equation, term, about), set(_roles(term, about)) - {""}
-    if not path:
+    if not path or _is_of_other_levels(term, terms, about):
         return ""
     where: list[str] = []
     for other, used in zip(terms, about.variables[equation], strict=True):
@@ -121,6 +106,14 @@ def path_label(equation: str, term: str, terms: list[str], about: About) -> str:
         where += [_origin(f) for f in other.split(":") if _names(f)[0] not in _names(term)]
     per = "" if _is_unit(about, term) else " per unit"
     return path + per + (f" where {', '.join(dict.fromkeys(where))}" if where else "")
+
+
+def _is_of_other_levels(term: str, terms: list[str], about: About) -> bool:
+    """Whether a factor's column is not the contrast of treated with control."""
+    control, treated = about.levels
+    own = [f for f in term.split(":") if "[T." in f and about.treatment in f.split("[")[0]]
+    reference = not any(f"[T.{control}]" in other for other in terms)
+    return not all(reference and factor.endswith(f"[T.{treated}]") for factor in own)
 
 
 def _names(term: str) -> list[str]:
@@ -136,13 +129,12 @@ def _origin(factor: str) -> str:
 
 def _is_unit(about: About, term: str) -> bool:
     """Whether the contrast is one unit of a numeric treatment, if the term holds one."""
-    if not any(role == "treatment" and "[" not in factor
-               for role, factor in zip(_roles(term, about), term.split(":"), strict=True)):  # fmt: skip
-        return True
-    return one_unit(about)
+    of_treatment = zip(_roles(term, about), term.split(":"), strict=True)
+    graded = any(role == "treatment" and "[" not in factor for role, factor in of_treatment)
+    return not graded or _one_unit(about)
 
 
-def one_unit(about: About) -> bool:
+def _one_unit(about: About) -> bool:
     """Whether the contrast is from a number to the next."""
     levels = _numbers(about)
     return len(levels) == 2 and bool(np.isclose(levels[1] - levels[0], 1.0))
@@ -151,7 +143,7 @@ def one_unit(about: About) -> bool:
 def contrast_words(about: About) -> str:
     """The contrast, where it is neither one unit nor that of a factor's only two levels."""
     only = len(about.arms) == 2 and not _numbers(about)
-    return "" if one_unit(about) or only else " → ".join(about.levels)
+    return "" if _one_unit(about) or only else " → ".join(about.levels)
 
 
 def _numbers(about: About) -> list[float]:
@@ -162,19 +154,14 @@ def _numbers(about: About) -> list[float]:
 
 
 _ROLES = ("treatment", "mediator")
+_FORMS = ("{}", "C({})", "log({})", "np.log({})")
 
 
 def _roles(term: str, about: About) -> list[str]:
     """Of each factor whether it is the treatment or the mediator itself."""
 
-    def holds(factor: str, variable: str) -> bool:
-        forms = (variable, f"C({variable})", f"log({variable})", f"np.log({variable})")
-        return factor.split("[")[0] in forms
-
-    found = [
-        [role for role in _ROLES if holds(factor, about.roles[role])] for factor in term.split(":")
-    ]
-    return [roles[0] if roles else "" for roles in found]
+    forms = {form.format(about.roles[role]): role for role in _ROLES for form in _FORMS}
+    return [forms.get(name, "") for name in _names(term)]
 
 
 def path_of(equation: str, term: str, about: About) -> str:

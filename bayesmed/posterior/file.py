@@ -100,7 +100,7 @@ def read(path: "str | os.PathLike[str]", model: System | None = None) -> Posteri
         for group in ("posterior", "sample_stats", "observed_data", "constant_data"):
             tree[group]
         if not (about.fit and about.sampler and about.settings):
-            raise KeyError("who drew it")
+            raise ValueError("it does not say who drew it")
     except Exception as error:
         raise ValueError(
             f"{source} is not a complete fit saved by bayesmed ({type(error).__name__}: {error})."

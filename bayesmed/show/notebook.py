@@ -8,12 +8,14 @@ import pandas as pd
 from bayesmed.system.about import About, law_words
 
 
+def _title(about: About) -> str:
+    of = f"{about.contrast} on {about.outcome} through {about.mediator}"
+    return f"{of}, n = {about.n}, rho {about.rho}"
+
+
 def model_lines(about: About) -> list[str]:
     """A model in a few lines: contrast, equations, rho, what the data say about it, priors."""
-    lines = [
-        f"MediationModel: {about.contrast} on {about.outcome} through {about.mediator}, "
-        f"n = {about.n}, rho {about.rho}"
-    ]
+    lines = [f"MediationModel: {_title(about)}"]
     for equation, family in about.family.items():
         lines.append(f"{equation}: {about.formulas[equation]} ({family})")
     lines.append(f"Priors are stated for {about.priors_scale}; see .priors_in_use.")
@@ -28,8 +30,7 @@ def fit_lines(about: About, shape: tuple[int, int], convergence: str) -> list[st
     """A fit in a few lines: contrast, sampler, whether it converged, what was done to the data."""
     chains, draws = shape
     return [
-        f"MediationFit: {about.contrast} on {about.outcome} through {about.mediator}, "
-        f"n = {about.n}, rho {about.rho}",
+        f"MediationFit: {_title(about)}",
         f"{chains} chains of {draws} draws by {about.sampler_words}, random_seed "
         f"{about.settings['random_seed']}",
         convergence,
