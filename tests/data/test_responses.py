@@ -9,11 +9,10 @@ import pytest
 
 import bayesmed as bm
 from bayesmed.families.catalogue import FAMILIES
-from tests.support.inputs import NORMAL, N, bad, build, refused
+from tests.support.inputs import NORMAL, N, assert_same, bad, build, refused
 from tests.support.models import quiet_model
 
 pytestmark = pytest.mark.filterwarnings("error")
-
 RESPONSE = {
     "gaussian": "y", "student_t": "y", "tobit": "y", "probit": "d", "logit": "d", "lognormal": "pos",
     "gamma": "pos", "weibull": "pos", "loglogistic": "pos", "beta": "share", "poisson": "count",
@@ -557,3 +556,44 @@ def test_prior_of_cutpoints_must_be_unbounded(rich):
     half = bm.Prior("HalfNormal", sigma=1)
     bad(rich, "'cutpoints'", "HalfNormal", "unbounded", priors={"outcome": {"cutpoints": half}},
         **grade("ordered_logit"))  # fmt: skip
+
+
+@pytest.mark.parametrize("family", ["probit", "logit"])
+def test_binary_response_must_be_zero_or_one(small, family):
+    data = small.assign(one_two=small["d"] + 1)
+    count = str((small["d"] == 1).sum())
+    given = {"outcome": "one_two ~ m + t + x", "outcome_family": family}
+    bad(
+        data,
+        "outcome 'one_two'",
+        f"{count} value(s)",
+        family,
+        "0 and 1",
+        "such as 2",
+        "recode",
+        **given,
+    )
+    bad(small, "mediator 'm'", "40 value(s)", family, "0 and 1", "recode", mediator_family=family)
+
+
+@pytest.mark.parametrize("family", ["gaussian", "probit", "logit"])
+def test_categorical_response(small, family):
+    data = small.assign(y=np.where(small["d"] == 1, "yes", "no"))
+    bad(data, "'y' is categorical", "['no', 'yes']", family, ".map({'no': 0, 'yes': 1})",
+        outcome_family=family)  # fmt: skip
+    data = small.assign(m=pd.Categorical(small["d"]))
+    bad(data, "'m' is categorical", "[0, 1]", family, ".map({0: 0, 1: 1})", mediator_family=family)
+
+
+def test_a_probit_outcome_has_no_sigma(small):
+    half = bm.Prior("HalfNormal", sigma=1)
+    given = {"outcome": "d ~ m + t + x", "outcome_family": "probit"}
+    bad(small, "'sigma'", "outcome", priors={"outcome": {"sigma": half}}, **given)
+    kept = build(small, priors={"mediator": {"sigma": half}}, **given)
+    assert kept.priors_in_use["mediator"]["sigma"] == half
+
+
+@pytest.mark.parametrize("dtype", ["bool", "boolean", "Int64", "object", "bool[pyarrow]"])
+def test_dtype_of_a_binary_response(small, dtype):
+    given = {"outcome": "d ~ m + t + x", "outcome_family": "probit"}
+    assert_same(build(small.assign(d=small["d"].astype(dtype)), **given), build(small, **given))

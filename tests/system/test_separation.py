@@ -13,6 +13,8 @@ from scipy import optimize, special
 
 import bayesmed as bm
 from bayesmed.system.separation import ends_of, likelihood_notes, unbounded
+from tests.support.inputs import both, build
+from tests.support.models import FRAMING, JOBS
 
 N = 120
 FORMULAS = {"mediator": "m ~ treat + x", "outcome": "y ~ m + treat + x", "treatment": "treat"}
@@ -348,3 +350,29 @@ def test_rows_in_parts_are_judged_by_all_of_them(late, monkeypatch):
     else:
         (note,) = told
         assert note.startswith("Separation in the outcome equation: ['treat'] predict 'y'")
+
+
+@pytest.mark.parametrize("family", ["probit", "logit"])
+def test_separation_names_the_column(small, family):
+    data = small.assign(y=(small["x"] > 0).astype(int))
+    with pytest.warns(UserWarning, match=r"Separation in the outcome equation: \['x'\] .*'y'"):
+        build(data, outcome_family=family)
+    data = small.assign(m=(small["x"] > 0).astype(int))
+    with pytest.warns(UserWarning, match=r"Separation in the mediator equation: \['x'\] .*'m'"):
+        build(data, mediator_family=family)
+
+
+def test_separation_by_a_level_and_by_a_combination(small):
+    data = small.assign(y=np.where(small["g"] == "b", 1, small["d"]))
+    with pytest.warns(UserWarning, match=r"Separation .*'y' is 1 in all \d+ rows where g = 'b'\."):
+        build(data, outcome_family="probit", **both("t + g"))
+    data = small.assign(z=np.random.default_rng(1).normal(size=len(small)))
+    data["y"] = (data["x"] + data["z"] > 0).astype(int)
+    with pytest.warns(UserWarning, match=r"Separation .*'x', 'z'"):
+        build(data, outcome_family="probit", **both("t + x + z"))
+
+
+def test_no_separation_no_warning(small, framing, jobs):
+    build(small, mediator="m ~ t + x", outcome="d ~ m + t + x", outcome_family="logit")
+    bm.MediationModel(framing, **FRAMING)
+    bm.MediationModel(jobs, **JOBS)
