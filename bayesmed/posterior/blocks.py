@@ -40,8 +40,6 @@ def over_blocks[R](
     function : callable
         ``function(block, weights, first)`` with the weights of the rows, shape (obs, S) or one
         number, and its own result for the first block, None there.
-    draws : Draws
-    rows : int
     held : int
         Numbers that the function holds for each draw, beside some for each row.
     bootstrap : int or None

@@ -209,7 +209,6 @@ def coefficient_variable(
     ----------
     name, dim : str
         Name and dimension of the random variable.
-    design : Design
     priors : dict of str to Prior
         One for each term.
     basis : numpy.ndarray

@@ -35,7 +35,6 @@ def draw_posterior(model: System, **settings: Any) -> Posterior:
 
     Parameters
     ----------
-    model : System
     **settings
         Those of :data:`DEFAULTS`; further ones are options of the sampler.
     """
@@ -66,11 +65,6 @@ def draw_tree(
     -------
     xarray.DataTree
         That of :class:`bayesmed.MediationFit`.
-
-    Raises
-    ------
-    ValueError
-        For a number of draws, a method or a sampler that does not exist.
     """
     check_settings(draws, tune, chains, cores, sampler, method)
     if options:

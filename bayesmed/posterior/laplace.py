@@ -157,7 +157,6 @@ def laplace(density: Density, start: np.ndarray, scale: np.ndarray) -> Laplace |
 
     Parameters
     ----------
-    density : Density
     start : numpy.ndarray
         Shape (dim,).
     scale : numpy.ndarray

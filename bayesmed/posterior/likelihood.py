@@ -32,8 +32,6 @@ def row_log_likelihood(
 
     Parameters
     ----------
-    families : mapping of str to Family
-    draws : Draws
     data : xarray.Dataset
         A fit's constant data.
     observed : mapping of str to numpy.ndarray

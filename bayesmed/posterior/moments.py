@@ -79,17 +79,10 @@ def posterior_of_parts(
 
     Parameters
     ----------
-    data : as :func:`bayesmed.data.chunks.parts_of`
     arguments : mapping
         Of :class:`bayesmed.MediationModel`.
     settings : mapping
         Of its ``fit``.
-
-    Raises
-    ------
-    ValueError
-        For another family, offsets, a regression of sigma, a function that looks at all rows
-        (``center``, splines), or rows of a counterfactual that are not linear in the columns.
     """
     _refuse(arguments, settings)
     parts = parts_of(data)

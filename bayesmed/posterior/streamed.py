@@ -176,13 +176,7 @@ class _Evaluate:
 
 
 def response_of(frame: pd.DataFrame, equation: Equation) -> np.ndarray:
-    """The response of an equation in some rows, shape (row,).
-
-    Raises
-    ------
-    ValueError
-        For values that the family does not have.
-    """
+    """The response of an equation in some rows, shape (row,)."""
     y, family = frame[equation.name].to_numpy(dtype=float), equation.family
     broken = ~np.asarray(family.valid(y))
     if broken.any():
@@ -225,12 +219,7 @@ class LostRows:
     held: Counterfactuals
 
     def mean(self, function: Callable[[Counterfactuals], np.ndarray]) -> np.ndarray:
-        """Say that the rows are not there.
-
-        Raises
-        ------
-        ValueError
-        """
+        """Say that the rows are not there."""
         raise ValueError(
             f"This needs the {self.n} rows, which were read part by part and are not in the file of the "
             "fit; it keeps the draws and fit.effects(). Call bm.fit on the rows again (the same "

@@ -126,11 +126,6 @@ def prepare(fit: Posterior, grid: np.ndarray) -> Transport:
         At a fixed rho.
     grid : numpy.ndarray
         Values of rho, one of which or the fit's own is not zero.
-
-    Raises
-    ------
-    ValueError
-        If the fit was loaded without its model.
     """
     model, rho = fit.require_model("transport"), fit.description.rho_fixed
     assert rho is not None

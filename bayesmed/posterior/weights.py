@@ -40,7 +40,6 @@ def smooth_and_resample(
         Log target minus log proposal of each draw, shape (S,).
     shape : tuple of int
         Chains and draws.
-    seed : int
 
     Returns
     -------

@@ -67,10 +67,6 @@ def refuse(feature: str, given: Any, **words: Any) -> None:
         Whose properties count.
     **words
         Of the call, for the sentence.
-
-    Raises
-    ------
-    ValueError
     """
     found = obstacle(feature, given)
     if found is not None:

@@ -13,13 +13,7 @@ _EXACT = 1e-12
 
 
 def check_roles(mediator: Parsed, outcome: Parsed, treatment: str, data: pd.DataFrame) -> None:
-    """Check that treatment, mediator and outcome stand where they must.
-
-    Raises
-    ------
-    ValueError
-        If one of them is missing from, or must not be in, a formula.
-    """
+    """Check that treatment, mediator and outcome stand where they must."""
     columns = list(data.columns)
     if treatment not in columns:
         one = "" if isinstance(treatment, str) else " A model has one treatment, given by its name."
@@ -81,7 +75,6 @@ def fitted(design: Design, y: np.ndarray, rows: np.ndarray | slice = slice(None)
 
     Parameters
     ----------
-    design : Design
     y : numpy.ndarray
         The response on the scale of the linear predictor, shape (obs,).
     rows : numpy.ndarray or slice
@@ -104,15 +97,8 @@ def refuse_exact_fit(design: Design, y: np.ndarray, equation: str) -> None:
 
     Parameters
     ----------
-    design : Design
     y : numpy.ndarray
         The response on the scale of the linear predictor, shape (obs,).
-    equation : str
-
-    Raises
-    ------
-    ValueError
-        If the residuals of least squares are rounding.
     """
     if not fitted(design, y):
         return

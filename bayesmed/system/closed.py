@@ -172,7 +172,6 @@ def closedness(
         Of one mediator and the outcome.
     frame : pandas.DataFrame
         The complete rows.
-    contrast : Contrast
     """
     mediator, outcome = equations.values()
     name = mediator.name

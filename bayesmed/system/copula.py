@@ -69,7 +69,6 @@ def margin(family: Family, y: Any, eta: Any, parameters: Parameters) -> Rows:
 
     Parameters
     ----------
-    family : Family
     y : array or tensor
         Observed values; categories are coded 0, 1, ...
     eta : array or tensor

@@ -98,11 +98,8 @@ def default_priors(
 
     Parameters
     ----------
-    design : Design
-    family : Family
     y : numpy.ndarray
         Response, shape (obs,).
-    offset : numpy.ndarray, optional
     without : tuple of str
         Parameters that have a regression of their own.
     seen : float
@@ -176,16 +173,7 @@ def _widths(design: Design, level: float, cutpoints: bool) -> tuple[np.ndarray, 
 def merge_priors(
     defaults: dict[str, Prior], given: Mapping[str, Prior], equation: str, family: Family
 ) -> dict[str, Prior]:
-    """Replace defaults by what the user stated.
-
-    Raises
-    ------
-    ValueError
-        If a name is not a coefficient or parameter of the equation, or the prior of a scale
-        reaches below zero.
-    TypeError
-        If a value is not a Prior.
-    """
+    """Replace defaults by what the user stated."""
     for name, prior in given.items():
         if name not in defaults and name in family.parameters:
             raise ValueError(
@@ -238,14 +226,8 @@ def with_priors(
 
     Parameters
     ----------
-    equations : mapping of str to Equation
     stated : mapping, optional
         By equation, and by ``mediator_sigma`` and ``outcome_sigma`` where sigma has a regression.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If what was stated is not a mapping of priors of the model's parameters.
     """
     scales = [name for one in equations.values() for name in one.designs if name != one.key]
     given = _stated(stated, (*equations, *scales))

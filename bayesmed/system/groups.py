@@ -22,13 +22,7 @@ _MOST_GROUPS = 25
 
 
 def group_columns(by: Any) -> list[str]:
-    """The columns that ``by=`` names.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it names none.
-    """
+    """The columns that ``by=`` names."""
     names = [by] if isinstance(by, str) else list(by) if isinstance(by, (list, tuple)) else []
     if not names or not all(isinstance(name, str) for name in names):
         kind = ValueError if isinstance(by, (list, tuple)) and not by else TypeError
@@ -40,13 +34,7 @@ def group_columns(by: Any) -> list[str]:
 
 
 def groups_of(model: System, by: list[str]) -> dict[Any, np.ndarray]:
-    """Which rows each group has, by its label: the values of a column, or of several in words.
-
-    Raises
-    ------
-    ValueError
-        If there are too many, a column does not exist, or it is the mediator or the outcome.
-    """
+    """Which rows each group has, by its label: the values of a column, or of several in words."""
     columns = [_group_column(model, name) for name in by]
     found = {
         levels: np.logical_and.reduce([c == v for c, v in zip(columns, levels, strict=True)])

@@ -31,20 +31,12 @@ def break_points(
 
     Parameters
     ----------
-    outcome : Design
     arms : list of pandas.DataFrame
         The rows under either arm.
     rows_at : callable
         ``rows_at(arm, m, rows)``.
-    mediator, treatment : str
     family : Family
         The mediator's.
-
-    Raises
-    ------
-    ValueError
-        If they differ between rows or are too many, or if a single value has a step of its
-        own.
     """
     along = _Along(rows_at, outcome.holding(mediator))
     values = arms[0][mediator].to_numpy(dtype=float)

@@ -40,13 +40,7 @@ class Read:
 
 
 def families_of(statement: Statement) -> dict[str, Family]:
-    """The stated families by the equations' keys.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If one is not known, or the pieces of a user's own do not agree.
-    """
+    """The stated families by the equations' keys."""
     found: dict[str, Family] = {}
     for key in EQUATIONS:
         found[key] = resolve_family(getattr(statement, f"{key}_family"), key)
@@ -58,13 +52,7 @@ def families_of(statement: Statement) -> dict[str, Family]:
 def read_formulas(
     statement: Statement, families: Mapping[str, Family], given: pd.DataFrame
 ) -> dict[str, Read]:
-    """Read the formulas of all equations.
-
-    Raises
-    ------
-    ValueError
-        If one cannot be read, or a variable stands where it must not.
-    """
+    """Read the formulas of all equations."""
     columns = list(given.columns)
     formulas = {key: parse(getattr(statement, key), columns, key) for key in families}
     check_roles(formulas["mediator"], formulas["outcome"], statement.treatment, given)
@@ -98,13 +86,7 @@ def _read_sigma(
 
 
 def complete_rows(given: pd.DataFrame, read: Mapping[str, Read], treatment: str) -> Frame:
-    """Keep the rows that are complete in every variable of the formulas and data mappings.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If a data mapping cannot be used or names an unknown column.
-    """
+    """Keep the rows that are complete in every variable of the formulas and data mappings."""
     formulas = [one.formula for one in read.values()]
     scales = [one.sigma for one in read.values() if one.sigma is not None]
     used = [name for part in formulas for name in (part.response, *part.variables)]

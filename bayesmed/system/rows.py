@@ -220,7 +220,6 @@ def counterfactuals(
         The mediator's and the outcome's.
     frame : Frame
         The rows to average over; covariates may have been set.
-    contrast : Contrast
     """
     arms = arm_frames(frame.data, contrast)
     mediator, outcome = equations.values()
@@ -289,14 +288,7 @@ def arm_frames(frame: pd.DataFrame, contrast: Contrast) -> list[pd.DataFrame]:
 def check_mediator_terms(
     outcome: Design, frame: pd.DataFrame, mediator: str, family: Family
 ) -> None:
-    """Evaluate functions of the mediator where counterfactual values can fall.
-
-    Raises
-    ------
-    ValueError
-        If a spline has no value outside its knots, or a function such as log none at
-        some values; the message names the mend.
-    """
+    """Evaluate functions of the mediator where counterfactual values can fall."""
     values = frame[mediator].to_numpy(dtype=float)
     spread = 10.0 * values.std()
     low, high = values.min() - spread, values.max() + spread

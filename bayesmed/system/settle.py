@@ -32,18 +32,7 @@ from bayesmed.system.system import IdentificationWarning, System
 
 
 def settle(data: Any, statement: Statement) -> System:
-    """Read what was stated, and check all but :meth:`System.check`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For data, formulas, contrasts or priors that cannot be used; the message says how to
-        mend them.
-
-    Warns
-    -----
-    UserWarning
-    """
+    """Read what was stated, and check all but :meth:`System.check`."""
     if statement.weights is not None:
         raise ValueError(
             "A weighted likelihood has no posterior: survey weights are not numbers of "
