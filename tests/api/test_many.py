@@ -49,6 +49,7 @@ def test_each_row_is_the_fit_it_names(wide):
     assert float(found["pareto_k"].max()) < 0.7 and len(np.unique([t.seed for t in tasks])) == 3
 
 
+@pytest.mark.fit
 def test_a_failure_is_a_row_with_its_reason(wide):
     found = bm.fit_many(wide, **KIND, over={"m": ["flat", "m1"]}, **QUICK)
     assert "'flat' is constant" in str(found["reason"][0].item())

@@ -67,6 +67,7 @@ def test_properties_of_the_packages_families():
     assert of == {"is_normal": ["gaussian"], "limited": ["tobit"], "bounded": ["probit", "logit", "beta"]}  # fmt: skip
 
 
+@pytest.mark.fit
 def test_quantiles_of_shares(shares):
     """Those of a share times 100 are 100 times as large, and of a copy the same."""
     percent = replace(
@@ -85,6 +86,7 @@ def test_quantiles_of_shares(shares):
     np.testing.assert_allclose(large, 100.0 * want, rtol=1e-6)
 
 
+@pytest.mark.fit
 def test_limits_of_a_tobit_copy(censored):
     family = copy("tobit")
     refused(lambda: fitted(censored, family), "my_tobit", "'lower': 0.0")
@@ -120,6 +122,7 @@ def binary(data):
     return data.assign(y=(data["y"] > 0.0).astype(int))
 
 
+@pytest.mark.fit
 @pytest.mark.parametrize(
     ("name", "made", "arguments", "words"),
     [
@@ -150,6 +153,7 @@ def test_words_and_tables_of_a_copy(data, tmp_path, name, made, arguments, words
     assert again.report(effects=again.effects()) == own.report(effects=effects)
 
 
+@pytest.mark.fit
 def test_prior_effects_of_shares(shares):
     """Large is an effect of a half; ratios of shares have a sense."""
     models = [
@@ -161,6 +165,7 @@ def test_prior_effects_of_shares(shares):
     assert np.all(fitted(shares, copy("beta")).effects(scale="ratio").draws["total"] > 0.0)
 
 
+@pytest.mark.fit
 def test_corrections_of_copies(data):
     """Error in a normal mediator, and confounding of a dose, whatever the families are called."""
     dose = binary(data).assign(t=data["x"] + data["t"])

@@ -97,6 +97,7 @@ def test_a_sweep(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     assert lines_of(lambda: found.sensitivity([-0.1, 0.1, 0.2], progress=False)) == {0}
 
 
+@pytest.mark.fit
 def test_many_fits_that_stop(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = itertools.count()
     real = many.fit_one
