@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesmed.data.design import Design
+from bayesmed.data.design import Design, sizes
 from bayesmed.data.formula import INTERCEPT
 from bayesmed.families.listing import in_words
 
@@ -93,8 +93,7 @@ def _basis(design: Design) -> np.ndarray:
     matrix = design.matrix
     if INTERCEPT not in design.terms and len(design.kept) < len(design.spec.column_names):
         matrix = np.column_stack([np.ones(len(matrix)), matrix])
-    scale = np.abs(matrix).max(axis=0)
-    return np.linalg.qr(matrix / np.where(scale > 0.0, scale, 1.0))[0]
+    return np.linalg.qr(matrix / sizes(matrix))[0]
 
 
 def _told_apart(basis: np.ndarray, cells: list[Cell]) -> list[Cell]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bayesmed.data.design import sizes
 from bayesmed.data.frame import is_categorical
 from bayesmed.data.roles import is_cut
 from bayesmed.data.warn import warn
@@ -322,6 +323,5 @@ def _explained(basis: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 
 def _residuals(basis: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    scale = np.abs(basis).max(axis=0)
-    directions = np.linalg.qr(basis / np.where(scale > 0.0, scale, 1.0))[0]
+    directions = np.linalg.qr(basis / sizes(basis))[0]
     return np.asarray(columns - directions @ (directions.T @ columns))

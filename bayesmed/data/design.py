@@ -108,6 +108,12 @@ def finite(values: np.ndarray) -> bool:
     return bool(np.isfinite(values).all())
 
 
+def sizes(columns: np.ndarray) -> np.ndarray:
+    """The largest value of each column in size; one where all are zero."""
+    size = np.abs(columns).max(axis=0, initial=0.0)
+    return np.where(size > 0.0, size, 1.0)
+
+
 def column_variables(design: Design) -> list[list[str]]:
     """The data columns behind each column of a design."""
     found = []

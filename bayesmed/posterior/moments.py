@@ -19,6 +19,7 @@ from scipy import linalg
 
 from bayesmed.data.centring import centred_basis
 from bayesmed.data.chunks import Parts, columns_of_part, parts_of, rows_of_part, with_levels
+from bayesmed.data.design import sizes
 from bayesmed.data.formula import INTERCEPT, as_factors, parse
 from bayesmed.data.frame import counts
 from bayesmed.data.response import Response
@@ -353,8 +354,7 @@ def _counterfactuals(model: System, twin: np.ndarray) -> Counterfactuals:
             "A function of the mediator in the outcome formula needs all rows in memory; use the "
             "mediator as a plain column."
         )
-    scale = np.abs(seen).max(axis=0)
-    scale[scale == 0.0] = 1.0
+    scale = sizes(seen)
 
     def made(designs: np.ndarray) -> np.ndarray:
         arms = []

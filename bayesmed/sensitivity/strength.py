@@ -39,6 +39,7 @@ from typing import Any
 import numpy as np
 from scipy import linalg
 
+from bayesmed.data.design import sizes
 from bayesmed.data.frame import assign
 from bayesmed.effects.setting import Kind
 from bayesmed.posterior.state import Posterior
@@ -201,8 +202,7 @@ class _Columns:
     def covariances(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Residual covariances given the others (divisor n): M's, M's with Y's, Y's."""
         own = np.hstack([self.mediator, self.outcome])
-        size = np.abs(self.others).max(axis=0, initial=0.0)
-        others = self.others / np.where(size > 0.0, size, 1.0)
+        others = self.others / sizes(self.others)
         if others.shape[1]:
             # Columns that stand in both equations are there twice.
             own = own - others @ linalg.lstsq(others, own, _SAME)[0]

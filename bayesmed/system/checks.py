@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from bayesmed.data.design import Design
+from bayesmed.data.design import Design, sizes
 from bayesmed.data.formula import INTERCEPT, Parsed
 from bayesmed.families.listing import few, short
 from bayesmed.families.names import nearest
@@ -81,8 +81,7 @@ def fitted(design: Design, y: np.ndarray, rows: np.ndarray | slice = slice(None)
         Their positions.
     """
     columns, own = design.matrix[rows], y[rows]
-    scale = np.abs(columns).max(axis=0)
-    columns = columns / np.where(scale > 0.0, scale, 1.0)
+    columns = columns / sizes(columns)
     target = own - own.mean() if INTERCEPT in design.terms else own  # which keeps its digits
     weights, _, rank, _ = np.linalg.lstsq(columns, target)
     residual = np.abs(target - columns @ weights).max()

@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 from scipy import linalg
 
-from bayesmed.data.design import Design
+from bayesmed.data.design import Design, sizes
 from bayesmed.data.levels import Contrast
 from bayesmed.families.listing import few
 from bayesmed.numerics import special
@@ -262,10 +262,9 @@ def _solve(columns: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.nda
     """Least squares on scaled columns, and the largest residual relative to each target."""
     if columns.shape[1] == 0:
         return np.zeros((0, targets.shape[1])), np.ones(targets.shape[1])
-    scale = np.abs(columns).max(axis=0)
-    scale[scale == 0.0] = 1.0
+    scale = sizes(columns)
     weights = linalg.lstsq(columns / scale, targets)[0]
     gaps = np.abs(targets - (columns / scale) @ weights).max(axis=0)
     size = np.abs(targets).max(axis=0)
     weights[np.abs(weights) < _ROUNDING * size] = 0.0
-    return weights / scale[:, None], gaps / np.where(size > 0, size, 1.0)
+    return weights / scale[:, None], gaps / sizes(targets)
