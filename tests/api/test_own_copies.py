@@ -1,7 +1,9 @@
 """A family is known by its properties: one of a user's own is treated as the package's that it equals."""
 
+import ast
 import warnings
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -68,6 +70,27 @@ def test_properties_of_the_packages_families():
 
 
 @pytest.mark.fit
+def names_a_family(node):
+    """A comparison with a family's name (its link may be called alike), or a family looked up by it."""
+    if isinstance(node, ast.Compare) and getattr(node.left, "attr", "") != "link":
+        told = [one for part in node.comparators for one in ast.walk(part)]
+        return any(isinstance(one, ast.Constant) and one.value in bm.FAMILIES for one in told)
+    looked_up = isinstance(node, ast.Subscript) and getattr(node.value, "id", "") == "FAMILIES"
+    return looked_up and isinstance(node.slice, ast.Constant)
+
+
+def test_no_code_asks_for_a_familys_name():
+    found = [
+        f"{path}:{node.lineno}"
+        for path in sorted(Path(bm.__file__).parent.rglob("*.py"))
+        if path.name != "paragraph.py"  # whose words name the models
+        for node in ast.walk(ast.parse(path.read_text()))
+        if names_a_family(node)
+    ]
+    assert not found
+    assert names_a_family(ast.parse("family.name == 'beta'").body[0].value)
+
+
 def test_quantiles_of_shares(shares):
     """Those of a share times 100 are 100 times as large, and of a copy the same."""
     percent = replace(
