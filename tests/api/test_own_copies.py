@@ -69,7 +69,6 @@ def test_properties_of_the_packages_families():
     assert of == {"is_normal": ["gaussian"], "limited": ["tobit"], "bounded": ["probit", "logit", "beta"]}  # fmt: skip
 
 
-@pytest.mark.fit
 def names_a_family(node):
     """A comparison with a family's name (its link may be called alike), or a family looked up by it."""
     if isinstance(node, ast.Compare) and getattr(node.left, "attr", "") != "link":
@@ -91,6 +90,7 @@ def test_no_code_asks_for_a_familys_name():
     assert names_a_family(ast.parse("family.name == 'beta'").body[0].value)
 
 
+@pytest.mark.fit
 def test_quantiles_of_shares(shares):
     """Those of a share times 100 are 100 times as large, and of a copy the same."""
     percent = replace(
