@@ -138,17 +138,13 @@ def effects_with_treatment_confounding(
 
 
 def _setting(
-    fit: Posterior,
-    correlations: Correlations,
-    at: Mapping[str, Any] | None,
-    impossible: float,
+    fit: Posterior, correlations: Correlations, at: Mapping[str, Any] | None, impossible: float
 ) -> Setting:
     tm, ty, my = map(stated, correlations)
     said = f"rho_tm {tm}, rho_ty {ty}, rho_my {my}"
     if impossible:
         said += f" ({percent(impossible)} of the triples drawn had no positive definite matrix)"
-    setting = asked_of(fit.description, at)
-    return setting.saying(rho=my, assumed=said, impossible=impossible)
+    return asked_of(fit.description, at, rho=my, assumed=said, impossible=impossible)
 
 
 def _check_correlations(correlations: Correlations) -> None:

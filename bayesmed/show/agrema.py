@@ -43,16 +43,9 @@ def checklist(
     25
     """
     known = _known(about, effects, convergence, rho_zero)
-    lines = [
-        {
-            "section": section,
-            "item": item,
-            "from the fit": known.get(item, ""),
-            "for you to say": own,
-        }
-        for section, item, own in _ITEMS
-    ]
-    return pd.DataFrame(lines, index=pd.RangeIndex(1, len(lines) + 1, name="AGReMA"))
+    lines = [(section, item, known.get(item, ""), own) for section, item, own in _ITEMS]
+    columns = ["section", "item", "from the fit", "for you to say"]
+    return pd.DataFrame(lines, pd.RangeIndex(1, len(lines) + 1, name="AGReMA"), columns)
 
 
 def _known(

@@ -53,9 +53,13 @@ def own_setting(about: About, effects: xr.Dataset, rho_zero: xr.Dataset | None) 
                 f"{name}= comes from another fit ({given.outcome} through {given.mediator}, "
                 f"{given.fit[:8]}; this fit is {about.fit[:8]}); give fit.{name}() of this one."
             )
-    other = [name for name in _SETTING if _plain(curve, name) != _plain(own, name)]
-    if other:
-        told = "; ".join(f"{n}: {_told(curve, n)!r} and {_told(own, n)!r}" for n in other)
+    told = "; ".join(
+        f"{name}: {there!r} and {here!r}"
+        for name in _SETTING
+        if (there := _told(curve, name)) != (here := _told(own, name))
+        and {there, here} != {"difference", "standardised"}  # none at the same rho
+    )
+    if told:
         raise ValueError(
             f"The sensitivity is of other effects than those reported ({told}); call "
             "fit.sensitivity() and fit.effects() with the same arguments."
@@ -65,12 +69,6 @@ def own_setting(about: About, effects: xr.Dataset, rho_zero: xr.Dataset | None) 
 
 def _told(setting: Setting, name: str) -> Any:
     return getattr(setting, name) if name in setting.keys else ""
-
-
-def _plain(setting: Setting, name: str) -> Any:
-    """A standardised difference is none where the difference is."""
-    value = _told(setting, name)
-    return "difference" if name == "scale" and value == "standardised" else value
 
 
 def methods(setting: Setting, convergence: str) -> str:
