@@ -57,3 +57,8 @@ class Equation:
         """By the key, and of log sigma by the key and ``_sigma``."""
         own = {self.key: self.design}
         return own if self.sigma is None else {**own, f"{self.key}_sigma": self.sigma}
+
+
+def edges(equations: Mapping[str, Equation]) -> list[tuple[Equation, Equation]]:
+    """Every parent with every equation in whose formula it stands."""
+    return [(equations[key], one) for one in equations.values() for key in one.parents]

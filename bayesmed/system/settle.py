@@ -17,7 +17,7 @@ from bayesmed.system.checks import refuse_exact_fit
 from bayesmed.system.correlation import Correlation
 from bayesmed.system.covariates import covariates_of, moved_question
 from bayesmed.system.default_priors import with_priors
-from bayesmed.system.equation import Equation
+from bayesmed.system.equation import Equation, edges
 from bayesmed.system.reading import (
     Read,
     complete_rows,
@@ -95,14 +95,14 @@ def _refuse_variables(
     equations: Mapping[str, Equation], frame: Frame, read: Mapping[str, Read], treatment: str
 ) -> None:
     """Refuse what is computed from treatment or mediator, and functions of it without a value."""
-    mediator, outcome = equations["mediator"], equations["outcome"]
     formulas = [part for one in read.values() for part in (one.formula, one.sigma) if part]
     used = {name for part in formulas for name in part.variables}
-    covariates = sorted(used - {treatment, mediator.name, outcome.name})
-    own = mediator.design.parsed.variables
-    refuse_derived(frame.data, covariates, treatment, mediator.name, own, frame.others)
-    if mediator.family.kind in ("continuous", "count"):
-        check_mediator_terms(outcome.design, frame.data, mediator.name, mediator.family)
+    covariates = sorted(used - {treatment, *(one.name for one in equations.values())})
+    for parent, child in edges(equations):
+        own = parent.design.parsed.variables
+        refuse_derived(frame.data, covariates, treatment, parent.name, own, frame.others)
+        if parent.family.kind in ("continuous", "count"):
+            check_mediator_terms(child.design, frame.data, parent.name, parent.family)
 
 
 def tell(system: System) -> None:

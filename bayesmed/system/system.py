@@ -16,7 +16,7 @@ from bayesmed.families.names import names_nearest
 from bayesmed.families.prior import Prior
 from bayesmed.system.closed import Closedness, closedness
 from bayesmed.system.correlation import Correlation
-from bayesmed.system.equation import Equation
+from bayesmed.system.equation import Equation, edges
 from bayesmed.system.rows import Counterfactuals, FittedRows, arm_frames, counterfactuals
 from bayesmed.system.statement import PriorScale, Statement
 
@@ -162,8 +162,10 @@ class System:
                 f"rho = 0; here rho is identified by {closed.reason}. Use "
                 "priors_on='structural'."
             )
-        mediator = self.only_mediator
-        if mediator.family.kind == "continuous" and not self.last.design.is_affine(mediator.name):
+        if any(
+            parent.family.kind == "continuous" and not child.design.is_affine(parent.name)
+            for parent, child in edges(self.equations)
+        ):
             _ = self.counterfactuals
 
     @cached_property
