@@ -34,6 +34,8 @@ from bayesmed.means.normal import (
     row_blocks,
 )
 from bayesmed.means.target import MEAN, Target, target_of
+from bayesmed.numerics.chebyshev import nodes, transform
+from bayesmed.numerics.score_pair import given_sd, odds
 from bayesmed.numerics.threads import threads
 from bayesmed.posterior.draws import Draws
 from bayesmed.posterior.state import Posterior
@@ -172,7 +174,7 @@ def _latent_fixed(
 
 
 def _fixed_at(rows: Counterfactuals, cell: LatentCell, rho: float) -> np.ndarray:
-    k, own, family = np.sqrt((1.0 - rho) * (1.0 + rho)), dict(cell.parameters), rows.outcome.family
+    k, own, family = given_sd(rho), dict(cell.parameters), rows.outcome.family
     if family.latent == "free":
         eta = cell.u + rho / k * cell.v
         own["sigma"] = own["sigma"] / k
@@ -220,8 +222,7 @@ def _latent_curve(
     rows: Counterfactuals,
     rho: np.ndarray,
 ) -> np.ndarray:
-    s = rho / np.sqrt((1.0 - rho) * (1.0 + rho))
-    out = np.empty((len(rho), 2, 2, len(regression.draws)))
+    s, out = odds(rho), np.empty((len(rho), 2, 2, len(regression.draws)))
 
     pilot = cells_of(regression.draws.block(few_draws(regression)), rows)
     start = 0
@@ -255,12 +256,9 @@ def interpolate(
     for size in (d for d in _DEGREES if d >= degree):
         if size + 1 >= len(s):
             break
-        nodes = chebyshev.chebpts1(size + 1)
-        values = np.stack([function(0.5 * (high - low) * x + 0.5 * (high + low)) for x in nodes])
-        basis = chebyshev.chebvander(nodes, size)
-        weights = 2.0 / (size + 1) * basis.T
-        weights[0] *= 0.5
-        coefficients = np.tensordot(weights, values, axes=1)
+        x = 0.5 * (high - low) * nodes(size + 1) + 0.5 * (high + low)
+        values = np.stack([function(one) for one in x])
+        coefficients = np.tensordot(transform(size + 1), values, axes=1)
         if np.abs(coefficients[-3:]).max() < small * np.abs(values).max():
             scaled = (2.0 * s - low - high) / (high - low)
             return np.tensordot(chebyshev.chebvander(scaled, size), coefficients, axes=1), size

@@ -15,10 +15,11 @@ import numpy as np
 
 from bayesmed.families.family import Family, Parameters
 from bayesmed.families.whole_numbers import count_mean
-from bayesmed.means.conditional import given_interval, spread
+from bayesmed.means.conditional import given_interval
 from bayesmed.means.conditional_table import given_score
 from bayesmed.means.mediator_functions import MediatorFunctions
 from bayesmed.numerics.quadrature import Integrand, Rule, broken_rule, score_mean, score_rule
+from bayesmed.numerics.score_pair import given_sd
 
 Coordinates = dict[str, np.ndarray]
 
@@ -203,7 +204,7 @@ def over_counts(pair: Pair, at: Coordinates) -> np.ndarray:
         If the sum does not end.
     """
     mediator, outcome = pair.parameters(at)
-    location, k = at["location"], float(spread(pair.rho).min())
+    location, k = at["location"], float(given_sd(pair.rho).min())
     ends = [pair.mediator.value(e, location, mediator) for e in (-_EXTREME, 0.0, _EXTREME)]
     given = given_interval(pair.outcome, pair.rho, outcome, partial(pair.span, at, ends))
 

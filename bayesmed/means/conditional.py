@@ -22,6 +22,7 @@ from bayesmed.families.family import FAR, Family, Parameters
 from bayesmed.families.whole_numbers import whole_numbers
 from bayesmed.numerics.quadrature import LARGEST, REACH, REACHES, composite, infinite, score_rule
 from bayesmed.numerics.rectangle import log_ndtr_difference, log_rectangle
+from bayesmed.numerics.score_pair import given_sd
 
 #: ``given(e, eta)`` is C.
 Given = Callable[[Any, np.ndarray], np.ndarray]
@@ -130,11 +131,6 @@ def _scores(
     return np.clip(np.negative(scores, out=scores, where=far), -FAR, FAR, out=scores)
 
 
-def spread(rho: np.ndarray) -> np.ndarray:
-    """Standard deviation of one normal score given the other."""
-    return np.sqrt((1.0 - rho) * (1.0 + rho))
-
-
 def bounded(family: Family, eta: np.ndarray) -> np.ndarray:
     """Linear predictors no further out than a saturated link can tell in doubles."""
     return np.clip(eta, -_SATURATED, _SATURATED) if family.link in ("logit", "probit") else eta
@@ -167,7 +163,7 @@ def conditional_mean(
         return family.mean(eta, parameters)
     if family.conditional is not None:
         return family.conditional(e, eta, rho, parameters)
-    k = spread(rho)
+    k = given_sd(rho)
     if family.kind == "count":
         return step_ladder(family, eta, parameters, k).mean(e, rho, k)
     if family.discrete:
@@ -187,7 +183,7 @@ def conditional_mean(
 def _nested(
     family: Family, eta: np.ndarray, e: Any, rho: np.ndarray, parameters: Parameters, size: int
 ) -> np.ndarray:
-    k, rule = spread(rho), zip(*score_rule(size), strict=True)
+    k, rule = given_sd(rho), zip(*score_rule(size), strict=True)
     return sum(w * family.value(rho * e + k * z, eta, parameters) for z, w in rule)
 
 
@@ -268,7 +264,7 @@ def outcome_rule(
     ArithmeticError
         If the outcome's tail is too heavy, or its quantile not smooth.
     """
-    k = spread(rho)
+    k = given_sd(rho)
     flat = eta.reshape(-1, len(rho))
     few = np.stack([flat.min(axis=0), flat.mean(axis=0), flat.max(axis=0)])
     own = {name: _widest_row(value) for name, value in parameters.items()}
@@ -370,7 +366,7 @@ def _conditional_within(
 ) -> np.ndarray:
     """The integral of C over the interval, where C has a closed form."""
     assert family.conditional is not None
-    given, k = family.conditional, spread(rho)
+    given, k = family.conditional, given_sd(rho)
     return _within(lambda e: given(e, eta, rho, parameters), low, high, k)
 
 
@@ -389,6 +385,6 @@ def _count_within(
     family: Family, eta: Any, low: Any, high: Any, rho: np.ndarray, parameters: Parameters
 ) -> np.ndarray:
     """The integral of C over the interval: a count's rectangles, all of its thresholds at once."""
-    k = spread(rho)
+    k = given_sd(rho)
     ladder = step_ladder(family, eta, parameters, k)
     return _within(lambda e: ladder.mean(e, rho, k), low, high, k)

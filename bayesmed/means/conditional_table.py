@@ -21,10 +21,10 @@ from bayesmed.means.conditional import (
     bounded,
     conditional_mean,
     outcome_rule,
-    spread,
     step_ladder,
 )
 from bayesmed.numerics.chebyshev import nodes, transform
+from bayesmed.numerics.score_pair import given_sd
 
 _STRETCH = 4.0
 _SIZES = (64, 128, 256)
@@ -147,7 +147,7 @@ def _at_nodes(
     family: Family, eta: np.ndarray, rho: np.ndarray, parameters: Parameters, reach: float
 ) -> Callable[[Any, Any], np.ndarray]:
     """C at the nodes, or its logarithm, as a function of the mediator's score."""
-    k = spread(rho)
+    k = given_sd(rho)
     if family.discrete:
         ladder = step_ladder(family, eta, parameters, k)
 

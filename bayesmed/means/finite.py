@@ -44,8 +44,7 @@ def require_finite(draws: Draws, layout: Layout) -> None:
 
 def _share(draws: Draws, layout: Layout, broken: Callable[[Draws], np.ndarray]) -> float:
     """Share of the draws in which some row is broken."""
-    found = over_blocks(lambda block, weights, first: broken(block), draws, layout.size, 1, None)
-    return float(np.concatenate(found).mean())
+    return float(np.concatenate(over_blocks(broken, draws, layout.size)).mean())
 
 
 def _any_row(values: Any, draws: int) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -150,7 +149,7 @@ def _reached(layout: Layout, draws: Draws) -> np.ndarray:
     family = layout.mediator.family
     scores = _REACHED_COUNT if family.discrete else _REACHED
 
-    def reached(block: Draws, weights: Any, first: Any) -> np.ndarray:
+    def reached(block: Draws) -> np.ndarray:
         ends = []
         for arm in ARMS:
             location = layout.location(block, arm)
@@ -165,7 +164,7 @@ def _reached(layout: Layout, draws: Draws) -> np.ndarray:
                 ends.append(values.min() if e < 0.0 else values.max())
         return np.reshape(ends, (2, -1))
 
-    found = np.stack(over_blocks(reached, draws, layout.size, 1, None))
+    found = np.stack(over_blocks(reached, draws, layout.size))
     middle = np.sum(scores < 0.0)
     low, high = found.min(axis=(0, 1)), found.max(axis=(0, 1))
     edges = np.concatenate([low[:middle], high[middle:]])

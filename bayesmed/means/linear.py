@@ -13,7 +13,7 @@ from bayesmed.means.layout import ARMS, Layout, lay_out, with_functions
 from bayesmed.means.mediator_functions import MediatorFunctions
 from bayesmed.numerics.chebyshev import nodes, transform
 from bayesmed.numerics.quadrature import broken_rule, score_mean, score_rule
-from bayesmed.posterior.blocks import over_blocks
+from bayesmed.posterior.blocks import over_blocks, row_weights
 from bayesmed.posterior.draws import Draws
 from bayesmed.system.rows import Counterfactuals
 
@@ -46,8 +46,8 @@ def expected_rows(draws: Draws, rows: Counterfactuals, bootstrap: int | None = N
     if layout.outcome.base is not None and layout.mediator.family.additive and bootstrap is None:
         return _by_moments(draws, layout)
     held = _TABLE if layout.outcome.functions is not None else 1
-    parts = over_blocks(partial(_block, layout), draws, layout.size, held, bootstrap, rows.weights)
-    return np.concatenate(parts, axis=2)
+    block = partial(_block, layout, bootstrap)
+    return np.concatenate(over_blocks(block, draws, layout.size, held), axis=2)
 
 
 def _by_moments(draws: Draws, layout: Layout) -> np.ndarray:
@@ -79,8 +79,9 @@ def _cross(left: np.ndarray, right: np.ndarray, weights: np.ndarray | None) -> n
     return np.outer(one, other)
 
 
-def _block(layout: Layout, draws: Draws, weights: Any, first: Any) -> np.ndarray:
-    if np.ndim(weights) == 0:
+def _block(layout: Layout, bootstrap: int | None, draws: Draws) -> np.ndarray:
+    weights = row_weights(layout.rows, draws, bootstrap)
+    if isinstance(weights, float):
         weights = np.full((layout.size, 1), weights)
     outcome, family = layout.outcome, layout.mediator.family
     count = 0 if outcome.levels is None else len(outcome.levels[0]) - 1

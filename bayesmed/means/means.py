@@ -11,7 +11,6 @@ elsewhere there is a closed form, a sum over the mediator's values or a quadratu
 (``integrals``) for one row, and a mean over the rows (``surface``).
 """
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,7 +22,7 @@ from bayesmed.means.layout import ARMS as ARMS
 from bayesmed.means.layout import Layout, lay_out, times, with_functions
 from bayesmed.means.linear import expected_rows as expected_rows
 from bayesmed.numerics.surface import Coordinates, Need, Work, row_by_row, weighted_mean
-from bayesmed.posterior.blocks import over_blocks
+from bayesmed.posterior.blocks import over_blocks, row_weights
 from bayesmed.posterior.draws import Draws
 from bayesmed.system.rows import Counterfactuals, EquationRows
 
@@ -62,10 +61,9 @@ def cell_means(draws: Draws, rows: Counterfactuals, bootstrap: int | None = None
         cells += _mean_shift(draws, layout, bootstrap)[:, None]
         return representable(cells + mean_offset(draws, rows, bootstrap))
     layout = with_functions(layout, draws)
-    run = partial(_block_means, layout)
-    found = over_blocks(run, draws, layout.size, _held(draws, layout), bootstrap, rows.weights)
-    cells = np.concatenate([block.cells for block in found], axis=-1)
-    return representable(cells)
+    run = partial(_block_means, layout, bootstrap, {})
+    found = over_blocks(run, draws, layout.size, _held(draws, layout))
+    return representable(np.concatenate(found, axis=-1))
 
 
 def mean_offset(draws: Draws, rows: Counterfactuals, bootstrap: int | None = None) -> Any:
@@ -74,18 +72,18 @@ def mean_offset(draws: Draws, rows: Counterfactuals, bootstrap: int | None = Non
     if offset is None or bootstrap is None or np.all(offset == offset[0]):
         return 0.0 if offset is None else rows.average(offset)
 
-    def mean(block: Draws, weights: Any, first: Any) -> np.ndarray:
-        return (weights * offset[:, None]).sum(axis=0)
+    def mean(block: Draws) -> np.ndarray:
+        return (row_weights(rows, block, bootstrap) * offset[:, None]).sum(axis=0)
 
-    return np.concatenate(over_blocks(mean, draws, len(offset), 1, bootstrap, rows.weights))
+    return np.concatenate(over_blocks(mean, draws, rows.n))
 
 
 def _mean_shift(draws: Draws, layout: Layout, bootstrap: int | None) -> np.ndarray:
     """Mean of an additive outcome at a linear predictor of zero, by arm: shape (2, S)."""
     outcome, zero = layout.outcome, np.zeros((1, 1))
 
-    def mean(block: Draws, weights: Any, first: Any) -> np.ndarray:
-        found = []
+    def mean(block: Draws) -> np.ndarray:
+        weights, found = row_weights(layout.rows, block, bootstrap), []
         for arm in ARMS:
             value = outcome.family.mean(zero, outcome.parameters(block.outcome, arm))
             if len(value) == 1:
@@ -94,9 +92,7 @@ def _mean_shift(draws: Draws, layout: Layout, bootstrap: int | None) -> np.ndarr
                 found.append((weights * value).sum(axis=0))
         return np.stack(found)
 
-    rows = layout.rows
-    parts = over_blocks(mean, draws, layout.size, 1, bootstrap, rows.weights)
-    return np.concatenate(parts, axis=-1)
+    return np.concatenate(over_blocks(mean, draws, layout.size), axis=-1)
 
 
 def fixed_means(
@@ -123,8 +119,8 @@ def fixed_means(
     layout, designs = lay_out(rows), [design_at(rows.outcome, t, m) for t in ARMS]
     outcome = layout.outcome
 
-    def means(block: Draws, weights: Any, first: Any) -> np.ndarray:
-        found = []
+    def means(block: Draws) -> np.ndarray:
+        weights, found = row_weights(rows, block, bootstrap), []
         for t in ARMS:
             eta = outcome.eta(block.outcome, designs[t])
             value = outcome.family.mean(eta, outcome.parameters(block.outcome, t))
@@ -132,7 +128,7 @@ def fixed_means(
             found.append((weights * value).sum(axis=0))
         return np.stack(found)
 
-    parts = over_blocks(means, draws, layout.size, 1, bootstrap, rows.weights)
+    parts = over_blocks(means, draws, layout.size)
     return representable(np.concatenate(parts, axis=-1)[None])[0]
 
 
@@ -173,27 +169,22 @@ def representable(cells: np.ndarray) -> np.ndarray:
     return cells
 
 
-@dataclass(frozen=True)
-class _Block:
-    cells: np.ndarray
-    #: What each integral needed, by (arm, mediator arm, level).
-    needs: dict[tuple[int, int, int], Need]
-
-
-def _block_means(layout: Layout, draws: Draws, weights: Any, first: _Block | None) -> _Block:
-    cells = np.empty((2, 2, len(draws)))
-    needs: dict[tuple[int, int, int], Need] = {}
+def _block_means(
+    layout: Layout, bootstrap: int | None, needs: dict[tuple[int, int, int], Need], draws: Draws
+) -> np.ndarray:
+    """The cells of a block; ``needs`` is what each integral of the first block needed."""
+    weights, cells = row_weights(layout.rows, draws, bootstrap), np.empty((2, 2, len(draws)))
     levels = layout.outcome.levels
     for t in ARMS:
         for s in ARMS:
             total: Any = 0.0
             for level in range(len(levels[t]) if levels else 1):
                 key = (t, s, level)
-                known = first.needs.get(key) if first else None
-                part, needs[key] = _mean(layout, draws, weights, key, known)
+                part, need = _mean(layout, draws, weights, key, needs.get(key))
+                needs.setdefault(key, need)
                 total = total + part
             cells[t, s] = total
-    return _Block(cells, needs)
+    return cells
 
 
 def _mean(
@@ -288,14 +279,14 @@ def mediator_effect(draws: Draws, rows: Counterfactuals) -> np.ndarray:
     layout = lay_out(rows.changed("outcome", log_mediator=False))
     mediator = layout.mediator
 
-    def effect(block: Draws, weights: Any, first: Any) -> np.ndarray:
+    def effect(block: Draws) -> np.ndarray:
         control, treated = (
             mediator.family.mean(layout.location(block, s), mediator.parameters(block.mediator, s))
             for s in ARMS
         )
         return rows.average(np.atleast_2d(treated - control))
 
-    return np.concatenate(over_blocks(effect, draws, layout.size, 1, None))
+    return np.concatenate(over_blocks(effect, draws, layout.size))
 
 
 def common_slope(rows: np.ndarray, coef: np.ndarray) -> np.ndarray:

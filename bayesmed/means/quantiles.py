@@ -24,6 +24,7 @@ from bayesmed.means.normal import (
     row_blocks,
 )
 from bayesmed.means.target import Target
+from bayesmed.numerics.score_pair import odds
 from bayesmed.posterior.draws import Draws
 from bayesmed.system.rows import Counterfactuals
 
@@ -112,12 +113,12 @@ def quantile_curve(
     if not is_latent_curve(regression, own):
         return None
     out = np.empty((len(rho), 2, 2, len(regression.draws)))
-    odds, degree = rho / np.sqrt((1.0 - rho) * (1.0 + rho)), 0
+    x, degree = odds(rho), 0
     for part in cell_blocks(len(regression.draws), rows):
         cells = cells_of(start.draws.block(part), own)
         for t in ARMS:
             along = partial(_latent_roots, target, rows, cells[t, 1 - t])
-            out[:, t, 1 - t, part], degree = interpolate(along, odds, degree, _SMALL)
+            out[:, t, 1 - t, part], degree = interpolate(along, x, degree, _SMALL)
             # Does not depend on rho.
             out[:, t, t, part] = _latent_roots(target, rows, cells[t, t], 0.0)
     return _back(target, out)

@@ -16,6 +16,7 @@ from scipy.special import ndtr
 from bayesmed.families.family import FAR, Family, Parameters
 from bayesmed.families.listing import few, is_number
 from bayesmed.families.names import names_nearest
+from bayesmed.numerics.score_pair import given_sd
 from bayesmed.posterior.draws import Draws
 from bayesmed.system.capabilities import refuse
 from bayesmed.system.rows import Counterfactuals
@@ -322,7 +323,7 @@ def _observed(functional: Functional, family: Family, levels: tuple[Any, ...]) -
         family, name=f"{family.name} as observed", link="bounded", additive=False, mean=observed_mean,
         conditional=lambda e, eta, rho, p: observed_mean(
             eta + rho * p["sigma"] * e,
-            {**p, "sigma": p["sigma"] * np.sqrt((1.0 - rho) * (1.0 + rho))},
+            {**p, "sigma": p["sigma"] * given_sd(rho)},
         ),
         value=lambda e, eta, p: np.clip(
             family.value(e, eta, p), p.get("lower", -np.inf), p.get("upper", np.inf)

@@ -14,6 +14,7 @@ from bayesmed.means.layout import ARMS
 from bayesmed.means.linear import expected_rows
 from bayesmed.means.normal import Cells, cell_blocks, cells_of, latent_mean_at, row_blocks
 from bayesmed.means.target import MEAN, Target, target_of
+from bayesmed.numerics.score_pair import from_odds, odds
 from bayesmed.system.rows import Counterfactuals, equal_rows
 
 #: Brackets for roots that have no closed form, dense near |rho| = 1.
@@ -55,7 +56,7 @@ def tipping_points(
         )
         design = rows.mediator.design
         shift = regression.draws.mediator.coef @ rows.average(design[1] - design[0])
-        return _from_odds(np.stack([*acme, acme.mean(axis=0)]) * sigma / (scale * shift))
+        return _roots(np.stack([*acme, acme.mean(axis=0)]) * sigma / (scale * shift))
     if slopes is None or not (family.additive or is_latent_curve(regression, own)):
         return _bracketed(regression, rows, target)
     ends = np.stack(slopes) * sigma / scale
@@ -68,7 +69,7 @@ def tipping_points(
         average = np.full_like(ends[0], np.nan)
     else:
         average = _between(regression, rows, target, ends)
-    rho_zero, roots = _from_odds(np.stack([*ends, average]))
+    rho_zero, roots = _roots(np.stack([*ends, average]))
     if mixed.any() and not family.additive:
         # Where rows differ in the sign of the effect on M there can be further roots.
         part = np.flatnonzero(mixed)
@@ -136,8 +137,8 @@ def _mixed_signs(regression: Regression, rows: Counterfactuals) -> np.ndarray:
     return np.concatenate([(part.min(axis=0) < 0) & (part.max(axis=0) > 0) for part in parts])
 
 
-def _from_odds(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    rho = x / np.sqrt(1.0 + x * x)
+def _roots(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    rho = from_odds(x)
     return rho, np.isfinite(rho).astype(int)
 
 
@@ -166,7 +167,7 @@ def roots_on_grid(rho: np.ndarray, acme: np.ndarray) -> tuple[np.ndarray, np.nda
     if len(rho) == 1:  # nothing lies between
         here = acme[:, 0] == 0
         return np.where(here, rho[0], np.nan), here.astype(int)
-    odds = rho / np.sqrt((1.0 - rho) * (1.0 + rho))
+    x = odds(rho)
     low, high = acme[:, :-1], acme[:, 1:]
     crosses = (low * high < 0) | (low == 0)
     crosses[:, -1] |= high[:, -1] == 0
@@ -174,9 +175,8 @@ def roots_on_grid(rho: np.ndarray, acme: np.ndarray) -> tuple[np.ndarray, np.nda
         share = np.where(low == 0, 0.0, low / (low - high))
     # Elsewhere the share means nothing and may be infinite.
     share = np.where(crosses, share, np.nan)
-    where = odds[:-1][:, None] + share * np.diff(odds)[:, None]
-    where = where / np.sqrt(1.0 + where * where)
-    return _nearest(where), crosses.sum(axis=1)
+    where = x[:-1][:, None] + share * np.diff(x)[:, None]
+    return _nearest(from_odds(where)), crosses.sum(axis=1)
 
 
 def _nearest(where: np.ndarray) -> np.ndarray:
@@ -223,7 +223,7 @@ def _refined(
 
 def _acme_at(rows: Counterfactuals, cells: Cells, arm: int, rho: np.ndarray) -> np.ndarray:
     """ACME of an arm (2: average) at one rho per draw."""
-    s = rho / np.sqrt((1.0 - rho) * (1.0 + rho))
+    s = odds(rho)
     arms = ARMS if arm == 2 else (arm,)
     at = [[latent_mean_at(rows, cells[t, j], s) for j in ARMS] for t in arms]
     return np.mean([treated - control for control, treated in at], axis=0)

@@ -4,11 +4,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 
 import numpy as np
 
 from bayesmed.numerics.threads import threads
 from bayesmed.posterior.draws import Draws
+from bayesmed.system.rows import Counterfactuals
 
 _BLOCK = 2_000_000
 _THREADS = 4
@@ -26,26 +28,14 @@ def at_most(numbers: int) -> Iterator[None]:
 
 
 def over_blocks[R](
-    function: Callable[[Draws, np.ndarray | float, R | None], R],
-    draws: Draws,
-    rows: int,
-    held: int,
-    bootstrap: int | None,
-    weights: np.ndarray | None = None,
+    function: Callable[[Draws], R], draws: Draws, rows: int, held: int = 1
 ) -> list[R]:
-    """Apply a function to blocks of draws.
+    """Apply a function to blocks of draws: to the first, and then to the others at once.
 
     Parameters
     ----------
-    function : callable
-        ``function(block, weights, first)`` with the weights of the rows, shape (obs, S) or one
-        number, and its own result for the first block, None there.
     held : int
         Numbers that the function holds for each draw, beside some for each row.
-    bootstrap : int or None
-        Seed of the Bayesian bootstrap.
-    weights : numpy.ndarray, optional
-        Of the rows, summing to one, shape (obs,); equal where None.
 
     Returns
     -------
@@ -53,25 +43,34 @@ def over_blocks[R](
         Results in order.
     """
     size = max(1, (_LIMIT.get() or _BLOCK) // max(rows, held))
-    starts = range(0, len(draws), size)
+    if draws.index is None:
+        draws = replace(draws, index=np.arange(len(draws)))
+    first, *others = (draws.block(slice(i, i + size)) for i in range(0, len(draws), size))
 
-    def run(start: int, first: R | None) -> R:
-        block = draws.block(slice(start, start + size))
-        own: np.ndarray | float = 1.0 / rows if weights is None else weights[:, None]
-        if bootstrap is not None:
-            index = block.index if block.index is not None else np.arange(start, start + len(block))
-            share = dirichlet(bootstrap, index, rows)
-            own = share if weights is None else share * weights[:, None]
-            own = own / np.sum(own, axis=0)
+    def run(block: Draws) -> R:
         # Overflow and 0/0 are looked for in the results.
         with np.errstate(all="ignore"):
-            return function(block, own, first)
+            return function(block)
 
-    first = run(0, None)
-    if len(starts) == 1:
-        return [first]
-    with threads(min(os.cpu_count() or 1, _THREADS)) as pool:
-        return [first, *pool.map(lambda start: run(start, first), starts[1:])]
+    found = [run(first)]
+    if others:
+        with threads(min(os.cpu_count() or 1, _THREADS)) as pool:
+            found += pool.map(run, others)
+    return found
+
+
+def row_weights(rows: Counterfactuals, block: Draws, bootstrap: int | None) -> np.ndarray | float:
+    """Weights of the rows for a block of :func:`over_blocks`, shape (obs, S or 1), or one number.
+
+    ``bootstrap`` is the seed of the Bayesian bootstrap.
+    """
+    own: np.ndarray | float = 1.0 / rows.n if rows.weights is None else rows.weights[:, None]
+    if bootstrap is None:
+        return own
+    assert block.index is not None
+    share = dirichlet(bootstrap, block.index, rows.n)
+    own = share if rows.weights is None else share * own
+    return own / np.sum(own, axis=0)
 
 
 def dirichlet(seed: int, index: np.ndarray, rows: int) -> np.ndarray:

@@ -1,12 +1,12 @@
 """Row log-likelihoods of posterior draws, from the arrays that a fit keeps."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from bayesmed.families.family import Families
 from bayesmed.posterior.arrays import kept_columns
 from bayesmed.posterior.draws import Draws
 from bayesmed.posterior.nuts import to_dataset
@@ -19,49 +19,35 @@ from bayesmed.system.closed import ClosedMap
 CHUNK = 4_000_000
 
 
-def row_log_likelihood(
-    families: Families,
-    draws: Draws,
-    data: xr.Dataset,
-    observed: Mapping[str, np.ndarray],
-    independent: bool,
-    regression: ClosedMap | None,
-    chunk: int = CHUNK,
-) -> dict[str, np.ndarray]:
-    """Log p(m) and log p(y | m) of every row and draw.
+def row_log_likelihood(fit: Posterior, chunk: int = CHUNK) -> Iterator[dict[str, np.ndarray]]:
+    """Log p(m) and log p(y | m) of every row, for blocks of draws.
 
     Parameters
     ----------
-    data : xarray.Dataset
-        A fit's constant data.
-    observed : mapping of str to numpy.ndarray
-        The responses, each of shape (obs,).
-    independent : bool
-        Whether the likelihood is the product of two regressions.
-    regression : ClosedMap or None
-        Takes the outcome's parameters to that regression in a closed pair.
     chunk : int
         Numbers in an array of rows and draws.
 
-    Returns
-    -------
+    Yields
+    ------
     dict of str to numpy.ndarray
-        By equation, shape (S, obs).
+        By equation, shape (draw, obs).
     """
-    n, count = data.sizes["obs"], len(draws)
-    size = max(1, chunk // n)
-    out = {key: np.empty((count, n)) for key in families}
-    for start in range(0, count, size):
-        part = slice(start, start + size)
-        block = draws.block(part)
+    data, draws = fit.tree["constant_data"].to_dataset(), fit.draws
+    independent = fit.description.independent
+    regression = fit.closed_map if independent else None
+    size = max(1, chunk // data.sizes["obs"])
+    for start in range(0, len(draws), size):
+        block = draws.block(slice(start, start + size))
         first, second = (
-            copula.margin(family, observed[key][:, None], *_rows(data, key, block, regression))
-            for key, family in families.items()
-        )
-        out["mediator"][part] = copula.log_marginal(first).T
-        rho = None if independent else block.rho
-        out["outcome"][part] = copula.log_conditional(first, second, rho).T
-    return out
+            copula.margin(
+                family, fit.tree["observed_data"][key].to_numpy()[:, None],
+                *_rows(data, key, block, regression),
+            )
+            for key, family in fit.families.items()
+        )  # fmt: skip
+        outcome = copula.log_conditional(first, second, None if independent else block.rho)
+        found = {"mediator": copula.log_marginal(first), "outcome": outcome}
+        yield {key: np.ascontiguousarray(rows.T) for key, rows in found.items()}
 
 
 def _rows(
@@ -88,18 +74,30 @@ def _rows(
 def add_log_likelihood(posterior: Posterior, chunk: int = CHUNK) -> None:
     """Write the ``log_likelihood`` group; see :meth:`bayesmed.MediationFit.add_log_likelihood`."""
     refuse("log_likelihood", posterior)
-    about, data = posterior.description, posterior.tree["constant_data"].to_dataset()
-    regression = posterior.closed_map if about.independent else None
-    out = row_log_likelihood(
-        posterior.families, posterior.draws, data, observed_responses(posterior),
-        about.independent, regression, chunk,
-    )  # fmt: skip
+    n, start = posterior.tree["constant_data"].sizes["obs"], 0
+    out = {key: np.empty((math.prod(posterior.shape), n)) for key in posterior.families}
+    for block in row_log_likelihood(posterior, chunk):
+        for key, rows in block.items():
+            out[key][start : start + len(rows)] = rows
+        start += len(rows)
     arrays = {key: own.reshape(*posterior.shape, -1) for key, own in out.items()}
-    group = to_dataset(arrays, {"obs": np.arange(data.sizes["obs"])}, dict.fromkeys(out, ("obs",)))
+    group = to_dataset(arrays, {"obs": np.arange(n)}, dict.fromkeys(out, ("obs",)))
     posterior.tree["log_likelihood"] = xr.DataTree(group)
 
 
-def observed_responses(posterior: Posterior) -> dict[str, np.ndarray]:
-    """The responses of a fit by the equations' keys, each of shape (obs,)."""
-    data = posterior.tree["observed_data"]
-    return {key: data[key].to_numpy() for key in posterior.families}
+def total_log_likelihood(fit: Posterior) -> xr.Dataset:
+    """Log-likelihood of all rows at each draw, without keeping that of each row.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``joint(chain, draw)``.
+    """
+    # Rows with the moments of many count as their share of them.
+    share = fit.description.n / fit.tree["constant_data"].sizes["obs"]
+    total = [
+        sum(own.sum(axis=1) for own in rows.values()) * share for rows in row_log_likelihood(fit)
+    ]
+    values = np.concatenate(total).reshape(fit.shape)
+    coords = {name: fit.posterior[name].to_numpy() for name in ("chain", "draw")}
+    return xr.Dataset({"joint": (("chain", "draw"), values)}, coords)

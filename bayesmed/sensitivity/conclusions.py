@@ -18,8 +18,9 @@ from bayesmed.effects.numbers import Printed, chance_in_words
 from bayesmed.effects.setting import setting_of
 from bayesmed.families.listing import is_number
 from bayesmed.families.names import names_nearest
+from bayesmed.numerics.score_pair import from_odds, odds
 from bayesmed.sensitivity.claims import Claim, effect_label, every_effect, margins, null_value
-from bayesmed.sensitivity.ranked import Ladder, around_zero, build_ladder, from_odds, odds
+from bayesmed.sensitivity.ranked import Ladder, around_zero, build_ladder
 
 
 def probability_curve(draws: xr.Dataset, claim: Claim) -> xr.Dataset:

@@ -8,6 +8,7 @@ import xarray as xr
 
 from bayesmed.effects.rows import select_effect
 from bayesmed.effects.setting import setting_of
+from bayesmed.numerics.score_pair import odds
 from bayesmed.sensitivity.grid import EXACT, FITTED
 from bayesmed.sensitivity.shares import rho_of_product
 
@@ -60,11 +61,9 @@ def along_products(draws: xr.Dataset, products: np.ndarray, sign: int, arm: str)
 
 def _between(grid: np.ndarray, curves: np.ndarray, rho: np.ndarray) -> np.ndarray:
     """Curves (rho, S) at rho (P, S), NaN beyond the grid."""
-    odds, where = (
-        r / np.sqrt((1.0 - r) * (1.0 + r)) for r in (grid, np.clip(rho, -0.9999, 0.9999))
-    )
-    place = np.clip(np.searchsorted(odds, where, side="right") - 1, 0, len(odds) - 2)
-    share = (where - odds[place]) / (odds[place + 1] - odds[place])
+    x, where = odds(grid), odds(np.clip(rho, -0.9999, 0.9999))
+    place = np.clip(np.searchsorted(x, where, side="right") - 1, 0, len(x) - 2)
+    share = (where - x[place]) / (x[place + 1] - x[place])
     low, high = (np.take_along_axis(curves, place + i, axis=0) for i in (0, 1))
     inside = (rho >= grid[0] - 1e-12) & (rho <= grid[-1] + 1e-12)
     return np.where(inside, low + share * (high - low), np.nan)

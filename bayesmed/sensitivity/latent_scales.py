@@ -18,6 +18,7 @@ exactly for a continuous mediator. For categories it is an approximation, which 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import xarray as xr
@@ -149,7 +150,7 @@ def _by_rows(
 ) -> np.ndarray:
     """A function of rows against draws, for blocks of draws; shape (S,)."""
     rows = fit.tree["constant_data"].sizes["obs"]
-    found = over_blocks(lambda block, _, __: function(fit, block), draws, rows, 1, None)
+    found = over_blocks(partial(function, fit), draws, rows)
     return np.concatenate(found)
 
 

@@ -18,7 +18,7 @@ from bayesmed.effects.setting import setting_of
 from bayesmed.families.names import names_nearest
 from bayesmed.families.prior import Prior, log_density
 from bayesmed.posterior.arrays import prior_basis
-from bayesmed.posterior.likelihood import CHUNK, observed_responses, row_log_likelihood
+from bayesmed.posterior.likelihood import total_log_likelihood
 from bayesmed.posterior.state import Posterior
 from bayesmed.posterior.weights import LARGEST_PARETO_K
 from bayesmed.sensitivity.claims import choose_effect, effect_label, every_effect, is_share
@@ -271,28 +271,3 @@ def _evaluate(stated: Mapping[str, tuple[Prior, xr.DataArray]]) -> xr.Dataset:
         found[name] = (("chain", "draw"), own.sum(axis=-1))
     coords = {name: values[name].to_numpy() for name in ("chain", "draw")}
     return xr.Dataset(found, coords)
-
-
-def total_log_likelihood(fit: Posterior) -> xr.Dataset:
-    """Log-likelihood of all rows at each draw, without keeping that of each row.
-
-    Returns
-    -------
-    xarray.Dataset
-        ``joint(chain, draw)``.
-    """
-    about, data = fit.description, fit.tree["constant_data"].to_dataset()
-    observed, n = observed_responses(fit), data.sizes["obs"]
-    regression = fit.closed_map if about.independent else None
-    draws, total = fit.draws, []
-    size = max(1, CHUNK // n)
-    for start in range(0, len(draws), size):
-        block = draws.block(slice(start, start + size))
-        rows = row_log_likelihood(
-            fit.families, block, data, observed, about.independent, regression
-        )
-        # Rows with the moments of many count as their share of them.
-        total.append(sum(own.sum(axis=1) for own in rows.values()) * (about.n / n))
-    values = np.concatenate(total).reshape(fit.shape)
-    coords = {name: fit.posterior[name].to_numpy() for name in ("chain", "draw")}
-    return xr.Dataset({"joint": (("chain", "draw"), values)}, coords)

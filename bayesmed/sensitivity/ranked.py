@@ -6,20 +6,11 @@ of a linear model is a line. Nothing is said beyond the grid.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
-
-def odds(rho: Any) -> Any:
-    """rho / sqrt(1 - rho^2)."""
-    return rho / np.sqrt((1.0 - rho) * (1.0 + rho))
-
-
-def from_odds(x: Any) -> Any:
-    """The inverse of :func:`odds`."""
-    return x / np.sqrt(1.0 + x * x)
+from bayesmed.numerics.score_pair import from_odds, odds
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from scipy.special import ndtr, ndtri
 
 import bayesmed as bm
 from bayesmed.posterior.arrays import constant_data
+from bayesmed.posterior.likelihood import total_log_likelihood
 from bayesmed.sensitivity.prior_scaling import (
     diagnosis,
     log_priors,
     power_scaling,
-    total_log_likelihood,
 )
 from bayesmed.system.about import describe
 from tests.support.models import JOBS, SETTINGS, flat_priors, quiet_model
