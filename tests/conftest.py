@@ -6,7 +6,7 @@ import pytest
 
 import bayesmed as bm
 from tests.support.made import LINEAR, SHORT, people
-from tests.support.models import FRAMING, JOBS, SETTINGS, flat_priors
+from tests.support.models import FRAMING, JOBS, JOBS_SIGMA, QUICK, SETTINGS, flat_priors
 
 matplotlib.use("Agg")
 
@@ -73,6 +73,11 @@ def jobs_fit(jobs):
     return bm.MediationModel(jobs, **JOBS, priors=flat_priors(jobs, **JOBS)).fit(
         **{**SETTINGS, "draws": 4000}
     )
+
+
+@pytest.fixture(scope="session")
+def short_fit(jobs):
+    return bm.MediationModel(jobs, **JOBS_SIGMA).fit(**QUICK)
 
 
 @pytest.fixture(scope="session")

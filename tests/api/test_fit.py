@@ -1,10 +1,8 @@
-"""The fit: determinism, refits without compilation, files, interruption, ArviZ."""
+"""The fit: determinism, schema, interruption, ArviZ."""
 
-import json
 import subprocess
 import sys
 import textwrap
-import time
 import warnings
 
 import arviz as az
@@ -13,28 +11,16 @@ import pytest
 import xarray as xr
 
 import bayesmed as bm
-from bayesmed.effects.estimands import contrasts
-from bayesmed.posterior import density as compiled
-from bayesmed.posterior.nuts import keep_complete
-from tests.support.models import BOTH, FRAMING, SIGMA, quiet_model
-from tests.support.models import JOBS as PLAIN
-
-JOBS = {**PLAIN, "priors": BOTH}
-SHORT = {"draws": 1000, "tune": 1000, "chains": 4, "random_seed": 7, "progress": False}
-
-
-@pytest.fixture(scope="session")
-def short_fit(jobs):
-    return bm.MediationModel(jobs, **JOBS).fit(**SHORT)
+from tests.support.models import BOTH, JOBS, JOBS_SIGMA, QUICK, SIGMA, quiet_model
 
 
 def test_same_seed_same_draws_whatever_the_cores(jobs, short_fit):
-    again = bm.MediationModel(jobs, **JOBS).fit(**SHORT, cores=2)
+    again = bm.MediationModel(jobs, **JOBS_SIGMA).fit(**QUICK, cores=2)
     xr.testing.assert_identical(again.posterior, short_fit.posterior)
 
 
 def test_another_seed_gives_other_draws(jobs, short_fit):
-    other = bm.MediationModel(jobs, **JOBS).fit(**{**SHORT, "random_seed": 8})
+    other = bm.MediationModel(jobs, **JOBS_SIGMA).fit(**{**QUICK, "random_seed": 8})
     assert not np.array_equal(
         other.posterior["mediator_sigma"], short_fit.posterior["mediator_sigma"]
     )
@@ -42,45 +28,10 @@ def test_another_seed_gives_other_draws(jobs, short_fit):
 
 @pytest.mark.fit
 def test_seed_is_drawn_kept_and_reported(jobs):
-    fit = bm.MediationModel(jobs, **JOBS).fit(**{**SHORT, "random_seed": None})
+    fit = bm.MediationModel(jobs, **JOBS_SIGMA).fit(**{**QUICK, "random_seed": None})
     seed = fit.about["settings"]["random_seed"]
     assert isinstance(seed, int)
     assert f"seed {seed}" in fit.report()
-
-
-def test_refit_at_other_rho_data_or_columns_compiles_nothing(jobs, short_fit):
-    before = compiled.compilations
-    at_half = bm.MediationModel(jobs, **JOBS).with_rho(0.5).fit(**SHORT)
-    half = bm.MediationModel(jobs.iloc[:400], **JOBS)
-    half.fit(**SHORT)
-    half.with_data(jobs.iloc[400:]).fit(**SHORT)
-    fewer = {**JOBS, "mediator": "job_seek ~ treat", "outcome": "depress2 ~ treat + job_seek"}
-    bm.MediationModel(jobs, **fewer).fit(**SHORT)
-    assert compiled.compilations == before
-    # The data say nothing about rho: the regression's draws are the same, the structural not.
-    np.testing.assert_array_equal(
-        at_half.posterior["outcome_coef_rho0"], short_fit.posterior["outcome_coef_rho0"]
-    )
-    assert not np.allclose(at_half.posterior["outcome_coef"], short_fit.posterior["outcome_coef"])
-
-
-def test_curve_at_a_rho_equals_the_effects_of_a_fit_there(jobs, short_fit):
-    fit = bm.MediationModel(jobs, **JOBS, rho=-0.35).fit(**SHORT)
-    curve = short_fit.sensitivity([-0.35, 0.0]).draws
-    for name in ("acme", "ade", "total"):
-        np.testing.assert_allclose(
-            curve[name].sel(rho=-0.35), fit.effects().draws[name], rtol=1e-9, atol=1e-12
-        )
-        xr.testing.assert_equal(
-            curve[name].sel(rho=0.0, drop=True).drop_vars("rho", errors="ignore"),
-            short_fit.effects().draws[name],
-        )
-    assert curve["how"].to_numpy().tolist() == ["exact map", "fitted"]
-
-
-def test_total_is_constant_in_rho(framing_fit):
-    total = framing_fit.sensitivity([-0.8, -0.2, 0.4, 0.95]).draws["total"]
-    np.testing.assert_allclose(total.std("rho"), 0.0, atol=1e-12)
 
 
 def test_schema(short_fit):
@@ -108,19 +59,6 @@ def test_effects_identities(short_fit):
     for of_acme, of_ade in parts:
         both = acme.sel(arm=of_acme, drop=True) + ade.sel(arm=of_ade, drop=True)
         np.testing.assert_allclose(both, total, atol=1e-12)
-
-
-def test_contrasts_of_known_cells():
-    cells = np.array([[1.0, 3.0], [4.0, 8.0]])[:, :, None, None]
-    po = xr.DataArray(
-        cells, dims=("arm", "mediator_arm", "chain", "draw"),
-        coords={"arm": ["control", "treated"], "mediator_arm": ["control", "treated"]},
-    )  # fmt: skip
-    found = contrasts(po)
-    assert found["acme"].to_numpy().ravel().tolist() == [2.0, 4.0, 3.0]
-    assert found["ade"].to_numpy().ravel().tolist() == [3.0, 5.0, 4.0]
-    assert found["total"].item() == 7.0
-    assert found["prop_mediated"].to_numpy().ravel() == pytest.approx([2 / 7, 4 / 7, 3 / 7])
 
 
 def test_arviz_takes_the_tree(short_fit):
@@ -154,7 +92,7 @@ def test_conditional_effects_are_paired(short_fit):
 
 
 def test_effects_of_two_fits_are_not_subtracted(jobs, short_fit):
-    other = bm.MediationModel(jobs, **JOBS).fit(**{**SHORT, "random_seed": 9})
+    other = bm.MediationModel(jobs, **JOBS_SIGMA).fit(**{**QUICK, "random_seed": 9})
     with pytest.raises(ValueError, match="paired"):
         short_fit.effects() - other.effects()
 
@@ -166,86 +104,6 @@ def test_population_average(framing_fit):
     assert float(population.std()) >= 0.99 * float(sample.std())
     with pytest.raises(ValueError, match="average"):
         framing_fit.effects(average="everyone")
-
-
-def test_save_and_load(jobs, short_fit, tmp_path):
-    path = tmp_path / "fit.nc"
-    short_fit.save(path)
-    loaded = bm.load(path)
-    assert loaded.effects().summary().equals(short_fit.effects().summary())
-    xr.testing.assert_identical(loaded.posterior, short_fit.posterior)
-    xr.testing.assert_allclose(
-        loaded.sensitivity([0.2]).draws["acme"], short_fit.sensitivity([0.2]).draws["acme"]
-    )
-    assert loaded.report() == short_fit.report()
-    with pytest.raises(ValueError, match=r"bm\.load"):
-        loaded.effects(at={"age": 30})
-    model = bm.MediationModel(jobs, **JOBS)
-    with_model = bm.load(path, model=model)
-    assert with_model.effects(at={"age": 30}).summary() is not None
-    with pytest.raises(
-        ValueError, match=r"not the one .* different: priors; n|different: n \(saved"
-    ):
-        bm.load(path, model=bm.MediationModel(jobs.iloc[1:], **JOBS))
-    with pytest.raises(
-        ValueError, match=r"different: rho \(saved fixed at 0, given fixed at 0.3\)"
-    ):
-        bm.load(path, model=bm.MediationModel(jobs, **JOBS, rho=0.3))
-
-
-def test_formula_of_a_file_is_never_evaluated(short_fit, tmp_path):
-    """A hostile file: its formula would write a file if it were run."""
-    path, trap = tmp_path / "fit.nc", tmp_path / "trap"
-    hostile = bm.MediationFit(short_fit.tree.copy())
-    about = hostile.about
-    about["formulas"] = {k: f"y ~ {{open({str(trap)!r}, 'w')}}" for k in about["formulas"]}
-    hostile.tree.attrs["bayesmed"] = json.dumps(about)
-    hostile.save(path)
-    loaded = bm.load(path)
-    loaded.effects()
-    loaded.sensitivity([0.1])
-    loaded.report()
-    assert not trap.exists()
-
-
-def test_damaged_files(short_fit, tmp_path):
-    path = tmp_path / "fit.nc"
-    short_fit.save(path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match="not a complete fit"):
-        bm.load(path)
-    path.write_text("nothing")
-    with pytest.raises(ValueError, match="not a complete fit"):
-        bm.load(path)
-    with pytest.raises(FileNotFoundError, match="no file"):
-        bm.load(tmp_path / "absent.nc")
-
-
-def test_failed_save_leaves_the_old_file(short_fit, tmp_path, monkeypatch):
-    path = tmp_path / "fit.nc"
-    short_fit.save(path)
-    before = path.read_bytes()
-
-    def full(handle):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="still in memory"):
-        short_fit.save(path)
-    assert path.read_bytes() == before
-    assert [item.name for item in tmp_path.iterdir()] == ["fit.nc"]
-
-
-def test_interrupted_run_keeps_common_draws():
-    points = np.full((3, 400, 2), np.nan)
-    points[0], points[1, :150], points[2, :20] = 1.0, 2.0, 3.0
-    kept, stats = keep_complete(points, {"diverging": np.zeros((3, 400), bool)})
-    assert kept.shape == (2, 150, 2)
-    assert np.isfinite(kept).all()
-    assert stats["diverging"].shape == (2, 150)
-    with pytest.raises(RuntimeError, match="interrupted too early"):
-        keep_complete(points[2:], {})
 
 
 @pytest.mark.fit
@@ -275,36 +133,11 @@ def test_ctrl_c_keeps_the_draws(tmp_path):
     assert "True" in done.stdout
 
 
-def test_prior_predictive(framing):
-    model = bm.MediationModel(framing, **FRAMING)
-    first, again = (model.prior_predictive(50, random_seed=5) for _ in range(2))
-    xr.testing.assert_identical(first.draws, again.draws)
-    data = first.tree["prior_predictive"]
-    assert data["mediator"].dims == ("chain", "draw", "obs")
-    assert set(np.unique(data["outcome"])) == {0.0, 1.0}
-    assert "prior, no data" in repr(first)
-
-
-def test_prior_predictive_follows_the_stated_priors(jobs):
-    """Prior draws of every coefficient have the moments that were stated."""
-    prior = {"outcome": {"job_seek": bm.Prior("Normal", mu=2.0, sigma=0.1)}}
-    model = bm.MediationModel(jobs, **PLAIN, priors=prior)
-    drawn = model.prior_predictive(1000, random_seed=2).tree["prior"]["outcome_coef"]
-    values = drawn.sel(outcome_term="job_seek")
-    assert float(values.mean()) == pytest.approx(2.0, abs=4 * 0.1 / np.sqrt(1000))
-    assert float(values.std()) == pytest.approx(0.1, rel=0.1)
-    # The intercept's prior is stated at the means of the columns.
-    centred = (drawn * model.designs[1].matrix.mean(axis=0)).sum("outcome_term")
-    own = model.priors_in_use["outcome"]["Intercept"].parameters
-    assert float(centred.mean()) == pytest.approx(own["mu"], abs=4 * own["sigma"] / np.sqrt(1000))
-    assert float(centred.std()) == pytest.approx(own["sigma"], rel=0.1)
-
-
 def test_pymc_model_serves_pymc(jobs):
     import pymc as pm
     from pytensor.compile.mode import Mode
 
-    graph = quiet_model(jobs, **JOBS).build()
+    graph = quiet_model(jobs, **JOBS_SIGMA).build()
     assert {v.name for v in graph.observed_RVs} == {"mediator", "outcome"}
     assert "rho" in graph.named_vars
     with graph, warnings.catch_warnings():
@@ -313,27 +146,6 @@ def test_pymc_model_serves_pymc(jobs):
             draws=3, random_seed=1, compile_kwargs={"mode": Mode(linker="py", optimizer=None)}
         )
     assert drawn["prior_predictive"]["outcome"].shape == (1, 3, len(jobs))
-
-
-@pytest.mark.fit
-def test_sweep_that_fails_keeps_what_was_done(jobs, monkeypatch):
-    from bayesmed.sensitivity import sweep
-
-    fit = bm.MediationModel(
-        jobs, **JOBS, rho=bm.Prior("Uniform", lower=-0.5, upper=0.5), priors_on="structural"
-    ).fit(**SHORT)
-    calls = []
-
-    def failing(fit, rows, rho, failed):
-        calls.append(rho)
-        if len(calls) == 3:
-            raise MemoryError("no memory")
-        return sweep.fitted_point(fit, rows)
-
-    monkeypatch.setattr(sweep, "refit_point", failing)
-    with pytest.warns(UserWarning, match="2 values before it are kept"):
-        found = fit.sensitivity([-0.4, -0.2, 0.2, 0.4], progress=False)
-    assert found.draws["rho"].to_numpy().tolist() == [-0.4, -0.2]
 
 
 @pytest.mark.fit
@@ -346,11 +158,11 @@ def test_structural_priors_pull_on_rho(jobs):
     slope = {"job_seek": bm.Prior("Normal", mu=0.0, sigma=0.1)}
     tight = {"mediator": SIGMA, "outcome": {**SIGMA, **slope}}
     prior = bm.Prior("Uniform", lower=-0.9, upper=0.9)
-    settings = {**SHORT, "draws": 2000}
-    fit = bm.MediationModel(jobs, **PLAIN, rho=prior, priors=tight, priors_on="structural").fit(
+    settings = {**QUICK, "draws": 2000}
+    fit = bm.MediationModel(jobs, **JOBS, rho=prior, priors=tight, priors_on="structural").fit(
         **settings
     )
-    base = bm.MediationModel(jobs, **PLAIN, priors=tight).fit(**settings)
+    base = bm.MediationModel(jobs, **JOBS, priors=tight).fit(**settings)
     from bayesmed.posterior.weights import outcome_log_prior
     from bayesmed.sensitivity.sweep import regression_draws
 
@@ -384,27 +196,9 @@ def test_reordered_rows_and_columns_change_nothing_but_noise(jobs, short_fit):
         "treatment": "treat", "priors": BOTH,
     }  # fmt: skip
     shuffled = jobs.sample(frac=1.0, random_state=1)[jobs.columns[::-1]]
-    other = bm.MediationModel(shuffled, **own).fit(**SHORT)
+    other = bm.MediationModel(shuffled, **own).fit(**QUICK)
     mine, theirs = short_fit.effects().draws, other.effects().draws
     for name in ("acme", "ade"):
         a, b = mine[name].sel(arm="average"), theirs[name].sel(arm="average")
         error = float(a.std()) / np.sqrt(1000)
         assert abs(float(a.mean() - b.mean())) < 5 * error
-
-
-def test_a_compilation_that_takes_long_is_told(capsys):
-    with compiled.told_if_slow(True, after=0.01):
-        time.sleep(0.2)
-    assert "Compiling the model" in capsys.readouterr().err
-    with compiled.told_if_slow(False, after=0.01):
-        time.sleep(0.1)
-    with compiled.told_if_slow(True, after=5.0):
-        pass
-    assert capsys.readouterr().err == ""
-
-
-def test_priors_travel_between_processes():
-    import pickle
-
-    prior = bm.Prior("StudentT", nu=4, mu=0, sigma=2)
-    assert pickle.loads(pickle.dumps(prior)) == prior

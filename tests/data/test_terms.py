@@ -5,11 +5,9 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 import bayesmed as bm
 from bayesmed.data.formula import parse
-from bayesmed.numerics.breaks import TooMany, breaks
 
 FIT = {"method": "laplace", "random_seed": 1, "draws": 400, "chains": 2, "progress": False}
 N = 300
@@ -169,126 +167,3 @@ def test_effects_do_not_depend_on_how_the_treatment_is_written(data, term):
         least_squares([t, x], data["m"])[1] * b[1], abs=0.02
     )
     assert float(found["ade"]) == pytest.approx(b[2], abs=0.02)
-
-
-# --- steps and kinks in the mediator ----------------------------------------------------------
-
-STEPS = {
-    "I(m > 0)": (lambda m: m > 0.0, [0.0]),
-    "I((m > 0.5).astype(float))": (lambda m: m > 0.5, [0.5]),
-    "np.abs(m - 1)": (lambda m: np.abs(m - 1.0), [1.0]),
-    "m + I(m.clip(0))": (lambda m: np.maximum(m, 0.0), [0.0]),
-    "np.where(m > 1, m, 2 * m)": (lambda m: np.where(m > 1.0, m, 2.0 * m), [1.0]),
-    "I((m > 1) & (m < 1.2))": (lambda m: (m > 1.0) & (m < 1.2), [1.0, 1.2]),
-    "np.interp(m, [0, 1, 3], [0, 2, 3])": (lambda m: np.interp(m, [0, 1, 3], [0, 2, 3]), [0, 1, 3]),
-}
-
-
-@pytest.mark.fit
-@pytest.mark.parametrize("term", STEPS)
-def test_steps_and_kinks_are_exact(data, term):
-    """The mean over M of the term, draw by draw, from its distribution function on a fine grid."""
-    function, points = STEPS[term]
-    r = np.random.default_rng(5)
-    data = data.assign(y=function(data["m"]) * 1.0 + 0.2 * data["treat"] + r.normal(size=N))
-    formulas = {"mediator": "m ~ treat", "outcome": f"y ~ {term} + treat", "treatment": "treat"}
-    fit = bm.fit(data, **formulas, **FIT)
-    own = fit.model
-    assert own.counterfactuals.outcome.knots == pytest.approx(points, abs=1e-9)
-    edges = np.unique(np.r_[np.linspace(-12.0, 15.0, 100_001), points])
-    middle = 0.5 * (edges[1:] + edges[:-1])
-    columns = own.designs[1].rows(pd.DataFrame({"m": middle, "treat": 1}))
-    posterior = fit.tree["posterior"].isel(chain=0, draw=0)
-    mediator = posterior["mediator_coef"].sel(mediator_term=["Intercept", "treat"]).to_numpy()
-    values = columns @ posterior["outcome_coef"].to_numpy()
-    chances = [
-        np.diff(
-            stats.norm.cdf(
-                edges, mediator[0] + arm * mediator[1], float(posterior["mediator_sigma"])
-            )
-        )
-        for arm in (0, 1)
-    ]
-    right = (chances[1] - chances[0]) @ values
-    found = float(fit.effects().draws["acme"].sel(arm="treated").isel(chain=0, draw=0))
-    assert found == pytest.approx(right, abs=1e-7)
-
-
-@pytest.mark.parametrize(
-    ("term", "said"),
-    [
-        ("I(m > x)", "differ between rows"),
-        ("np.maximum(m, x)", "differ between rows"),
-        ("np.round(m, 2)", "more than"),
-        ("I(zeros == 0) + zeros", "probability zero"),
-    ],
-)
-def test_steps_that_cannot_be_followed_are_refused_at_once(data, term, said):
-    mediator = "zeros" if "zeros" in term else "m"
-    data = data.assign(zeros=np.where(data["k"] == 0, 0.0, data["m"]))
-    with pytest.raises(ValueError, match=said):
-        bm.MediationModel(
-            data,
-            mediator=f"{mediator} ~ treat + x",
-            outcome=f"y ~ {term} + treat + x",
-            treatment="treat",
-        )
-
-
-@pytest.mark.parametrize(
-    ("term", "points"),
-    [("I(m > k)", [0, 1, 2, 3]), ("I(m * treat > 0.5)", [0.5]), ("I(m > 0) * x", [0]),
-     ("I(m**2)", []), ("I(m * x)", []), ("np.tanh(3 * m)", [])],
-)  # fmt: skip
-def test_points_of_steps(data, term, points):
-    own = bm.MediationModel(
-        data, mediator="m ~ treat + x + k", outcome=f"y ~ {term} + treat + x + k", treatment="treat"
-    )
-    assert own.counterfactuals.outcome.knots == pytest.approx(points, abs=1e-9)
-
-
-def test_a_method_of_the_mediator_is_a_function_of_it(data):
-    """m.clip(0) beside m: taken as linear in m it gave the ACME of a line through 0 and 1."""
-    own = bm.MediationModel(
-        data, mediator="m ~ treat", outcome="y ~ m + m.clip(0) + treat", treatment="treat"
-    )
-    assert own.counterfactuals.outcome.base is None
-    assert parse("y ~ m.clip(0) + I(x.abs())", ["y", "m", "x"], "outcome").variables == ("m", "x")
-
-
-def test_breaks():
-    edges = np.linspace(-13.0, 13.0, 63)
-    for function, points in (
-        (lambda m: m > 0.37, [0.37]),
-        (lambda m: 5.0 + np.abs(m - 0.37), [0.37]),
-        (lambda m: m > edges[20], [edges[20]]),
-        (lambda m: np.clip(m, -1.0, 2.5), [-1.0, 2.5]),
-        (lambda m: np.exp(-(m**2)), []),
-    ):
-        found = breaks(lambda m, f=function: np.asarray(f(m), dtype=float)[:, None], edges)
-        assert found == pytest.approx(points, abs=1e-10)
-    with pytest.raises(TooMany):
-        breaks(lambda m: np.round(m, 1)[:, None], edges)
-
-
-@pytest.mark.fit
-@pytest.mark.parametrize("value", [3, 8, 12])
-def test_a_step_at_one_count_is_summed(value):
-    """I(k == v): ACME = b (P(K = v | 1) - P(K = v | 0)), draw by draw."""
-    r = np.random.default_rng(3)
-    treat = np.arange(N) % 2
-    k = r.poisson(np.exp(1.9 + 0.3 * treat))
-    data = pd.DataFrame({"treat": treat, "k": k, "y": 2.0 * (k == value) + r.normal(size=N)})
-    fit = bm.fit(
-        data, mediator="k ~ treat", outcome=f"y ~ I(k == {value}) + k + treat", treatment="treat",
-        mediator_family="poisson", **{**FIT, "draws": 2000},
-    )  # fmt: skip
-    posterior = fit.tree["posterior"].isel(chain=0, draw=0)
-    a = posterior["mediator_coef"].sel(mediator_term=["Intercept", "treat"]).to_numpy()
-    b = posterior["outcome_coef"]
-    step = float(b[[f"I(k == {value})" in name for name in b["outcome_term"].to_numpy()]].item())
-    means = np.exp([a[0], a[0] + a[1]])
-    right = step * np.diff(stats.poisson.pmf(value, means))[0]
-    right += float(b.sel(outcome_term="k")) * np.diff(means)[0]
-    found = float(fit.effects().draws["acme"].sel(arm="treated").isel(chain=0, draw=0))
-    assert found == pytest.approx(right, abs=1e-8)

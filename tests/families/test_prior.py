@@ -28,3 +28,10 @@ from tests.support.inputs import (
 )
 def test_prior_that_is_no_distribution(name, parameters, fragments):
     refused(lambda: bm.Prior(name, **parameters), *fragments)
+
+
+def test_priors_travel_between_processes():
+    import pickle
+
+    prior = bm.Prior("StudentT", nu=4, mu=0, sigma=2)
+    assert pickle.loads(pickle.dumps(prior)) == prior

@@ -1,9 +1,11 @@
 """Samplers and their settings."""
 
+import numpy as np
 import pytest
 
 from bayesmed.posterior import draw as drawing
 from bayesmed.posterior import nuts as sampling
+from bayesmed.posterior.nuts import keep_complete
 from tests.support.inputs import build, refused
 
 
@@ -30,3 +32,14 @@ def test_bad_settings(small, monkeypatch, name, value):
     monkeypatch.setattr(drawing, "run_sampler", lambda *_: pytest.fail("sampling began"))
     model = build(small)
     refused(lambda: model.fit(**{name: value}), name, "whole number", repr(value))
+
+
+def test_interrupted_run_keeps_common_draws():
+    points = np.full((3, 400, 2), np.nan)
+    points[0], points[1, :150], points[2, :20] = 1.0, 2.0, 3.0
+    kept, stats = keep_complete(points, {"diverging": np.zeros((3, 400), bool)})
+    assert kept.shape == (2, 150, 2)
+    assert np.isfinite(kept).all()
+    assert stats["diverging"].shape == (2, 150)
+    with pytest.raises(RuntimeError, match="interrupted too early"):
+        keep_complete(points[2:], {})

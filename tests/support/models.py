@@ -45,3 +45,5 @@ def flat_priors(data, **arguments):
 #: Of a normal equation, so that a fit shares its compiled structure with those by flat_priors.
 SIGMA = {"sigma": bm.Prior("InverseGamma", alpha=2.0, beta=1.0)}
 BOTH = {"mediator": SIGMA, "outcome": SIGMA}
+JOBS_SIGMA = {**JOBS, "priors": BOTH}
+QUICK = {"draws": 1000, "tune": 1000, "chains": 4, "random_seed": 7, "progress": False}

@@ -1,12 +1,25 @@
 """Closed pairs: the likelihood along the exact map does not change; near-misses are not closed."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import bayesmed as bm
 from bayesmed.system import copula
 from tests.support.models import quiet_model
+from tests.support.pairs import (
+    CLOSED,
+    FORMULAS,
+    PAIRS,
+    build_pair,
+    closed_model,
+    closed_pairs,
+    regression_of,
+    simulated,
+)
 
 N = 60
 RHO = (-0.95, -0.4, 0.3, 0.9)
@@ -175,3 +188,99 @@ def test_the_map_of_the_closed_neighbour_moves_the_likelihood_of_a_near_miss(dat
 def test_an_exclusion_warns_by_name(data):
     with pytest.warns(bm.IdentificationWarning, match="exclusion"):
         bm.MediationModel(data, mediator="m ~ t * x", outcome="gaussian ~ m + t + x", treatment="t")
+
+
+def row_log_likelihood(model, draws):
+    """log p(m, y) of the observed rows, (obs, S)."""
+    m, y = (
+        model.equations[equation].response.values[:, None] for equation in ("mediator", "outcome")
+    )
+    mean, sigma = (
+        model.designs[0].matrix @ draws.mediator.coef.T,
+        draws.mediator.parameters["sigma"],
+    )
+    eta, k = model.designs[1].matrix @ draws.outcome.coef.T, np.sqrt(1.0 - draws.rho**2)
+    e, first = (m - mean) / sigma, stats.norm.logpdf(m, mean, sigma)
+    if model.families["outcome"].name == "gaussian":
+        s = draws.outcome.parameters["sigma"]
+        return first + stats.norm.logpdf(y, eta + draws.rho * s * e, s * k)
+    return first + stats.norm.logcdf((2.0 * y - 1.0) * (eta + draws.rho * e) / k)
+
+
+@pytest.mark.parametrize("formulas", FORMULAS)
+@closed_pairs
+def test_likelihood_is_constant_along_the_map(pair, formulas):
+    model = closed_model(pair, formulas)
+    regression = regression_of(model)
+    at_zero = row_log_likelihood(model, regression.draws)
+    for rho in (-0.97, -0.4, 0.0, 0.2, 0.9):
+        mapped = row_log_likelihood(model, regression.at(rho))
+        np.testing.assert_allclose(mapped, at_zero, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("formulas", FORMULAS)
+@closed_pairs
+def test_structural_and_regression_invert_each_other(pair, formulas):
+    regression = regression_of(closed_model(pair, formulas))
+    beta, sigma = regression.draws.mediator.coef, regression.draws.mediator.parameters["sigma"]
+    zero = regression.draws.outcome
+    for rho in (np.float64(-0.9), np.array([-0.5, 0.1, 0.8])):
+        there = regression.map.structural(zero.coef, zero.parameters, beta, sigma, rho)
+        coef, parameters = regression.map.regression(*there, beta, sigma, rho)
+        np.testing.assert_allclose(coef, zero.coef, rtol=1e-11, atol=1e-11)
+        assert parameters.keys() == zero.parameters.keys()
+        for name, value in parameters.items():
+            np.testing.assert_allclose(value, zero.parameters[name], rtol=1e-13)
+
+
+@pytest.mark.parametrize("formulas", [
+    ("m ~ t * x", "y ~ m + t + x"),
+    ("m ~ t + x + g", "y ~ m + t + x"),
+    ("m ~ t + I(x**2)", "y ~ m + t + x"),
+])  # fmt: skip
+@closed_pairs
+def test_a_term_of_the_mediator_alone_identifies_rho(pair, formulas):
+    with pytest.warns(bm.IdentificationWarning, match="not closed"):
+        model = bm.MediationModel(
+            simulated(pair), mediator=formulas[0], outcome=formulas[1], treatment="t",
+            mediator_family=pair[0], outcome_family=pair[1],
+        )  # fmt: skip
+    found = model.identification
+    assert found.map is None and found.exclusion and "exclusion" in found.reason
+    assert model.prior_scale == "structural"
+
+
+@pytest.mark.parametrize("pair", [pair for pair in PAIRS if pair not in CLOSED], ids="-".join)
+def test_pairs_with_other_families_are_not_closed(pair):
+    found = build_pair(pair).identification
+    assert found.map is None and not found.exclusion and pair[0] in found.reason
+
+
+@closed_pairs
+def test_a_mediator_through_functions_alone_is_not_closed(pair):
+    found = build_pair(pair, outcome="y ~ I(m**2) + t + x").identification
+    assert found.map is None and not found.exclusion and "functional form" in found.reason
+
+
+@closed_pairs
+def test_a_covariate_of_the_outcome_alone_is_closed_with_a_warning(pair):
+    with pytest.warns(
+        bm.IdentificationWarning, match=r"\['g'\] stand in the outcome equation only"
+    ):
+        model = bm.MediationModel(
+            simulated(pair), mediator="m ~ t + x", outcome="y ~ m + t + x + g", treatment="t",
+            mediator_family=pair[0], outcome_family=pair[1],
+        )  # fmt: skip
+    assert model.identification.map is not None
+    assert model.identification.outcome_only == ("g",)
+
+
+@closed_pairs
+def test_equal_covariates_are_closed_without_a_warning(pair):
+    for mediator, outcome in FORMULAS.values():
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            bm.MediationModel(
+                simulated(pair), mediator=mediator, outcome=outcome, treatment="t",
+                mediator_family=pair[0], outcome_family=pair[1],
+            )  # fmt: skip

@@ -7,6 +7,8 @@ from scipy import stats
 
 import bayesmed as bm
 from bayesmed.sensitivity.prior_scaling import log_priors
+from bayesmed.system.default_priors import default_priors, default_scale_priors
+from tests.support.models import quiet_model
 from tests.support.reference import REFERENCE
 
 FAST = {"method": "laplace", "draws": 1000, "random_seed": 1, "progress": False}
@@ -217,3 +219,48 @@ def test_a_published_index_is_not_pulled(centred):
     assert float(direct.mean()) == pytest.approx(b[3], abs=0.1 * b_se[3])
     table = fit.prior_sensitivity()
     assert table["pull"].abs().max() < 0.1
+
+
+def test_default_priors_of_rare_counts_stand_where_the_rate_is():
+    y = np.zeros(400)
+    y[:8] = 1.0
+    model = quiet_model(
+        pd.DataFrame({"t": np.arange(400) % 2, "m": np.random.default_rng(3).normal(size=400), "y": y}),
+        mediator="m ~ t", outcome="y ~ t + m", treatment="t", outcome_family="poisson",
+    )  # fmt: skip
+    found = model.priors_in_use["outcome"]["Intercept"].parameters
+    assert found["mu"] == pytest.approx(np.log(0.02))
+    assert found["sigma"] == pytest.approx(2.5)
+
+
+def test_default_priors_are_wider_where_values_are_hidden():
+    simulated = bm.simulate(
+        200, outcome_family="weibull", censored=0.6, random_seed=1, truth_size=100
+    ).data
+    model = quiet_model(
+        simulated, mediator="m ~ treat", outcome="y ~ treat + m", treatment="treat",
+        outcome_family="weibull", outcome_data={"event": "event"},
+    )  # fmt: skip
+    design, family = model.designs[1], model.families["outcome"]
+    whole = default_priors(design, family, model.equations["outcome"].response.values)
+    seen = simulated["event"].mean()
+    for term in design.terms:
+        mine = model.priors_in_use["outcome"][term].parameters["sigma"]
+        assert mine == pytest.approx(whole[term].parameters["sigma"] / np.sqrt(seen))
+
+
+def test_default_priors_of_log_sigma_know_the_scale_without_an_intercept():
+    rng = np.random.default_rng(4)
+    data = pd.DataFrame({"t": np.arange(60) % 2, "g": rng.choice(["a", "b"], 60)})
+    data["m"] = rng.normal(size=60)
+    data["y"] = 5000.0 * rng.normal(size=60)
+    model = quiet_model(data, mediator="m ~ t", outcome="y ~ t + m", treatment="t",
+                        outcome_sigma="~ 0 + C(g)")  # fmt: skip
+    found = default_scale_priors(
+        model.equations["outcome"].sigma,
+        model.families["outcome"],
+        model.equations["outcome"].response.values,
+        None,
+    )
+    for prior in found.values():
+        assert prior.parameters["mu"] == pytest.approx(np.log(data["y"].std(ddof=0)))

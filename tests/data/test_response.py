@@ -111,7 +111,6 @@ def test_categorical_data_column(rich, family, key):
         "must be numeric", "Recode", **of(family, **{key: "g"}))  # fmt: skip
 
 
-@pytest.mark.fit
 @pytest.mark.parametrize(
     ("family", "key", "column"),
     [("binomial", "trials", "trials"), ("poisson", "exposure", "exposure"), ("gamma", "event", "seen"),
@@ -121,7 +120,7 @@ def test_missing_values_of_data_columns_are_dropped_jointly(rich, family, key, c
     data = put(put(rich, 4, **{column: np.nan}), 11, x=np.nan)
     with pytest.warns(UserWarning, match=rf"2 of 40 rows dropped .*x: 1, {column}: 1") as caught:
         model = build(data, **of(family, **{key: column}))
-    assert len(caught) == 1 and caught[0].filename.endswith("support/inputs.py")
+    assert len(caught) == 1 and caught[0].filename == build.__code__.co_filename
     kept = rich.drop([4, 11])
     whole = build(kept, **of(family, **{key: column}))
     for key, equation in model.equations.items():
