@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Fits that a worker takes at once, at most.
 _MOST_AT_ONCE = 10
+#: Times that a batch is sent to workers that die with its data.
+_ROUNDS = 3
 _STATISTICS = ("median", "low", "high", "probability", "mcse", "ess_bulk", "ess_tail", "r_hat")
 _NUMBERS = ("n", "pareto_k", "seconds")
 _WORDS = ("sampler", "problems", "reason")
@@ -350,27 +352,53 @@ def _batch(plan: Plan, data: pd.DataFrame, tasks: list[Task]) -> list[dict[str, 
 def _on_dask(
     client: "Client", plan: Plan, sets: dict[Any, pd.DataFrame], tasks: list[Task]
 ) -> Iterator[list[dict[str, Any]]]:
-    """Batches on the workers, in the order in which they end."""
+    """Batches on the workers, in the order in which they end; once more where a worker is lost."""
+    workers = max(1, sum(client.nthreads().values()))  # type: ignore[no-untyped-call]
+    size = min(_MOST_AT_ONCE, max(1, len(tasks) // (4 * workers)))
+    waiting = [
+        every[i : i + size]
+        for _, group in itertools.groupby(tasks, key=lambda task: task.dataset)
+        for every in [list(group)]
+        for i in range(0, len(every), size)
+    ]
+    for _ in range(_ROUNDS):
+        lost: list[list[Task]] = []
+        yield from _round_on_dask(client, plan, sets, waiting, lost)
+        waiting = lost
+    for batch in waiting:
+        yield _without(batch, f"The workers that held its data were lost {_ROUNDS} times.")
+
+
+def _round_on_dask(
+    client: "Client", plan: Plan, sets: dict[Any, pd.DataFrame], batches: list[list[Task]],
+    lost: list[list[Task]],
+) -> Iterator[list[dict[str, Any]]]:  # fmt: skip
+    """Every batch once; ``lost`` gets those whose data went with a worker."""
     from distributed import as_completed
 
     remote: Any = client  # whose methods have no types
-    held = {label: remote.scatter(data, broadcast=True, hash=False) for label, data in sets.items()}
-    workers = max(1, sum(remote.nthreads().values()))
-    size = min(_MOST_AT_ONCE, max(1, len(tasks) // (4 * workers)))
-    futures = {}
-    for label, group in itertools.groupby(tasks, key=lambda task: task.dataset):
-        every = list(group)
-        for batch in (every[i : i + size] for i in range(0, len(every), size)):
-            futures[remote.submit(_batch, plan, held[label], batch, pure=False)] = batch
+    labels = dict.fromkeys(batch[0].dataset for batch in batches)
+    held = {label: remote.scatter(sets[label], broadcast=True, hash=False) for label in labels}
+    futures = {
+        remote.submit(_batch, plan, held[batch[0].dataset], batch, pure=False): batch
+        for batch in batches
+    }
     try:
         for future in as_completed(list(futures)):  # type: ignore[no-untyped-call]
+            batch = futures[future]
             if future.status == "finished":
                 yield future.result()
-                continue
-            reason = f"{type(future.exception()).__name__}: {future.exception()}"
-            yield [{"place": t.place, "reason": reason, "problems": ""} for t in futures[future]]
+            elif future.status == "error":
+                error = future.exception()
+                yield _without(batch, f"{type(error).__name__}: {error}")
+            else:
+                lost.append(batch)
     finally:
         remote.cancel(list(futures))
+
+
+def _without(batch: list[Task], reason: str) -> list[dict[str, Any]]:
+    return [{"place": task.place, "reason": reason, "problems": ""} for task in batch]
 
 
 def _collect(

@@ -128,7 +128,8 @@ def test_what_cannot_be_meant_is_refused(wide, changed, message):
 
 @pytest.mark.fit
 @pytest.mark.slow
-def test_a_killed_worker_loses_nothing(tmp_path):
+@pytest.mark.parametrize("when", ["while fitting", "while it alone holds the data"])
+def test_a_killed_worker_loses_nothing(tmp_path, monkeypatch, when):
     distributed = pytest.importorskip("distributed", reason="Dask is an optional extra")
     data = table_of_mediators(24)
     over = {"m": [f"m{i}" for i in range(24)]}
@@ -138,16 +139,27 @@ def test_a_killed_worker_loses_nothing(tmp_path):
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
-        pids = client.run(os.getpid)
+        pids, scatter, scattered = client.run(os.getpid), client.scatter, []
 
-        def kill():
-            time.sleep(4.0)
-            os.kill(next(iter(pids.values())), signal.SIGKILL)
+        def kill(address, after=0.0):
+            time.sleep(after)
+            os.kill(pids[address], signal.SIGKILL)
 
-        threading.Thread(target=kill).start()
+        def to_one_that_dies(frame, **settings):
+            scattered.append(scatter(frame, **{**settings, "broadcast": bool(scattered)}))
+            if len(scattered) == 1:
+                ((address,),) = client.who_has(scattered[0]).values()
+                kill(address)
+            return scattered[-1]
+
+        if when == "while fitting":
+            threading.Thread(target=kill, args=(next(iter(pids)), 4.0)).start()
+        else:
+            monkeypatch.setattr(client, "scatter", to_one_that_dies)
         found = bm.fit_many(
             data, **KIND, over=over, client=client, path=tmp_path / "run.jsonl", **QUICK
         )
+        assert when == "while fitting" or len(scattered) == 2
     assert (found["reason"] == "").all()
     here = bm.fit_many(data, **KIND, over={"m": ["m0", "m1"]}, **QUICK)
     # Seeds depend on the place alone.
