@@ -1,5 +1,7 @@
 """Fits that many tests share; each compiled structure is compiled once in the session."""
 
+from zlib import crc32
+
 import matplotlib
 import numpy as np
 import pytest
@@ -19,6 +21,37 @@ def pytest_configure(config):
     """Slow tests run where ``-m`` speaks of them, and not otherwise."""
     if "slow" not in (asked := config.option.markexpr):
         config.option.markexpr = f"({asked}) and not slow" if asked else "not slow"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Of a test marked each, cases enough to meet each value of each parameter run at once.
+
+    The other cases are slow. Values of a tuple, such as a pair of families, count one by one.
+    Of one marked each(2) only two cases run at once, those that meet most values.
+    """
+    cases = {}
+    for item in items:
+        if item.get_closest_marker("each") and not item.get_closest_marker("slow"):
+            cases.setdefault((item.path, item.originalname), []).append(item)
+    for some in cases.values():
+        left = {item: parts(item.callspec.params) for item in some}
+        count = sum(some[0].get_closest_marker("each").args)
+        while len(left) > len(some) - count if count else any(left.values()):
+            best = max(left, key=lambda item: (len(left[item]), crc32(item.name.encode())))
+            met = left.pop(best)
+            left = {item: values - met for item, values in left.items()}
+        for item in left:
+            item.add_marker("slow")
+
+
+def parts(params):
+    """The values of a test's parameters, a tuple's one by one, each with its place."""
+    return {
+        (name, i, repr(one))
+        for name, value in params.items()
+        for i, one in enumerate(value if isinstance(value, tuple) else (value,))
+    }
 
 
 def pytest_itemcollected(item):

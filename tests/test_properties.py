@@ -15,12 +15,28 @@ import bayesmed as bm
 from bayesmed.effects.question import Question, ask
 from tests.support.handmade import hand_fit
 
-#: ``BAYESMED_EXAMPLES=10000 uv run pytest -n 0 tests/test_properties.py`` searches further.
-EXAMPLES = int(os.environ.get("BAYESMED_EXAMPLES", "40"))
-QUICK = settings(
-    max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES == 40,
+#: ``BAYESMED_EXAMPLES=10000 uv run pytest -n 0 -m slow tests/test_properties.py`` searches further.
+FEW, EXAMPLES = 6, int(os.environ.get("BAYESMED_EXAMPLES", "40"))
+SEARCH = settings(
+    deadline=None, derandomize=EXAMPLES == 40,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )  # fmt: skip
+
+
+def searched(*strategies):
+    """A few examples at once, and many with the slow tests."""
+
+    def of(test):
+        @pytest.mark.parametrize("examples", [FEW, pytest.param(EXAMPLES, marks=pytest.mark.slow)])
+        def search(examples):
+            settings(SEARCH, max_examples=examples)(given(*strategies)(test))()
+
+        search.__name__, search.__doc__ = test.__name__, test.__doc__
+        return search
+
+    return of
+
+
 ROWS = 36
 ERRORS = (ValueError, TypeError)
 
@@ -74,8 +90,7 @@ INDEXES = {
 }
 
 
-@QUICK
-@given(
+@searched(
     st.sampled_from(CODES), st.sampled_from(REALS), st.sampled_from(TEXTS),
     st.sampled_from(list(INDEXES)), st.permutations(["t", "x", "g", "m", "y", "unused"]),
 )  # fmt: skip
@@ -86,8 +101,7 @@ def test_types_indexes_and_order_of_columns(code, real, text, index, order):
     same(build(typed[list(order)]), build(data))
 
 
-@QUICK
-@given(
+@searched(
     st.dictionaries(st.sampled_from(["t", "x", "g", "m", "y"]), st.sets(st.integers(0, ROWS - 1), max_size=4)),
     st.sampled_from(["Int64", "boolean", "float64", "object"]),
 )  # fmt: skip
@@ -114,8 +128,7 @@ NAMES = st.one_of(
 )  # fmt: skip
 
 
-@QUICK
-@given(NAMES, st.sampled_from(["x", "t", "m", "y", "g"]))
+@searched(NAMES, st.sampled_from(["x", "t", "m", "y", "g"]))
 def test_names_of_columns(name, column):
     """A column by any name gives the numbers of one by a plain name."""
     data, quoted = canonical(), f"`{name}`"
@@ -142,8 +155,7 @@ TERMS = ["x", "g", "t:x", "x:g", "C(g)", "I(x**2)", "np.exp(x)", "bs(x, df=4)", 
 OUTCOME = [*TERMS, "m:t", "m:x", "m:g", "t:m:x"]
 
 
-@QUICK
-@given(
+@searched(
     st.lists(st.sampled_from(TERMS), max_size=4, unique=True),
     st.lists(st.sampled_from(OUTCOME), max_size=5, unique=True), st.randoms(),
 )  # fmt: skip
@@ -178,8 +190,7 @@ def test_effects_of_any_formula_against_formulaic_by_hand(mediator, outcome, ran
     np.testing.assert_allclose(asked.cells(fit.draws)[0], po, rtol=1e-9, atol=1e-9)
 
 
-@QUICK
-@given(
+@searched(
     st.floats(-1e3, 1e3), st.floats(1e-3, 1e3), st.floats(-1e3, 1e3), st.floats(1e-3, 1e3),
     st.sampled_from(["gaussian", "probit"]),
 )  # fmt: skip
@@ -221,8 +232,7 @@ def test_units_of_mediator_and_covariate_do_not_matter(shift_m, scale_m, shift_x
         np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-8)
 
 
-@QUICK
-@given(st.text(max_size=30), st.text(max_size=30))
+@searched(st.text(max_size=30), st.text(max_size=30))
 def test_any_text_as_a_formula(mediator, outcome):
     """The front door: a model, or an error that says what was wrong."""
     for texts in ((mediator, outcome), (f"m ~ t + {mediator}", f"y ~ m + t + {outcome}")):

@@ -42,6 +42,7 @@ def moderated(frame: pd.DataFrame) -> bm.MediationFit:
     )  # fmt: skip
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize(
     ("word", "here"),
     [

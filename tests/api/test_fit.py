@@ -5,7 +5,6 @@ import sys
 import textwrap
 import warnings
 
-import arviz as az
 import numpy as np
 import pytest
 import xarray as xr
@@ -62,6 +61,8 @@ def test_effects_identities(short_fit):
 
 
 def test_arviz_takes_the_tree(short_fit):
+    import arviz as az
+
     assert "mediator_sigma" in az.summary(short_fit.tree).index
     short_fit.add_log_likelihood()
     group = short_fit.tree["log_likelihood"]

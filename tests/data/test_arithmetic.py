@@ -72,6 +72,7 @@ def test_to_take_off_a_mean_center_is_named(data, terms):
     assert "write center(age), which takes off the mean" in told and "I(" not in told
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("terms", ALGEBRA)
 def test_formula_algebra_is_kept(data, terms):
     build(data, terms)
@@ -145,6 +146,7 @@ def test_a_file_read_with_another_separator(data, sign):
         bm.fit(frame, mediator="emo ~ treat", outcome="y ~ emo + treat", treatment="treat")
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(
     "terms", ["treat*I(old - 45)", "center(old)", "log(old)", "I(-old)", "poly(old, 2)"]
 )

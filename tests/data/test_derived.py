@@ -73,6 +73,7 @@ def test_rounded_products(decimals: int) -> None:
         bm.MediationModel(GARCIA.assign(int=mediator.round(decimals)), **BOTH)
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize(
     "made",
     [
@@ -114,6 +115,7 @@ def test_a_text_treatment() -> None:
         bm.MediationModel(made, **BOTH, control="no", treated="yes")
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize(
     "made",
     [
@@ -135,10 +137,11 @@ def test_a_product_that_is_not_used_says_nothing(made: Made) -> None:
         )  # fmt: skip
 
 
-def test_coarse_and_related_columns_are_no_rounded_products() -> None:
+@pytest.mark.parametrize("trials", [6, pytest.param(60, marks=pytest.mark.slow)])
+def test_coarse_and_related_columns_are_no_rounded_products(trials: int) -> None:
     """Likert items, counts and noisy products, rounded to 0 to 3 decimals, in 20 to 400 rows."""
     rng = np.random.default_rng(4)
-    for trial in range(60):
+    for trial in range(trials):
         n = int(rng.choice([20, 60, 400]))
         t, x = rng.integers(0, 2, n), rng.normal(10.0, 3.0, n).round(1)
         m = 0.5 * t + 0.2 * x + rng.normal(size=n)

@@ -143,6 +143,7 @@ def full(small):
     return build(small, **both("t + x + d + g"))
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(
     "dtype",
     ["bool", "boolean", "Int64", "Int8", "uint8", "float32", "Float32", "object", "bool[pyarrow]",
@@ -153,6 +154,7 @@ def test_dtype_of_01_columns(small, full, dtype):
     assert_same(build(data, **both("t + x + d + g")), full)
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("dtype", ["float32", "Float64", "double[pyarrow]", "object"])
 def test_dtype_of_real_columns(small, dtype):
     real = ["x", "m", "y"]
@@ -160,6 +162,7 @@ def test_dtype_of_real_columns(small, dtype):
     assert_same(build(rounded.astype(dict.fromkeys(real, dtype))), build(rounded))
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(
     "dtype", ["object", "str", "string", "string[pyarrow]", "ordered", "dictionary"]
 )
@@ -191,6 +194,7 @@ def test_polars_null_and_nan_are_missing(small):
     assert_same(model, build(small.iloc[3:]))
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("dtype", ["Int64", "boolean", "object", "int64[pyarrow]"])
 def test_missing_values_of_nullable_columns(small, dtype):
     column = small["d"].astype("boolean" if dtype == "boolean" else "Int64").astype(dtype)
@@ -200,6 +204,7 @@ def test_missing_values_of_nullable_columns(small, dtype):
     assert_same(model, build(small.iloc[1:], **both("t + x + d")))
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(
     "index",
     [np.zeros(N, int), np.arange(N)[::-1], [f"row {i}" for i in range(N)],

@@ -111,6 +111,7 @@ def test_factor_treatment_with_another_reference_level(small):
     np.testing.assert_array_equal(back.counterfactuals.mediator.design[1][:, 1:3], [[0, 0]] * N)
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("dtype", ["int64", "bool", "float64", "Int64"])
 def test_treatment_as_a_factor_in_the_formula(small, dtype):
     plain = build(small, outcome="y ~ m * t + x")

@@ -111,6 +111,7 @@ def test_categorical_data_column(rich, family, key):
         "must be numeric", "Recode", **of(family, **{key: "g"}))  # fmt: skip
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize(
     ("family", "key", "column"),
     [("binomial", "trials", "trials"), ("poisson", "exposure", "exposure"), ("gamma", "event", "seen"),
@@ -148,6 +149,7 @@ def test_infinite_data_column(rich):
 # Offsets and exposures.
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_takes_an_offset(rich, family):
     number = build(rich, **of(family, offset=0.7))
@@ -302,6 +304,7 @@ def test_event_must_be_0_or_1(rich, family):
             "0 in all 40 rows", "Check the coding", **of(family, event=given))  # fmt: skip
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("dtype", ["bool", "int64", "float64", "boolean", "object"])
 def test_events(rich, dtype):
     model = build(rich.assign(seen=rich["seen"].astype(dtype)), **of("weibull", event="seen"))
@@ -592,6 +595,7 @@ def test_a_probit_outcome_has_no_sigma(small):
     assert kept.priors_in_use["mediator"]["sigma"] == half
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("dtype", ["bool", "boolean", "Int64", "object", "bool[pyarrow]"])
 def test_dtype_of_a_binary_response(small, dtype):
     given = {"outcome": "d ~ m + t + x", "outcome_family": "probit"}

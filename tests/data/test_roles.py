@@ -144,6 +144,7 @@ def centred(column: pd.Series) -> pd.Series:
     return column - column.mean()
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize(
     ("made", "instead"),
     [

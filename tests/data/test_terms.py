@@ -65,12 +65,14 @@ def quietly(data, *args, **arguments):
         return model(data, *args, **arguments)
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("term", LOOKING)
 def test_terms_that_look_at_other_rows_are_refused(data, term):
     with pytest.raises(ValueError, match="looks at other rows"):
         quietly(data, term)
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("term", ALONE)
 def test_terms_of_one_row_are_kept_and_are_the_same_in_any_company(data, term):
     design = quietly(data, term).designs[0]

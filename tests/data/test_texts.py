@@ -92,6 +92,7 @@ def test_numbers_say_nothing(data):
     assert told(data)[1] == []
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("code", [".", "NA", "unknown", "", "-"])
 def test_one_stray_value_makes_a_factor_and_is_told(data, code):
     frame = data.assign(x=as_text(data["x"], r7=code))
@@ -113,6 +114,7 @@ def test_a_csv_with_a_dot_and_its_mend(data):
     assert model.designs[0].terms == ("Intercept", "t", "x")
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(
     ("write", "option"),
     [
@@ -176,6 +178,7 @@ def test_words_in_nearly_every_row(data):
         bm.MediationModel(dates, **ROLES)
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("code", [".", "nan", "N/A", "?", " "])
 def test_a_code_of_a_missing_value_among_words(data, code):
     sex = pd.Series(np.resize(["f", "m", "f", code], N)).sample(frac=1.0, random_state=1).to_numpy()
@@ -392,6 +395,7 @@ def test_arguments_of_other_packages(data, name, word):
             door(data, **ROLES, **{name: "x"})
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("mark", ["|", "~", "||", "offset(x)", " . "])
 def test_marks_inside_a_level_or_a_name(data, mark):
     arm = np.where(data["t"] == 1, f"drug{mark}high", "placebo")

@@ -97,6 +97,7 @@ def latent(fit, arm, rows, m, draw):
     return eta, float(posterior["outcome_sigma"]) if "outcome_sigma" in posterior else 1.0
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("right", ["m + t + x", "m * t + x", "m * t + t * x"])
 @pytest.mark.parametrize("outcome", ["gaussian", "probit", "ordered_probit", "tobit", "lognormal"])
 def test_coefficients_of_every_outcome_keep_the_law_in_each_arm(data, outcome, right):
@@ -146,6 +147,7 @@ def test_coefficients_of_every_outcome_keep_the_law_in_each_arm(data, outcome, r
 # -- what it reduces to -------------------------------------------------------------------------
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("right", ["m + t + x", "m * t + x"])
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_a_reliability_of_one_is_the_curve_along_rho(data, outcome, right):
@@ -162,6 +164,7 @@ def test_a_reliability_of_one_is_the_curve_along_rho(data, outcome, right):
         )
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("right", ["m + t + x", "m * t + x"])
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_the_total_effect_does_not_depend_on_the_reliability(data, outcome, right):
@@ -311,6 +314,7 @@ def test_the_message_names_a_reliability_that_works(data):
 # -- priors, the curve, and what is refused -----------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_prior_of_the_reliability_mixes_the_curve(data):
     """Draws of Beta(80, 20): with 40 000 of them the mean of a / conditional is that of the prior."""
     model, size = build(data), 40_000
@@ -379,6 +383,7 @@ def test_the_plot_draws_what_there_is(data):
     assert np.isnan(drawn[0]) and np.isfinite(drawn[1:]).all()
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("bad", [0, 0.0, -0.1, 1.0001, float("nan"), float("inf")])
 def test_reliabilities_outside_of_zero_to_one_are_refused(data, bad):
     fit = made(build(data))
@@ -423,6 +428,7 @@ def test_rho_is_checked(data, bad):
         made(build(data)).effects_with_error(0.8, rho=bad)
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize(
     ("right", "arguments", "message"),
     [

@@ -8,6 +8,7 @@ import bayesmed as bm
 from tests.support.models import FRAMING, JOBS
 
 
+@pytest.mark.slow
 def test_prior_predictive_warns_of_absurd_effects(framing):
     wide = {"outcome": {"emo": bm.Prior("Normal", mu=0, sigma=20)},
             "mediator": {"treat": bm.Prior("Normal", mu=0, sigma=50)}}  # fmt: skip

@@ -62,6 +62,7 @@ def hand_made(mediator, outcome, rho, seed=3):
     return rows, draws
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("outcome", ["gaussian", "probit", "lognormal"])
 @pytest.mark.parametrize("mediator", ["gaussian", "probit", "poisson"])
 def test_whole_weights_are_repeated_rows(mediator, outcome):

@@ -196,6 +196,7 @@ def test_the_truth_is_found_in_a_large_sample(outcome, interaction):
 RIGHTS = ["m + t + x", "m * t + x", "m * x + t * x", "x + t + m + z"]
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("right", RIGHTS)
 @pytest.mark.parametrize("outcome", ["y", "p"])
 def test_without_correlations_it_is_the_effects_and_with_rho_my_the_curve(data, outcome, right):
@@ -298,6 +299,7 @@ def test_a_treatment_that_covariates_determine_is_refused(data):
 # -- priors and what is refused -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_priors_are_drawn_independently_of_the_data(data):
     """ACME = a b in the linear case; a = a0 - rho s_m / (sqrt(1 - rho^2) sigma_t), draw by draw."""
     model, size = build(data), 20_000
@@ -360,6 +362,7 @@ def test_impossible_correlations_are_refused(data):
         fit.effects_with_treatment_confounding(0.3, random_seed=-1)
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

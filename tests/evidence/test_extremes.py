@@ -68,6 +68,7 @@ def test_fewer_rows_than_columns():
         model_of(people().iloc[:3])
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("rho", [-0.999, 0.999, -0.999999, 0.999999])
 @pytest.mark.parametrize("outcome", ["gaussian", "probit", "lognormal"])
 def test_closed_forms_near_a_correlation_of_one(rho, outcome):

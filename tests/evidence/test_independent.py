@@ -40,6 +40,7 @@ def fit_at(world):
     return fit
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("k", [1, 2])
 @pytest.mark.parametrize("families", PAIRS, ids="/".join)
 def test_effects_against_quadrature_of_its_own(families, k):
@@ -59,6 +60,7 @@ def test_tipping_point_against_the_partial_correlation(families):
     np.testing.assert_allclose(zero.to_numpy(), truth.rho_zero(world), rtol=1e-9)
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("families", PAIRS, ids="/".join)
 def test_quadrature_against_simulated_people(families):
     """People of the structural model, each with all four counterfactual outcomes."""

@@ -65,6 +65,7 @@ def test_the_variance_given_a_binary_mediator():
         assert 1 - rho**2 * mills * (mills + mu) == pytest.approx(wanted)
 
 
+@pytest.mark.slow
 def test_a_simulated_probit_mediator():
     """The standard error of each ACME is near 0.0025."""
     found = medsens.simulated_binary(0.6, n=100_000)

@@ -82,6 +82,7 @@ def test_the_logarithm_of_the_mediator_is_recomputed(data):
         np.testing.assert_allclose(acme(model, draws), truth, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_a_spline_of_the_mediator_is_recomputed(data):
     """Against adaptive quadrature of the fitted spline, row by row."""
     right = "bs(m, df=4, extrapolation='extend') + t + x"
@@ -108,6 +109,7 @@ def test_a_spline_of_the_mediator_is_recomputed(data):
     assert acme(model, draws, rows=one)[draw] == pytest.approx(truth, abs=1e-6)
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("term", ["C(t)", "factor(t)", "C(t, contr.sum)"])
 def test_a_treatment_coded_as_a_factor_gives_the_numbers_of_the_plain_one(data, term):
     plain = quiet_model(data, mediator="m ~ t + x", outcome="y ~ m + t + x", treatment="t")

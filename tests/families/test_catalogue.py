@@ -64,6 +64,7 @@ def normal_score(lower, upper):
 # The score.
 
 
+@pytest.mark.each(4)
 @each
 def test_score_is_the_normal_quantile_of_scipys_distribution_function(name, values):
     family, p = example(name, values)
@@ -227,6 +228,7 @@ def test_mean_is_that_of_the_distribution(name, values):
     np.testing.assert_allclose(family.mean(ETA, p), wanted, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("name", [n for n, f in FAMILIES.items() if f.conditional is not None])
 def test_conditional_mean_is_an_integral_over_the_other_score(name):
     family, p = example(name, "usual")
@@ -461,6 +463,7 @@ def difference(name, piece, key, case):
     return slopes[0] if key != "cutpoints" else np.array([slope.sum() for slope in slopes])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", SETS)
 def test_tensors_equal_arrays_and_their_slopes_are_right(compiled, values):
     cases = {name: rows(name, values) for name in FAMILIES}
@@ -508,6 +511,7 @@ def corners(name):
     return {**case, **({"cutpoints": p["cutpoints"]} if "cutpoints" in p else {})}
 
 
+@pytest.mark.slow
 def test_nothing_is_nan_or_infinite_in_the_corners(compiled):
     cases = {name: corners(name) for name in FAMILIES}
     for name, found in compiled(cases).items():

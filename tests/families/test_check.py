@@ -260,6 +260,7 @@ WRONG = {
 }  # fmt: skip
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("case", WRONG)
 def test_pieces_that_disagree(case):
     family, changes, fragments = WRONG[case]
@@ -276,11 +277,13 @@ PIECES = ["score", "value", "mean", "log_density", "conditional"]
 OWN_PIECES = [(n, piece) for n, f in FAMILIES.items() for piece in PIECES if getattr(f, piece)]
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_packages_own_families_pass(name):
     check_family(replace(FAMILIES[name], name="own"))
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize(("name", "piece"), OWN_PIECES)
 def test_a_piece_that_is_off_is_found_in_any_of_them(name, piece):
     right = getattr(FAMILIES[name], piece)

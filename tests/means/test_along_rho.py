@@ -13,6 +13,7 @@ from tests.support.models import quiet_model
 from tests.support.pairs import FORMULAS, closed_model, closed_pairs, regression_of, truth
 
 
+@pytest.mark.each
 @pytest.mark.parametrize("formulas", ["plain", "T x M", "X x M", "T x X", "square"])
 @closed_pairs
 def test_total_effect_does_not_depend_on_rho(pair, formulas):
@@ -23,7 +24,11 @@ def test_total_effect_does_not_depend_on_rho(pair, formulas):
     np.testing.assert_allclose(totals, np.broadcast_to(totals[1], (3, 3)), rtol=0, atol=1e-8)
 
 
-@pytest.mark.parametrize("formulas", FORMULAS)
+@pytest.mark.each
+@pytest.mark.parametrize(
+    "formulas",
+    [pytest.param(f, marks=[pytest.mark.slow] if f == "spline" else []) for f in FORMULAS],
+)
 @closed_pairs
 def test_curve_equals_the_cells_at_mapped_draws(pair, formulas):
     model = closed_model(pair, formulas)

@@ -25,6 +25,7 @@ def assert_cells(model, draws, atol=1e-8):
     np.testing.assert_allclose(found, truth(model, draws), rtol=0, atol=atol)
 
 
+@pytest.mark.each
 @pytest.mark.parametrize("rho", [-0.7, 0.0, 0.5])
 @pairs
 def test_cells_of_every_pair(pair, rho):
@@ -33,6 +34,7 @@ def test_cells_of_every_pair(pair, rho):
         assert_cells(model, random_draws(model, rho))
 
 
+@pytest.mark.each
 @pytest.mark.parametrize("rho", [-0.7, 0.5])
 @pytest.mark.parametrize("function", ["I(m**2)", SPLINE])
 @pytest.mark.parametrize("outcome", BASIC)
@@ -42,6 +44,7 @@ def test_cells_with_functions_of_a_gaussian_mediator(outcome, function, rho):
     assert_cells(model, random_draws(model, rho))
 
 
+@pytest.mark.each
 @pytest.mark.parametrize("outcome", BASIC)
 @pytest.mark.parametrize("mediator", ["probit", "logit"])
 def test_a_binary_mediator_as_a_factor_changes_nothing(mediator, outcome):
@@ -55,6 +58,7 @@ def test_a_binary_mediator_as_a_factor_changes_nothing(mediator, outcome):
     assert_cells(factor, draws)
 
 
+@pytest.mark.each
 @pytest.mark.parametrize("rho", [-0.95, 0.95])
 @pairs
 def test_cells_where_the_outcome_is_steep_in_the_mediator(pair, rho):
@@ -119,9 +123,13 @@ KINDS = {
     "square, gaussian": (("gaussian", "gaussian"), "y ~ m + I(m**2) + t"),
     "square, probit": (("gaussian", "probit"), "y ~ m + I(m**2) + t"),
 }
-kinds = pytest.mark.parametrize("kind", KINDS)
+SLOW = {"gaussian-logit with X x M", "square, probit"}
+kinds = pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind in SLOW else []) for kind in KINDS]
+)
 
 
+@pytest.mark.each
 @kinds
 @pytest.mark.parametrize("bootstrap", [None, 3])
 def test_blocks_do_not_change_the_result(kind, bootstrap, monkeypatch):
@@ -137,6 +145,7 @@ def test_blocks_do_not_change_the_result(kind, bootstrap, monkeypatch):
     np.testing.assert_allclose(parts, whole, rtol=0, atol=2e-9)
 
 
+@pytest.mark.each(3)
 @kinds
 def test_bootstrap_weights_are_dirichlet_draws_by_seed(kind):
     """Weights Dirichlet(1, ..., 1), new in each draw: their mean and spread in the cells."""
@@ -156,9 +165,10 @@ def test_bootstrap_weights_are_dirichlet_draws_by_seed(kind):
     np.testing.assert_allclose(found.std(axis=-1), expected, rtol=0.25)
 
 
-@pytest.mark.parametrize(
-    "kind", ["gaussian-gaussian", "gaussian-probit", "gaussian-logit", "probit-gaussian"]
-)
+@pytest.mark.parametrize("kind", [
+    "gaussian-gaussian", "gaussian-probit", "probit-gaussian",
+    pytest.param("gaussian-logit", marks=pytest.mark.slow),
+])  # fmt: skip
 def test_many_rows_are_held_in_blocks(kind, monkeypatch):
     pair, outcome = KINDS[kind]
     n, size = 20_000, 20 if "logit" in kind else 200
@@ -173,6 +183,7 @@ def test_many_rows_are_held_in_blocks(kind, monkeypatch):
     assert peak < 0.8 * 8 * n * size
 
 
+@pytest.mark.slow
 def test_functions_of_the_mediator_are_held_in_blocks_of_rows(monkeypatch):
     pair, outcome = KINDS["square, probit"]
     model = build_pair(pair, outcome=outcome, data=simulated(pair, 2000))

@@ -50,7 +50,7 @@ def test_a_function_of_the_mediator_that_turns(q):
     draws = hand_draws((np.array([[0.2, 0.5]]), {"sigma": np.array([0.7])}),
                        (np.array([[1.0, 0.4, 0.1, q]]), {}), np.array([0.5]))  # fmt: skip
     mine = cell_means(draws, model.counterfactuals)[..., 0]
-    e, counts = np.linspace(-9, 9, 6001), np.arange(120)
+    e, counts = np.linspace(-9, 9, 1501), np.arange(120)
     for t in ARMS:
         for s in ARMS:
             m = 0.2 + 0.5 * s + 0.7 * e

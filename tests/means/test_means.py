@@ -179,6 +179,7 @@ def test_every_family_is_in_some_pair():
     assert {second for _, second in PAIRS} == set(FAMILIES)
 
 
+@pytest.mark.each
 @pairs
 @pytest.mark.parametrize(
     "rho", [-0.6, *(pytest.param(r, marks=pytest.mark.slow) for r in (0.0, 0.9))]
@@ -187,6 +188,7 @@ def test_cells_are_those_of_adaptive_quadrature(pair, rho):
     assert_truth(pair, *rows_and_draws(pair, rho, n=2))
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("outcome", ["gamma", "poisson", "weibull"])
 @pytest.mark.parametrize(("mediator", "intercept", "slope"), [
     ("gamma", 0.3, 0.5), ("negative_binomial", 0.3, 0.3), ("negative_binomial", 2.0, -0.4),
@@ -256,8 +258,9 @@ def drawn(name, u, eta):
 
 @pytest.mark.parametrize("pair", [
     ("gaussian", "gamma"), ("student_t", "ordered_logit"), ("gamma", "logit"),
-    ("lognormal", "tobit"), ("beta", "weibull"), ("probit", "poisson"),
-    ("ordered_logit", "negative_binomial"), ("poisson", "loglogistic"),
+    ("lognormal", "tobit"), pytest.param(("beta", "weibull"), marks=pytest.mark.slow),
+    ("probit", "poisson"), ("ordered_logit", "negative_binomial"),
+    ("poisson", "loglogistic"),
 ], ids="-".join)  # fmt: skip
 def test_cells_are_those_of_simulated_people(pair):
     count, rho = 400_000, 0.5
@@ -314,6 +317,7 @@ def through_functions(pair, name, rho, by_covariate=False, n=3, **arguments):
     return rows.changed("outcome", **fields), draws, eta
 
 
+@pytest.mark.each
 @pytest.mark.parametrize("by_covariate", [False, True])
 @pytest.mark.parametrize(("mediator", "name"), [
     ("gaussian", "square"), ("gaussian", "spline"), ("gamma", "log"), ("student_t", "spline"),
@@ -328,6 +332,7 @@ def test_functions_of_the_mediator(mediator, name, outcome, by_covariate):
     )
 
 
+@pytest.mark.each
 @pytest.mark.parametrize("outcome", ["gaussian", "logit"])
 @pytest.mark.parametrize("mediator", ["gaussian", "poisson"])
 def test_a_function_of_the_mediator_and_a_covariate_that_is_no_product(mediator, outcome):
@@ -369,6 +374,7 @@ def test_a_log_normal_mediator_in_its_logarithm_is_gaussian():
 # --- offsets, data columns, regressions of sigma --------------------------------------------
 
 
+@pytest.mark.each
 @pytest.mark.parametrize("pair", [
     ("gaussian", "tobit"), ("gaussian", "probit"), ("poisson", "lognormal"), ("probit", "logit"),
     ("ordered_probit", "student_t"), ("beta", "binomial"),
@@ -391,7 +397,9 @@ def test_regressions_of_sigma(pair):
     assert_truth(pair, rows, draws)
 
 
-@pytest.mark.parametrize("mediator", ["gaussian", "poisson", "logit"])
+@pytest.mark.parametrize(
+    "mediator", ["gaussian", pytest.param("poisson", marks=pytest.mark.slow), "logit"]
+)
 def test_trials_differ_between_rows(mediator):
     pair = (mediator, "binomial")
     rows, draws = rows_and_draws(pair, 0.5, columns={"trials": np.array([1.0, 3.0, 6.0])})
@@ -433,8 +441,10 @@ def assert_same_row_by_row(pair, rows, draws, monkeypatch, bootstrap=None):
 
 @pytest.mark.parametrize("slope_by_row", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("pair", [
-    ("gaussian", "logit"), ("student_t", "probit"), ("gaussian", "poisson"), ("gamma", "weibull"),
-    ("lognormal", "logit"), ("poisson", "probit"), ("probit", "logit"), ("beta", "gamma"),
+    ("gaussian", "logit"), ("student_t", "probit"), ("gaussian", "poisson"),
+    pytest.param(("gamma", "weibull"), marks=pytest.mark.slow),
+    ("lognormal", "logit"), pytest.param(("poisson", "probit"), marks=pytest.mark.slow),
+    ("probit", "logit"), pytest.param(("beta", "gamma"), marks=pytest.mark.slow),
 ], ids="-".join)  # fmt: skip
 def test_interpolation_changes_nothing(pair, slope_by_row, monkeypatch):
     rho = 0.0 if pair in (("gaussian", "poisson"), ("poisson", "probit")) else 0.5
@@ -487,7 +497,10 @@ def test_an_outcome_without_a_mean_is_an_error():
         cell_means(draws, rows)
 
 
-@pytest.mark.parametrize(("mediator", "rate"), [("gamma", 1.0), ("negative_binomial", 1.0)])
+@pytest.mark.parametrize(
+    ("mediator", "rate"),
+    [("gamma", 1.0), pytest.param("negative_binomial", 1.0, marks=pytest.mark.slow)],
+)
 def test_two_tails_that_act_together_make_an_infinite_mean(mediator, rate):
     """u = 0.5 and s = 0.7 at rho = 0.8: (1 - k^2 u)(1 - k^2 s) = 0.613 < rho^2, though both < 1."""
     rows, draws = rows_and_draws((mediator, "loglogistic"), 0.8, size=2)

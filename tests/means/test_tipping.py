@@ -14,16 +14,17 @@ from tests.support.pairs import closed_model, closed_pairs, closed_truth, regres
 
 
 def acme(model, regression, rho):
-    """ACME of control, treated and average of one draw at rho, by quadrature."""
-    cells = closed_truth(model, regression.at(rho))[..., 0]
+    """ACME of control, treated and average at rho, by quadrature: (3, S)."""
+    cells = closed_truth(model, regression.at(rho))
     by_arm = cells[:, 1] - cells[:, 0]
-    return np.array([*by_arm, by_arm.mean()])
+    return np.array([*by_arm, by_arm.mean(axis=0)])
 
 
 def one_draw(regression, i):
     return regression.block(np.array([i]))
 
 
+@pytest.mark.each
 @pytest.mark.parametrize(
     "formulas", ["plain", "T x M", "X x M", "T x X", pytest.param("square", marks=pytest.mark.slow)]
 )
@@ -42,12 +43,12 @@ def test_tipping_points_are_roots_of_the_curve(pair, formulas):
     for rho in (-0.8, 0.6):
         mapped = regression.at(rho)
         np.testing.assert_allclose(closed_truth(model, mapped), truth(model, mapped), atol=1e-9)
+    curve = np.stack([acme(model, regression, rho) for rho in scan])
     for i in range(4):
         single = one_draw(regression, i)
-        curve = np.stack([acme(model, single, rho) for rho in scan])
         for arm in range(3):
-            value = lambda rho, arm=arm, single=single: acme(model, single, rho)[arm]
-            places = np.flatnonzero(curve[:-1, arm] * curve[1:, arm] < 0.0)
+            value = lambda rho, arm=arm, single=single: acme(model, single, rho)[arm, 0]
+            places = np.flatnonzero(curve[:-1, arm, i] * curve[1:, arm, i] < 0.0)
             roots = [optimize.brentq(value, scan[j], scan[j + 1], xtol=1e-10) for j in places]
             assert counts[arm, i] == len(roots), (i, arm)
             if roots:

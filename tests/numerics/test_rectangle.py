@@ -121,6 +121,7 @@ def test_rectangles_equal_mpmath():
     np.testing.assert_allclose(log_rectangle(*limits), truth, rtol=1e-14, atol=1e-9)
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("rho", CORRELATIONS)
 def test_rectangles_equal_quadrature(rho):
     for (a1, b1), (a2, b2) in itertools.product(SIDES, SIDES):

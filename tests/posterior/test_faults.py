@@ -46,6 +46,7 @@ def test_a_file_gives_back_the_effects(fit, saved):
     assert bm.load(saved).effects().summary().equals(fit.effects().summary())
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.9, 0.999])
 def test_truncated_file(saved, share):
     whole = saved.read_bytes()
@@ -92,6 +93,7 @@ def test_file_of_another_format(fit, tmp_path, monkeypatch):
         bm.load(path)
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(
     "about",
     [{}, [], {"formulas": "__import__('os').abort()"}, {"families": ["gaussian", "no such"]}],
@@ -125,6 +127,7 @@ def test_folder_that_does_not_exist(fit, tmp_path):
         fit.save(tmp_path / "absent" / "fit.nc")
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO])
 def test_target_that_cannot_be_written(fit, saved, monkeypatch, code):
     before = saved.read_bytes()

@@ -134,6 +134,7 @@ def log_densities(model):
     return found
 
 
+@pytest.mark.each(1)
 @pytest.mark.parametrize(
     ("arguments", "rows"),
     [
@@ -157,6 +158,7 @@ def test_condensed_rows_have_the_likelihood_of_all(discrete, arguments, rows):
     np.testing.assert_allclose(few, all_rows, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_rows_that_belong_together_are_kept_where_residuals_correlate(discrete):
     model = quiet_model(
         discrete, mediator="m ~ t + g", outcome="y ~ m + t + g", treatment="t",

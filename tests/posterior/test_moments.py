@@ -90,6 +90,7 @@ def test_what_else_the_moments_answer(rows, whole, tmp_path, monkeypatch):
             call()
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

@@ -23,6 +23,7 @@ def test_sampler_that_is_not_installed(small, monkeypatch):
     refused(lambda: model.fit(sampler="numpyro"), "'numpyro'", "install", error=ImportError)
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize(
     ("name", "value"),
     [("draws", 0), ("draws", -1), ("draws", 1.5), ("draws", "100"), ("draws", None), ("draws", True),

@@ -82,6 +82,7 @@ STRUCTURES = {
 }
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_unconstrain_inverts_constrain(jobs, name):
     model = quiet_model(ordered(jobs), **STRUCTURES[name])

@@ -34,6 +34,7 @@ def value(draws, name, covariate):
     return float(values[0, 0])
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(
     ("times", "sign", "theta"),
     [
@@ -61,6 +62,7 @@ def test_an_omitted_twin_produces_the_rho_of_formula_b(binary, times, sign, thet
         assert found.about["approximate"] == binary[0]
 
 
+@pytest.mark.slow
 def test_the_naive_bound_is_not_the_rho():
     """sqrt(R2 R2) of the regressions at rho = 0 is another number, and has no sign."""
     made = world(theta=-0.9)
@@ -72,6 +74,7 @@ def test_the_naive_bound_is_not_the_rho():
     assert abs(naive - abs(made.rho)) > 2 * MC
 
 
+@pytest.mark.each(1)
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_logit_equations_are_close(sign):
     """Normal residuals are put in the place of logistic ones: 5% of rho."""
@@ -113,6 +116,7 @@ def grouped():
     return data, np.corrcoef(e_m, e_y)[0, 1], shares
 
 
+@pytest.mark.each(1)
 @pytest.mark.parametrize("coding", ["g", "C(g, contr.sum)"])
 def test_a_factor_is_one_covariate_in_any_coding(grouped, coding):
     data, rho, shares = grouped
@@ -125,6 +129,7 @@ def test_a_factor_is_one_covariate_in_any_coding(grouped, coding):
     assert rho < 0.8 * np.sqrt(np.prod(shares)), "the product of the shares is a bound only"
 
 
+@pytest.mark.each(1)
 @pytest.mark.parametrize("binary", [False, True])
 def test_leaving_a_covariate_out_gives_the_rho_of_formula_a(binary):
     """Without confounding given all; then z is dropped from both equations."""
@@ -155,6 +160,7 @@ def test_leaving_a_covariate_out_gives_the_rho_of_formula_a(binary):
     assert abs(mine) > 0.2
 
 
+@pytest.mark.slow
 def test_leave_out_is_the_correlation_of_the_structural_residuals():
     made = world(times=0.0, theta=-0.8)
     fit = point_fit(model_of(made.data))
@@ -352,6 +358,7 @@ def test_interactions_with_a_mediator_of_categories_count_at_their_shares():
     np.testing.assert_allclose(mine["r2_score"], known.mean(), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_interactions_with_the_treatment_count_for_the_covariate():
     """In a world where z acts in one arm only, u acts likewise: the rho of the pooled rows."""
     rng, n = np.random.default_rng(12), 400_000

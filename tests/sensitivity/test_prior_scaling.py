@@ -2,7 +2,6 @@
 
 import json
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import pytest
@@ -78,6 +77,7 @@ def normal_model(prior_mean, prior_sd, data_mean, data_sd):
     return found, exact
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(
     ("numbers", "told"),
     [
@@ -88,6 +88,8 @@ def normal_model(prior_mean, prior_sd, data_mean, data_sd):
 )
 def test_power_scaling_of_a_normal_mean(numbers, told):
     """The scaled posterior is normal too: precisions times the powers, in closed form."""
+    import arviz as az
+
     found, exact = normal_model(*numbers)
     table = power_scaling(*found, {"mu": ["mu"], "none": []}, closed=True)
     assert table.index.tolist() == [("mean", "mu")]
@@ -201,6 +203,7 @@ def test_log_priors_of_a_closed_pair_are_at_rho_zero(jobs):
     assert not np.allclose(drawn["outcome_sigma"], drawn["outcome_sigma_rho0"])
 
 
+@pytest.mark.slow
 def test_log_priors_of_cutpoints_sigma_regressions_and_rho(small):
     """Structural priors of an ordered mediator and an outcome whose spread goes by t."""
     data = small.assign(m=np.digitize(small["m"], [-0.5, 0.5]))

@@ -36,7 +36,10 @@ def r2_of(columns, y, coef, sd):
     return fitted / (fitted + sd**2)
 
 
-@pytest.fixture(scope="module", params=PAIRS, ids=str)
+@pytest.fixture(
+    scope="module", ids=str,
+    params=[pytest.param(v, marks=[] if v[0] == v[1] else [pytest.mark.slow]) for v in PAIRS],
+)  # fmt: skip
 def confounded(request):
     """A world whose omitted confounder is twice as strong as z, and its point fit."""
     binary = request.param
@@ -178,6 +181,7 @@ def made():
     return posterior_fit(model_of(world(n=500).data))
 
 
+@pytest.mark.slow
 def test_contours_are_drawn(made):
     sens = made.sensitivity(np.linspace(-0.8, 0.8, 17), progress=False)
     for form in ("residual", "total"):

@@ -77,6 +77,7 @@ def test_densities_of_rho_integrate_to_one_and_say_what_the_data_do():
     assert "no evidence" in plot_rho(rho(np.tanh(even(0.2, 0.3)), closed=None)).get_xlabel()
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("family", [*bm.FAMILIES, "gumbel"])
 def test_effects_on_every_outcome_are_drawn_and_named(family):
     """Also on a log link, and on a family of one's own that only the model knows."""

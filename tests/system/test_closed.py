@@ -85,6 +85,7 @@ def agree(model):
             np.testing.assert_allclose(again[name], value, atol=1e-12)
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize(
     "right", ["m + t + x", "m * t + x", "m * x + t", "m * t + t * x + I(m**2)"]
 )
@@ -93,6 +94,7 @@ def test_closed_with_a_gaussian_mediator(data, outcome, right):
     agree(build(data, outcome, right=right))
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_closed_with_a_lognormal_mediator_whose_logarithm_enters(data, outcome):
     for right in ("log(pm) + t + x", "log(pm) * t + x"):
@@ -101,6 +103,7 @@ def test_closed_with_a_lognormal_mediator_whose_logarithm_enters(data, outcome):
         agree(model)
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_closed_with_an_offset_of_the_mediator_in_the_span(data, outcome):
     arguments = {"mediator_data": {"offset": "o"}}
@@ -158,6 +161,7 @@ NEAR_MISSES = {
 }  # fmt: skip
 
 
+@pytest.mark.each(4)
 @pytest.mark.parametrize("case", NEAR_MISSES)
 def test_near_misses_are_not_closed(data, case):
     arguments, reason = NEAR_MISSES[case]
@@ -207,6 +211,7 @@ def row_log_likelihood(model, draws):
     return first + stats.norm.logcdf((2.0 * y - 1.0) * (eta + draws.rho * e) / k)
 
 
+@pytest.mark.each(3)
 @pytest.mark.parametrize("formulas", FORMULAS)
 @closed_pairs
 def test_likelihood_is_constant_along_the_map(pair, formulas):

@@ -46,6 +46,7 @@ def grid():
     return np.meshgrid(LIMITS, LIMITS, indexing="ij")
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("rho", CORRELATIONS)
 def test_bvn_cdf_equals_adaptive_quadrature(rho):
     h, l = grid()
@@ -187,6 +188,7 @@ def test_at_rho_zero_the_margins_separate(pair):
     np.testing.assert_allclose(joint(pair, m, y, 0.4, -1.2, 0.0), sum(logs), rtol=1e-11)
 
 
+@pytest.mark.each(3)
 @pairs
 def test_arrays_equal_tensors(pair):
     rng = np.random.default_rng(1)
@@ -223,6 +225,7 @@ def test_binary_outcome_given_a_gaussian_mediator(outcome):
         np.testing.assert_allclose(np.exp(found), truth, rtol=1e-9, atol=1e-14)
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("rho", [-0.95, 0.0, 0.5])
 @pytest.mark.parametrize("link", ["probit", "logit"])
 def test_extreme_scores_of_a_continuous_with_a_binary_equation(link, rho):
@@ -346,16 +349,17 @@ def test_named_pair_separates_at_rho_zero(pair):
         assert found == pytest.approx(first + hidden, rel=1e-9)
 
 
-def test_gradients_of_named_pairs_are_their_finite_differences():
-    """One function for all pairs: by both linear predictors and rho."""
+@pytest.mark.parametrize("some", [NAMED[::5], pytest.param(NAMED, marks=pytest.mark.slow)], ids=len)
+def test_gradients_of_named_pairs_are_their_finite_differences(some):
+    """One function for all the pairs: by both linear predictors and rho."""
     point = np.array([0.35, -0.15, 0.45])
     values = {
         pair: [{"probit": 1.0, "logit": 0.0, "beta": 0.4}.get(name, 2.0) for name in pair]
-        for pair in NAMED
+        for pair in some
     }
     variables = pytensor.tensor.dvectors(3)
     outputs = []
-    for pair in NAMED:
+    for pair in some:
         m, y = (np.full(2, value) for value in values[pair])
         y = np.array([y[0], CENSORED[pair[1]][1]]) if pair[1] in CENSORED else y
         seen = np.array([1.0, 0.0])
@@ -363,9 +367,9 @@ def test_gradients_of_named_pairs_are_their_finite_differences():
         outputs += pytensor.grad(log_p.sum(), list(variables))
     plain = Mode(linker="py", optimizer=None)
     gradient = pytensor.function(list(variables), outputs, mode=plain)
-    found = np.array(gradient(*(np.full(2, v) for v in point))).reshape(len(NAMED), 3, 2)
+    found = np.array(gradient(*(np.full(2, v) for v in point))).reshape(len(some), 3, 2)
     h = 1e-6
-    for pair, slopes in zip(NAMED, found, strict=True):
+    for pair, slopes in zip(some, found, strict=True):
         m, y = (np.full(2, value) for value in values[pair])
         y = np.array([y[0], CENSORED[pair[1]][1]]) if pair[1] in CENSORED else y
         own = {"seen": np.array([1.0, 0.0])} if pair[1] in CENSORED else {}

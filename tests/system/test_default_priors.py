@@ -156,6 +156,7 @@ def test_a_stated_prior_speaks_of_the_coefficient_as_written(people):
     np.testing.assert_allclose(found["mediator: x"], stats.norm(0.0, sd).logpdf(x))
 
 
+@pytest.mark.slow
 def test_the_graph_has_the_stated_density(people):
     """Prior draws of the centred coefficients are independent, each with its own sd."""
     model = bm.MediationModel(people, mediator="m ~ t * x", outcome="y ~ m + t * x", treatment="t")

@@ -55,13 +55,16 @@ def test_the_effect_is_that_of_the_normal_cdf() -> None:
     np.testing.assert_allclose(found, right, rtol=0, atol=1e-6)
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(
     ("term", "at"),
     [
         ("I(m > 0.5 + 0.005 * x)", lambda x: 0.5 + 0.005 * x),
         ("I(m > 0.5 + 0.02 * x)", lambda x: 0.5 + 0.02 * x),
         ("np.maximum(m, 0.2 * x)", lambda x: 0.2 * x),
-        ("I((m > 0.3 + 0.001 * x) * z)", lambda x: 0.3 + 0.001 * x),
+        pytest.param(
+            "I((m > 0.3 + 0.001 * x) * z)", lambda x: 0.3 + 0.001 * x, marks=pytest.mark.slow
+        ),
         ("I((m > 0.3) * z)", lambda x: np.array([0.3])),
         ("I((m > 0.5) + 1.0 * (m > 0.50001))", lambda x: np.array([0.5, 0.50001])),
     ],
@@ -74,6 +77,7 @@ def test_all_positions_are_found(term: str, at: Callable[[np.ndarray], np.ndarra
     np.testing.assert_allclose(found, right, rtol=0, atol=1e-9)
 
 
+@pytest.mark.each(1)
 @pytest.mark.parametrize("term", ["I(m > 0.5 + 0.005 * z)", "I(m > 0.5 + 0.01 * z)"])
 def test_many_positions_are_refused_quickly(term: str) -> None:
     start = time.perf_counter()
@@ -139,6 +143,7 @@ def test_steps_and_kinks_are_exact(data, term):
     assert found == pytest.approx(right, abs=1e-7)
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(
     ("term", "said"),
     [
@@ -160,6 +165,7 @@ def test_steps_that_cannot_be_followed_are_refused_at_once(data, term, said):
         )
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(
     ("term", "points"),
     [("I(m > k)", [0, 1, 2, 3]), ("I(m * treat > 0.5)", [0.5]), ("I(m > 0) * x", [0]),

@@ -29,6 +29,7 @@ def test_log_of_a_negative_mediator(small):
     bad(small, "outcome formula", "np.log(m)", outcome="y ~ np.log(m) + t + x")
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(
     "term",
     [
@@ -50,6 +51,7 @@ def test_any_function_of_a_binary_mediator_that_exists_at_0_and_1(small):
     np.testing.assert_allclose(model.counterfactuals.outcome.slope[0][:, 1], np.log(2.0))
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(
     ("at", "fragments"),
     [

@@ -64,6 +64,7 @@ ENDS = [
 ]
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize(("family", "column", "end", "words", "more"), ENDS)
 @pytest.mark.parametrize("arm", [0, 1])
 def test_nothing_in_one_arm_is_told_of_every_family(data, family, column, end, words, more, arm):
@@ -79,6 +80,7 @@ def test_nothing_in_one_arm_is_told_of_every_family(data, family, column, end, w
     )
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("family", ["weibull", "loglogistic", "lognormal", "gamma"])
 def test_no_event_in_one_arm(data, family):
     y = data.assign(y=data["time"])
@@ -268,6 +270,7 @@ def test_matched_pairs_with_a_binary_outcome_are_told():
     assert not any("incidental" in n for n in notes(large, **MATCHED, outcome_family="logit"))
 
 
+@pytest.mark.slow
 def test_the_advice_for_matched_pairs_gives_the_differences_within_pairs():
     """Least squares of the differences within pairs, by hand."""
     data = pairs(25, np.random.default_rng(4))
@@ -323,6 +326,7 @@ def test_groups_with_both_arms_and_the_treatment_itself_are_not(fitted):
 # Rows that are read part by part.
 
 
+@pytest.mark.each(2)
 @pytest.mark.parametrize("late", [None, 9_000, 9_001])
 def test_rows_in_parts_are_judged_by_all_of_them(late, monkeypatch):
     """The first rows have no event in either arm, or none in one; the last may have one."""
