@@ -12,9 +12,10 @@ from bayesmed.api.reliability import ReliabilityCurve
 from bayesmed.api.sensitivity import Sensitivity
 from bayesmed.effects.answer import answer, dose_response
 from bayesmed.effects.estimands import Scale
-from bayesmed.effects.question import Question, ask
+from bayesmed.effects.question import Question
 from bayesmed.families.names import names_nearest, parameters_of, refuse_unknown
 from bayesmed.families.prior import Prior
+from bayesmed.means.accuracy import Accuracy
 from bayesmed.posterior.state import Posterior
 
 
@@ -54,6 +55,7 @@ class MediationFit(FittedEquations):
         rho: Any = None,
         random_seed: int | None = None,
         memory: float | None = None,
+        accuracy: Accuracy = "posterior",
     ) -> Effects:
         r"""Posterior of the mediation effects.
 
@@ -99,6 +101,10 @@ class MediationFit(FittedEquations):
             Gigabytes that working arrays may take, beside the rows themselves: the means are
             taken over some rows at a time. Quantiles and ``average="population"`` need all rows
             at once and take no notice of it.
+        accuracy : {"posterior", "exact"}
+            Of the means: their error is at most a thousandth of the posterior standard deviation
+            of the effect that varies least (what was reached is ``error`` in the attribute
+            ``bayesmed`` of ``draws``), or integrals are refined until they settle to 1e-8.
 
         Returns
         -------
@@ -128,7 +134,7 @@ class MediationFit(FittedEquations):
         """
         question = Question(
             at=at, average=average, by=by, on=on, weights=weights, contrast=contrast, of=of, m=m,
-            scale=scale, memory=memory,
+            scale=scale, memory=memory, accuracy=accuracy,
         )  # fmt: skip
         draws, po = answer(self, question, rho, random_seed)
         return Effects(draws, po=po)
@@ -174,6 +180,7 @@ class MediationFit(FittedEquations):
         m: Any = None,
         scale: Scale = "difference",
         memory: float | None = None,
+        accuracy: Accuracy = "posterior",
     ) -> Sensitivity:
         """Posterior of every effect as a function of the residual correlation.
 
@@ -185,7 +192,7 @@ class MediationFit(FittedEquations):
             Show how far the curve is, where each value has to be computed apart.
         at : mapping, optional
             Covariates and the value every row gets, as in :meth:`effects`.
-        by, on, weights, contrast, of, m, scale, memory
+        by, on, weights, contrast, of, m, scale, memory, accuracy
             As in :meth:`effects`.
 
         Returns
@@ -200,8 +207,10 @@ class MediationFit(FittedEquations):
         Notes
         -----
         In closed pairs the curve is exact and comes from the draws at hand. Elsewhere the draws
-        are carried to each value by affine Laplace transport, with Pareto-smoothed importance
-        weights, and the compiled model is fitted again where their k-hat is above 0.7.
+        are carried along rho by affine Laplace transport, with Pareto-smoothed importance
+        weights at each value, and the compiled model is fitted again where their k-hat is above
+        0.7. Weights and means are taken at a few values of rho and interpolated in arcsin(rho),
+        unless ``accuracy="exact"``. Another ``scale`` of the last curve computes nothing again.
 
         References
         ----------
@@ -218,9 +227,9 @@ class MediationFit(FittedEquations):
 
         question = Question(
             at=at, by=by, on=on, weights=weights, contrast=contrast, of=of, m=m, scale=scale,
-            memory=memory,
+            memory=memory, accuracy=accuracy,
         )  # fmt: skip
-        return Sensitivity(*sweep(self, rho, progress, *ask(self, question)))
+        return Sensitivity(*sweep(self, rho, progress, question))
 
     def effects_with_error(
         self,

@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ import xarray as xr
 
 from bayesmed.api.arguments import split_arguments
 from bayesmed.api.fit import MediationFit
+from bayesmed.api.workers import on_workers
 from bayesmed.data.frame import to_pandas
 from bayesmed.data.warn import warn
 from bayesmed.effects.summary import check_interval
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
 
 #: Fits that a worker takes at once, at most.
 _MOST_AT_ONCE = 10
-#: Times that a batch is sent to workers that die with its data.
-_ROUNDS = 3
 _STATISTICS = ("median", "low", "high", "probability", "mcse", "ess_bulk", "ess_tail", "r_hat")
 _NUMBERS = ("n", "pareto_k", "seconds")
 _WORDS = ("sampler", "problems", "reason")
@@ -352,53 +352,16 @@ def _batch(plan: Plan, data: pd.DataFrame, tasks: list[Task]) -> list[dict[str, 
 def _on_dask(
     client: "Client", plan: Plan, sets: dict[Any, pd.DataFrame], tasks: list[Task]
 ) -> Iterator[list[dict[str, Any]]]:
-    """Batches on the workers, in the order in which they end; once more where a worker is lost."""
+    """Batches on the workers, in the order in which they end."""
     workers = max(1, sum(client.nthreads().values()))  # type: ignore[no-untyped-call]
     size = min(_MOST_AT_ONCE, max(1, len(tasks) // (4 * workers)))
-    waiting = [
-        every[i : i + size]
-        for _, group in itertools.groupby(tasks, key=lambda task: task.dataset)
-        for every in [list(group)]
-        for i in range(0, len(every), size)
-    ]
-    for _ in range(_ROUNDS):
-        lost: list[list[Task]] = []
-        yield from _round_on_dask(client, plan, sets, waiting, lost)
-        waiting = lost
-    for batch in waiting:
-        yield _without(batch, f"The workers that held its data were lost {_ROUNDS} times.")
-
-
-def _round_on_dask(
-    client: "Client", plan: Plan, sets: dict[Any, pd.DataFrame], batches: list[list[Task]],
-    lost: list[list[Task]],
-) -> Iterator[list[dict[str, Any]]]:  # fmt: skip
-    """Every batch once; ``lost`` gets those whose data went with a worker."""
-    from distributed import as_completed
-
-    remote: Any = client  # whose methods have no types
-    labels = dict.fromkeys(batch[0].dataset for batch in batches)
-    held = {label: remote.scatter(sets[label], broadcast=True, hash=False) for label in labels}
-    futures = {
-        remote.submit(_batch, plan, held[batch[0].dataset], batch, pure=False): batch
-        for batch in batches
-    }
-    try:
-        for future in as_completed(list(futures)):  # type: ignore[no-untyped-call]
-            batch = futures[future]
-            if future.status == "finished":
-                yield future.result()
-            elif future.status == "error":
-                error = future.exception()
-                yield _without(batch, f"{type(error).__name__}: {error}")
-            else:
-                lost.append(batch)
-    finally:
-        remote.cancel(list(futures))
-
-
-def _without(batch: list[Task], reason: str) -> list[dict[str, Any]]:
-    return [{"place": task.place, "reason": reason, "problems": ""} for task in batch]
+    batches = []
+    for label, group in itertools.groupby(tasks, key=lambda task: task.dataset):
+        every = list(group)
+        batches += [(label, every[i : i + size]) for i in range(0, len(every), size)]
+    for batch, found, reason in on_workers(client, partial(_batch, plan), sets, batches):
+        without = [{"place": task.place, "reason": reason, "problems": ""} for task in batch]
+        yield without if reason else found
 
 
 def _collect(

@@ -33,7 +33,9 @@ def answer(
     if po is None:
         po = means_of(asked, draws, fit.shape, bootstrap)
     result = contrasts(po, asked.scale, asked.unit)
-    result.attrs["bayesmed"] = setting.saying(every=int(po.attrs["every"])).to_json()
+    result.attrs["bayesmed"] = setting.saying(
+        every=int(po.attrs["every"]), error=asked.error
+    ).to_json()
     return result, po
 
 

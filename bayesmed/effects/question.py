@@ -17,6 +17,7 @@ from bayesmed.effects.setting import Setting, asked_of
 from bayesmed.effects.view import Asked, View
 from bayesmed.families.listing import few, is_number
 from bayesmed.families.names import nearest
+from bayesmed.means.accuracy import ACCURACIES, Accuracy, Effort
 from bayesmed.means.slices import sliced
 from bayesmed.means.target import Functional, Target, probability, resolve_functional, target_of
 from bayesmed.posterior.state import Posterior
@@ -53,6 +54,7 @@ class Question:
     m: Any = None
     scale: Scale = "difference"
     memory: float | None = None
+    accuracy: Accuracy = "posterior"
 
     @property
     def of_all_rows(self) -> bool:
@@ -64,6 +66,9 @@ class Question:
 
 def ask(fit: Posterior, question: Question) -> tuple[Asked, Setting]:
     """Settle a question, and say what it is."""
+    if question.accuracy not in ACCURACIES:
+        near = nearest(question.accuracy, ACCURACIES)
+        raise ValueError(f"accuracy={question.accuracy!r}; choose one of {list(ACCURACIES)}.{near}")
     columns = [] if question.by is None else group_columns(question.by)
     if question.average == "population":
         refuse("population", fit)
@@ -76,7 +81,7 @@ def ask(fit: Posterior, question: Question) -> tuple[Asked, Setting]:
         alike = alike and all(_same_for_all(rows.held, one) for one in targets)
         groups = _groups(fit, rows, question, columns, chosen)
         views += [
-            _view(fit, part, target, value, question.memory)
+            _view(fit, part, target, value, question)
             for (_, part), target, value in itertools.product(groups, targets, values)
         ]
     if columns:
@@ -110,10 +115,11 @@ def _targets(fit: Posterior, question: Question) -> list[Target]:
 
 
 def _view(
-    fit: Posterior, rows: RowSource, target: Target, m: float | None, memory: float | None
+    fit: Posterior, rows: RowSource, target: Target, m: float | None, question: Question
 ) -> View:
     whole = target.functional.kind == "quantile"  # of all rows' distribution, no mean
-    return View(sliced(_limited(fit, rows, target), None if whole else memory), target, m)
+    held = sliced(_limited(fit, rows, target), None if whole else question.memory)
+    return View(held, target, m, Effort(exact=question.accuracy == "exact"))
 
 
 def _warn_of_groups(

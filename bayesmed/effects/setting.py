@@ -41,6 +41,7 @@ class Setting(About):
     averaged: str = _ALL_ROWS
     difference: bool = False
     every: int = 1
+    error: float | None = None
     assumed: str = ""
     impossible: float = 0.0
     prior_note: str = ""

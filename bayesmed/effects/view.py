@@ -1,14 +1,21 @@
 """What is asked of a fit: rows, weights, contrast and functional, each a view of its draws."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from bayesmed.effects.estimands import ARMS, FIXED, Scale
+from bayesmed.means.accuracy import Effort
 from bayesmed.means.along_rho import Regression, curve_cells, curve_fixed
-from bayesmed.means.means import cell_means, common_slope, fixed_means, mediator_effect
+from bayesmed.means.means import (
+    cell_means,
+    common_slope,
+    fixed_means,
+    is_quick,
+    mediator_effect,
+)
 from bayesmed.means.normal import has_latent_cells, latent_means
 from bayesmed.means.quantiles import (
     quantile_cells,
@@ -33,11 +40,14 @@ class View:
     m : float or None
         The value at which the mediator is set for a controlled direct effect; of an ordered
         one the position of its category.
+    effort : Effort
+        What the means of these rows have needed so far.
     """
 
     rows: RowSource
     target: Target
     m: float | None = None
+    effort: Effort = field(default_factory=Effort, compare=False, repr=False)
 
     @property
     def in_memory(self) -> bool:
@@ -65,7 +75,7 @@ class View:
         if bootstrap is None and not target.family.additive and has_latent_cells(rows):
             cells = latent_means(own, rows)
         else:
-            cells = cell_means(own, rows, bootstrap)
+            cells = cell_means(own, rows, bootstrap, self.effort)
         if self.m is None:
             return cells
         fixed = fixed_means(own, rows, self.m, bootstrap)
@@ -112,9 +122,18 @@ class View:
 
     def every(self, draws: Draws, points: int = 1) -> int:
         """Every how many draws to use, so that it takes some minutes at most."""
+        if not self.effort.exact and self._quick(draws):
+            return 1
         held = self.rows.held
         points *= -(-self.rows.n // held.n)  # all of the rows, not the few with their moments
         return thinning(self.target.rows(held.merged), self.target.draws(draws), points)
+
+    def _quick(self, draws: Draws) -> bool:
+        """Whether the means need no adaptive integrals."""
+        if self.target.functional.kind == "quantile":
+            return False
+        rows, own = self.target.rows(self.rows.held.merged), self.target.draws(draws)
+        return is_quick(own, rows)
 
 
 @dataclass(frozen=True)
@@ -138,6 +157,17 @@ class Asked:
     scale: Scale
     unit: Any
     every: int = 1
+
+    @property
+    def exact(self) -> bool:
+        """Whether adaptive integrals were asked for."""
+        return any(view.effort.exact for view in self.views)
+
+    @property
+    def error(self) -> float | None:
+        """Largest error of the means, in posterior standard deviations, where it was measured."""
+        found = [view.effort.error for view in self.views if np.isfinite(view.effort.error)]
+        return max(found, default=None)
 
     def thinned(self, draws: Draws, points: int = 1) -> "Asked":
         """The same of as many draws as some minutes allow, where the means are dear."""

@@ -97,7 +97,7 @@ def step_ladder(family: Family, eta: np.ndarray, parameters: Parameters, k: np.n
     lowest, _, terms = whole_numbers(family, eta, parameters, float(k.min()))
     values, rises = zip(*terms, strict=True)
     whole = sum(bool(np.all(v - values[0] == j)) for j, v in enumerate(values))
-    found = list(_scores(family, values[0], whole, eta, parameters))
+    found = list(count_scores(family, values[0], whole, eta, parameters))
     found += [family.score(value, eta, parameters) for value in values[whole:]]
     # Trials can differ between rows whose linear predictor is the same.
     shape = np.broadcast_shapes(eta.shape, *(np.shape(one) for one in (*rises, *found)))
@@ -108,7 +108,7 @@ def step_ladder(family: Family, eta: np.ndarray, parameters: Parameters, k: np.n
     )
 
 
-def _scores(
+def count_scores(
     family: Family, lowest: Any, count: int, eta: np.ndarray, parameters: Parameters
 ) -> np.ndarray:
     """Scores of so many consecutive values, shape (value, ..., S), by sums from both ends.

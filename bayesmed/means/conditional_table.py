@@ -103,7 +103,7 @@ def _table(
     low, high = (np.arcsinh(bounded(family, end) / _STRETCH) for end in span)
     half = np.maximum(0.5 * (high - low), 1e-9)
     eta = _STRETCH * np.sinh(low + half * (1.0 + nodes(size)[:, None]))
-    at_nodes = _at_nodes(family, eta, rho, parameters, reach)
+    at_nodes = table_at(family, eta, rho, parameters, reach)
     log = family.link == "log" and np.all(np.isfinite(at_nodes(0.0, True)))
 
     def coefficients(e: Any) -> np.ndarray:
@@ -143,7 +143,7 @@ def _significant(coefficients: np.ndarray, log: bool) -> np.ndarray:
     return coefficients[: kept[-1] + 1] if len(kept) else coefficients[:1]
 
 
-def _at_nodes(
+def table_at(
     family: Family, eta: np.ndarray, rho: np.ndarray, parameters: Parameters, reach: float
 ) -> Callable[[Any, Any], np.ndarray]:
     """C at the nodes, or its logarithm, as a function of the mediator's score."""

@@ -11,15 +11,19 @@ elsewhere there is a closed form, a sum over the mediator's values or a quadratu
 (``integrals``) for one row, and a mean over the rows (``surface``).
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from bayesmed.means.cell import Pair, at_level, closed, has_closed, over_counts, over_scores
+from bayesmed.means import engine
+from bayesmed.means.accuracy import Effort, settled
+from bayesmed.means.cell import at_level, closed, has_closed, over_counts, over_scores
+from bayesmed.means.coordinates import ease, fewer, pair_of
 from bayesmed.means.finite import require_finite
 from bayesmed.means.layout import ARMS as ARMS
-from bayesmed.means.layout import Layout, lay_out, times, with_functions
+from bayesmed.means.layout import Layout, lay_out, with_functions
 from bayesmed.means.linear import expected_rows as expected_rows
 from bayesmed.numerics.surface import Coordinates, Need, Work, row_by_row, weighted_mean
 from bayesmed.posterior.blocks import over_blocks, row_weights
@@ -32,7 +36,12 @@ _PLANE, _TABLE = 1_000, 30_000
 _LADDER = 50
 
 
-def cell_means(draws: Draws, rows: Counterfactuals, bootstrap: int | None = None) -> np.ndarray:
+def cell_means(
+    draws: Draws,
+    rows: Counterfactuals,
+    bootstrap: int | None = None,
+    effort: Effort | None = None,
+) -> np.ndarray:
     """Means of Y(t, M(t')) over the rows, per draw.
 
     Parameters
@@ -42,6 +51,9 @@ def cell_means(draws: Draws, rows: Counterfactuals, bootstrap: int | None = None
     bootstrap : int, optional
         Seed of the Bayesian bootstrap: Dirichlet(1, ..., 1) weights of the rows, new for
         each draw. Equal weights where None.
+    effort : Effort, optional
+        What like calls needed, for an error that cannot be seen beside the posterior. To 1e-8
+        where None.
 
     Returns
     -------
@@ -61,9 +73,40 @@ def cell_means(draws: Draws, rows: Counterfactuals, bootstrap: int | None = None
         cells += _mean_shift(draws, layout, bootstrap)[:, None]
         return representable(cells + mean_offset(draws, rows, bootstrap))
     layout = with_functions(layout, draws)
+    quick = None if effort is None or effort.exact else _quick(draws, layout, bootstrap, effort)
+    if quick is not None:
+        return representable(quick)
     run = partial(_block_means, layout, bootstrap, {})
     found = over_blocks(run, draws, layout.size, _held(draws, layout))
     return representable(np.concatenate(found, axis=-1))
+
+
+def _quick(
+    draws: Draws, layout: Layout, bootstrap: int | None, effort: Effort
+) -> np.ndarray | None:
+    """Means by as few nodes as do; None where they have a closed form or cannot be had so."""
+    one = draws.block(slice(0, 1))
+    if layout.outcome.levels is None and has_closed(pair_of(layout, one, 0, 0, 0)[0]):
+        return None
+    if draws.index is None:  # by which the bootstrap is seeded
+        draws = replace(draws, index=np.arange(len(draws)))
+
+    def evaluate(some: np.ndarray | None, sizes: engine.Sizes) -> np.ndarray:
+        return engine.cells(draws if some is None else draws.block(some), layout, bootstrap, sizes)
+
+    try:
+        return settled(evaluate, len(draws), effort)
+    except (engine.Unsuited, ArithmeticError):
+        return None
+
+
+def is_quick(draws: Draws, rows: Counterfactuals) -> bool:
+    """Whether a few nodes do for every row."""
+    layout = lay_out(rows)
+    if layout.outcome.family.additive:
+        return False
+    one = draws.block(np.array([len(draws) // 2]))
+    return engine.suits(one, with_functions(layout, one))
 
 
 def mean_offset(draws: Draws, rows: Counterfactuals, bootstrap: int | None = None) -> Any:
@@ -192,8 +235,8 @@ def _mean(
 ) -> tuple[np.ndarray, Need]:
     """Mean over the rows of one cell; of one value of the mediator where it has few."""
     t, s, level = key
-    pair, at = _pair(layout, draws, t, s, level)
-    at, factor = _fewer(pair, at)
+    pair, at = pair_of(layout, draws, t, s, level)
+    at, factor = fewer(pair, at)
     log, few = pair.outcome.link == "log", layout.outcome.levels is not None
 
     def value(own: Coordinates, start: int) -> tuple[np.ndarray, int]:
@@ -210,68 +253,6 @@ def _mean(
     return weighted_mean(
         value, at, factor, weights, layout.size, log, need, Work(ease(pair), width)
     )
-
-
-def ease(pair: Pair) -> float:
-    """How many nodes may be taken for each row.
-
-    With a discrete mediator its probabilities and the outcome's quantiles are each taken along
-    one axis of a plane only, unless there are rectangles.
-    """
-    rectangles = np.any(pair.rho) and pair.outcome.kind in ("binary", "ordered")
-    return 8.0 if pair.mediator.discrete and not rectangles else 0.5
-
-
-def coordinates(
-    layout: Layout, draws: Draws, t: int, s: int, level: int
-) -> tuple[Pair, Coordinates]:
-    """What is the same in all rows of a cell, and the few numbers in which they differ."""
-    pair, at = _pair(layout, draws, t, s, level)
-    return pair, _fewer(pair, at)[0]
-
-
-def _pair(layout: Layout, draws: Draws, t: int, s: int, level: int) -> tuple[Pair, Coordinates]:
-    """What is the same in all rows, and what differs."""
-    at = {"location": layout.location(draws, s)}
-    mediator, outcome, functions = layout.mediator, layout.outcome, None
-    if outcome.levels is not None:
-        at["base"] = outcome.eta(draws.outcome, outcome.levels[t][level])
-    elif outcome.functions is not None:
-        functions = outcome.functions[t]
-        at |= {"base": outcome.eta(draws.outcome, functions.base), "row": functions.alike}
-    else:
-        assert outcome.base is not None and outcome.slope is not None
-        at["base"] = outcome.eta(draws.outcome, outcome.base[t])
-        at["slope"] = times(outcome.slope[t], draws.outcome.coef)
-    own = {
-        "mediator": mediator.parameters(draws.mediator, s),
-        "outcome": outcome.parameters(draws.outcome, t),
-    }
-    for key, family in (("mediator", mediator.family), ("outcome", outcome.family)):
-        by_row = [n for n, v in own[key].items() if v.ndim > 1 and n not in family.vectors]
-        at |= {f"{key} {name}": own[key].pop(name) for name in by_row}
-    knots = layout.rows.outcome.knots if functions else ()
-    pair = Pair(
-        mediator.family, outcome.family, own, draws.rho, functions, draws.outcome.coef, knots
-    )
-    return pair, at
-
-
-def _fewer(pair: Pair, at: Coordinates) -> tuple[Coordinates, np.ndarray | float]:
-    """Fewer coordinates that differ between rows, and the logarithm of a factor of the mean."""
-    at, zero, mediator = dict(at), np.zeros((1, len(pair.rho))), pair.mediator
-    if "slope" in at and mediator.additive:  # only m - location is random
-        at["base"] = at["base"] + at["slope"] * at["location"]
-        at["location"] = zero
-        if mediator.latent == "free":  # which is sigma times a normal score
-            at["slope"] = at["slope"] * pair.parameters(at)[0]["sigma"]
-            at["mediator sigma"] = zero + 1.0
-    elif "slope" in at and mediator.multiplicative and len(at["slope"]) > 1:
-        at["slope"] = at["slope"] * np.exp(at["location"])
-        at["location"] = zero
-    if pair.outcome.multiplicative:
-        return {**at, "base": zero}, at["base"]
-    return at, 0.0
 
 
 def mediator_effect(draws: Draws, rows: Counterfactuals) -> np.ndarray:

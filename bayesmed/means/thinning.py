@@ -11,8 +11,8 @@ import os
 import numpy as np
 
 from bayesmed.means.cell import Pair, has_closed
+from bayesmed.means.coordinates import coordinates, ease
 from bayesmed.means.layout import lay_out, with_functions
-from bayesmed.means.means import coordinates, ease
 from bayesmed.numerics.surface import Coordinates, grouped, is_column
 from bayesmed.posterior.draws import Draws
 from bayesmed.system.rows import Counterfactuals

@@ -10,8 +10,8 @@ from typing import Any
 import numba  # type: ignore[import-untyped]
 import numpy as np
 
-# Rows that go through together, so that their arithmetic is one vector instruction.
-_TILE = 64
+#: Rows that go through together, so that their arithmetic is one vector instruction.
+TILE = 64
 #: 1 / prod_{l != k} (k - l), the denominators of Lagrange's polynomials of degree 7.
 _SCALE = np.array([-1.0, 7.0, -21.0, 35.0, -35.0, 21.0, -7.0, 1.0]) / 5040.0
 #: Grid points that share one point, as many as the polynomials have nodes.
@@ -21,17 +21,17 @@ _SQRT2 = math.sqrt(2.0)
 _CERTAIN = 8.3
 
 
-def _exact_kernel[F: Callable[..., Any]](function: F, **options: Any) -> F:
+def exact_kernel[F: Callable[..., Any]](function: F, **options: Any) -> F:
     compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy", **options)
     return compiled(function)
 
 
-def _kernel[F: Callable[..., Any]](function: F) -> F:
+def kernel[F: Callable[..., Any]](function: F) -> F:
     """Products and sums may be one instruction."""
-    return _exact_kernel(function, fastmath={"contract"})
+    return exact_kernel(function, fastmath={"contract"})
 
 
-@_kernel
+@kernel
 def _basis(x: np.ndarray, low: float, half: float, size: int, out: np.ndarray) -> None:
     """Chebyshev polynomials at a tile of points, shape (degree, tile)."""
     count = len(x)
@@ -43,18 +43,18 @@ def _basis(x: np.ndarray, low: float, half: float, size: int, out: np.ndarray) -
             out[k, i] = 2.0 * out[1, i] * out[k - 1, i] - out[k - 2, i]
 
 
-@_kernel
+@kernel
 def along_line(
     x: np.ndarray, low: np.ndarray, half: np.ndarray, coefficients: np.ndarray, out: np.ndarray
 ) -> None:
     """Chebyshev series of one coordinate: x, out (S, n), coefficients (S, size)."""
     size = coefficients.shape[1]
-    basis = np.empty((max(size, 2), _TILE))
+    basis = np.empty((max(size, 2), TILE))
     for s in range(x.shape[0]):
-        for start in range(0, x.shape[1], _TILE):
-            own = x[s, start : start + _TILE]
+        for start in range(0, x.shape[1], TILE):
+            own = x[s, start : start + TILE]
             _basis(own, low[s], half[s], size, basis)
-            total = out[s, start : start + _TILE]
+            total = out[s, start : start + TILE]
             total[:] = 0.0
             for k in range(size):
                 weight = coefficients[s, k]
@@ -62,7 +62,7 @@ def along_line(
                     total[i] += weight * basis[k, i]
 
 
-@_kernel
+@kernel
 def along_plane(
     x: np.ndarray,
     y: np.ndarray,
@@ -78,11 +78,11 @@ def along_plane(
     each row of coefficients are used, shape (S, size).
     """
     rows, columns = coefficients.shape[1:]
-    first, second = np.empty((max(rows, 2), _TILE)), np.empty((max(columns, 2), _TILE))
-    inner = np.empty(_TILE)
+    first, second = np.empty((max(rows, 2), TILE)), np.empty((max(columns, 2), TILE))
+    inner = np.empty(TILE)
     for s in range(x.shape[0]):
-        for start in range(0, x.shape[1], _TILE):
-            part = slice(start, start + _TILE)
+        for start in range(0, x.shape[1], TILE):
+            part = slice(start, start + TILE)
             _basis(x[s, part], low[0, s], half[0, s], rows, first)
             _basis(y[s, part], low[1, s], half[1, s], columns, second)
             total = out[s, part]
@@ -98,7 +98,7 @@ def along_plane(
                     total[i] += inner[i] * first[k, i]
 
 
-@_kernel
+@kernel
 def along_panels(
     x: np.ndarray, edges: np.ndarray, coefficients: np.ndarray, out: np.ndarray
 ) -> None:
@@ -120,7 +120,7 @@ def along_panels(
             before, basis = basis, 2.0 * scaled * basis - before
 
 
-@_kernel
+@kernel
 def spread(
     x: np.ndarray, weights: np.ndarray, start: np.ndarray, step: np.ndarray, out: np.ndarray
 ) -> None:
@@ -143,7 +143,7 @@ def spread(
                 right *= gap - k
 
 
-@_exact_kernel
+@exact_kernel
 def step_sums(
     thresholds: np.ndarray, rises: np.ndarray, centre: np.ndarray, k: np.ndarray, out: np.ndarray
 ) -> None:

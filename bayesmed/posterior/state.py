@@ -101,6 +101,11 @@ class Posterior:
         about = self.description
         return draws_of(self.posterior, about.rho_fixed, about.parameters)
 
+    @cached_property
+    def last_curve(self) -> dict[str, Any]:
+        """The means along rho that were computed last, by what was asked."""
+        return {}
+
     @property
     def closed_map(self) -> ClosedMap | None:
         """The exact map of a closed pair."""

@@ -20,8 +20,9 @@ from scipy import linalg
 
 from bayesmed.posterior import density as compiled
 from bayesmed.posterior.density import LogDensity
+from bayesmed.posterior.draws import Draws
 from bayesmed.posterior.laplace import Laplace, laplace
-from bayesmed.posterior.state import Posterior
+from bayesmed.posterior.state import Posterior, draws_of
 from bayesmed.posterior.weights import smooth_and_resample
 from bayesmed.system.system import System
 
@@ -47,10 +48,12 @@ class Transport:
         Of that model.
     rho : float
         The fit's own.
+    kept : numpy.ndarray
+        Which draws, shape (chain, draw).
     points : numpy.ndarray
-        Draws in the sampler's coordinates, shape (S, dim).
+        These in the sampler's coordinates, shape (S, dim).
     log_density : numpy.ndarray
-        At the draws, for the fit's rho, shape (S,).
+        At them, for the fit's rho, shape (S,).
     base : Laplace or None
         At the fit's rho; None where no mode was found.
     """
@@ -59,6 +62,7 @@ class Transport:
     model: System
     density: LogDensity
     rho: float
+    kept: np.ndarray
     points: np.ndarray
     log_density: np.ndarray
     base: Laplace | None
@@ -83,41 +87,40 @@ class Transport:
                     found[rho] = target
         return found
 
-    def to(self, rho: float, target: Laplace) -> "Carried":
-        """Carry the draws to another rho."""
+    def to(self, target: Laplace) -> np.ndarray:
+        """Carry the draws to the rho of another approximation, in the sampler's coordinates."""
         assert self.base is not None
-        points = move(self.points, self.base, target)
-        ratio = self.density.at_rho(rho).values(points) - self.log_density
-        finite = np.isfinite(ratio)
+        return move(self.points, self.base, target)
+
+    def log_ratio(self, points: np.ndarray, rho: float) -> np.ndarray:
+        """Logarithms of the weights of carried draws, shape (S,)."""
+        return self.density.at_rho(rho).values(points) - self.log_density
+
+    def resample(self, log_ratio: np.ndarray) -> tuple[np.ndarray, float]:
+        """Which carried draws to keep, shape (S,), and the weights' k-hat."""
+        finite = np.isfinite(log_ratio)
         if not finite.any():
-            return Carried(points, np.arange(len(points)), np.inf)
-        ratio[~finite] = ratio[finite].max() + _NO_WEIGHT
+            return np.arange(len(log_ratio)), np.inf
+        most = log_ratio[finite].max()
+        ratio = np.where(finite, log_ratio, most + _NO_WEIGHT)
         if np.ptp(ratio) < _EQUAL:
             ratio[:] = 0.0
         seed = self.fit.description.settings["random_seed"]
-        return Carried(points, *smooth_and_resample(ratio, self.fit.shape, seed))
+        return smooth_and_resample(ratio, self.kept.shape, seed)
 
-    def posterior(self, carried: "Carried") -> xr.Dataset:
+    def draws(self, points: np.ndarray, rho: float) -> Draws:
         """Carried draws as parameters, before their resampling."""
         own = self.fit.posterior
-        arrays = compiled.constrain(self.model, carried.points.reshape(*self.fit.shape, -1))
+        arrays = compiled.constrain(self.model, points.reshape(*self.kept.shape, -1))
         variables = {
             name: (own[name].transpose("chain", "draw", ...).dims, arrays[str(name)])
             for name in own
         }
-        return xr.Dataset(variables, coords=own.coords)
+        coords = {n: c for n, c in own.coords.items() if "draw" not in c.dims}
+        return draws_of(xr.Dataset(variables, coords), rho, self.fit.description.parameters)
 
 
-@dataclass(frozen=True)
-class Carried:
-    """Draws at another rho: where they are, which of them to keep, and the weights' k-hat."""
-
-    points: np.ndarray
-    index: np.ndarray
-    pareto_k: float
-
-
-def prepare(fit: Posterior, grid: np.ndarray) -> Transport:
+def prepare(fit: Posterior, grid: np.ndarray, kept: np.ndarray) -> Transport:
     """Make the draws of a fit ready to be carried along a grid.
 
     Parameters
@@ -126,6 +129,8 @@ def prepare(fit: Posterior, grid: np.ndarray) -> Transport:
         At a fixed rho.
     grid : numpy.ndarray
         Values of rho, one of which or the fit's own is not zero.
+    kept : numpy.ndarray
+        Which draws to carry, shape (chain, draw).
     """
     model, rho = fit.require_model("transport"), fit.description.rho_fixed
     assert rho is not None
@@ -135,11 +140,11 @@ def prepare(fit: Posterior, grid: np.ndarray) -> Transport:
     own = fit.posterior
     arrays = {str(n): own[n].transpose("chain", "draw", ...).to_numpy() for n in own}
     points = compiled.unconstrain(at_some, arrays)
-    points = points.reshape(-1, points.shape[-1])
+    points = points.reshape(-1, points.shape[-1])[kept.ravel()]
     density = compiled.log_density(at_some).at_rho(rho)
     base = laplace(density, points.mean(axis=0), points.std(axis=0))
     log_density = density.values(points)
-    return Transport(fit, at_some, density, rho, points, log_density, base)
+    return Transport(fit, at_some, density, rho, kept, points, log_density, base)
 
 
 def _walk(start: float, side: np.ndarray) -> list[float]:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -10,120 +10,104 @@ import numpy as np
 import xarray as xr
 
 from bayesmed.data.warn import warn
-from bayesmed.effects.estimands import ARMS_AND_AVERAGE, contrasts
-from bayesmed.effects.setting import Setting
+from bayesmed.effects.estimands import ARMS_AND_AVERAGE, Scale, contrasts
+from bayesmed.effects.question import Question, ask
 from bayesmed.effects.view import Asked, View
 from bayesmed.families.prior import Prior
 from bayesmed.means.along_rho import Regression, regression_draws
 from bayesmed.means.tipping import roots_on_grid, tipping_points
 from bayesmed.posterior.arrays import prior_basis
 from bayesmed.posterior.draw import draw_posterior
-from bayesmed.posterior.laplace import Laplace
-from bayesmed.posterior.state import Posterior, draws_of
-from bayesmed.posterior.transport import Transport, prepare
+from bayesmed.posterior.state import Posterior
 from bayesmed.posterior.weights import LARGEST_PARETO_K, outcome_log_prior, smooth_and_resample
+from bayesmed.sensitivity.carry import carry
 from bayesmed.sensitivity.grid import (
     EXACT,
     FITTED,
     REFIT,
-    TRANSPORT,
     WEIGHTED,
     check_grid,
     identification_note,
 )
+from bayesmed.sensitivity.points import RhoPoint, Run
 from bayesmed.sensitivity.shares import with_explained_shares
 from bayesmed.system.capabilities import refuse
 from bayesmed.system.system import IdentificationWarning
 
 
 @dataclass(frozen=True)
-class RhoPoint:
-    """One rho of a sweep: counterfactual means, the effect on the mediator, and how."""
+class Curve:
+    """Means along rho, before any scale.
 
+    Attributes
+    ----------
+    grid : numpy.ndarray
+        Shape (rho,).
+    cells : numpy.ndarray
+        Shape (rho, view, 2, 2 or 3, S).
+    shift : numpy.ndarray
+        Effects on the mediator, shape (rho or 1, view, S).
+    how : list of str
+    pareto_k : numpy.ndarray
+        Shape (rho,).
+    every : int
+    error : float or None
+    """
+
+    grid: np.ndarray
     cells: np.ndarray
     shift: np.ndarray
-    how: str
-    pareto_k: float = float("nan")
-
-
-@dataclass
-class Run:
-    """What a sweep has done so far; it outlives a failure."""
-
-    points: dict[float, RhoPoint] = field(default_factory=dict)
-    failed: list[str] = field(default_factory=list)
-
-    def each(
-        self,
-        steps: Iterable[tuple[float, Callable[[], RhoPoint | None]]],
-        description: str,
-        progress: bool,
-    ) -> bool:
-        """Take steps until one fails; say whether all were taken.
-
-        A step that returns None leaves its rho to be done otherwise.
-        """
-        from rich.progress import track
-
-        rho = float("nan")
-        try:
-            for rho, step in track(list(steps), description=description, disable=not progress):
-                point = step()
-                if point is not None:
-                    self.points[rho] = point
-        except (KeyboardInterrupt, Exception) as error:
-            if not self.points:
-                raise
-            warn(
-                f"The sweep stopped at rho = {rho:g} ({type(error).__name__}: {error}); the "
-                f"{len(self.points)} values before it are kept."
-            )
-            return False
-        return True
-
-    def warn_of_failed(self) -> None:
-        """Name the refits that did not converge."""
-        if self.failed:
-            warn(
-                "Refits without convergence, whose values are not to be relied on: "
-                + "; ".join(self.failed)
-            )
+    how: list[str]
+    pareto_k: np.ndarray
+    every: int
+    error: float | None
 
 
 def sweep(
-    fit: Posterior,
-    rho: Any,
-    progress: bool,
-    asked: Asked,
-    setting: Setting,
+    fit: Posterior, rho: Any, progress: bool, question: Question
 ) -> tuple[xr.Dataset, xr.Dataset, xr.DataArray]:
     """Effects at each rho, where the ACME is zero, and the means; see :meth:`bayesmed.MediationFit.sensitivity`."""
-    grid, about = check_grid(rho), fit.description
+    grid, (asked, setting) = check_grid(rho), ask(fit, question)
     regression = regression_draws(fit)
     if regression is None:
-        warn(identification_note(about), IdentificationWarning)
+        warn(identification_note(fit.description), IdentificationWarning)
+    # Other scales are of the same means; that of a standard deviation is of another contrast.
+    scale: Scale = "standardised" if question.scale == "standardised" else "difference"
+    key = repr((grid.tolist(), replace(question, scale=scale)))
+    curve = fit.last_curve.get(key)
+    if curve is None:
+        curve = _curve(fit, asked, regression, grid, progress)
+        fit.last_curve.clear()
+        if len(curve.grid) == len(grid):
+            fit.last_curve[key] = curve
+    asked = replace(asked, every=curve.every)
+    po = asked.label(curve.cells, asked.kept(fit.shape), curve.grid)
+    draws = contrasts(po, asked.scale, asked.unit)
+    draws = draws.transpose("rho", *asked.dims, "arm", "chain", "draw")
+    draws = draws.assign(pareto_k=("rho", curve.pareto_k), how=("rho", curve.how))
+    draws.attrs["bayesmed"] = setting.saying(every=curve.every, error=curve.error).to_json()
+    draws = with_explained_shares(fit, draws)
+    return draws, _rho_zero(fit, regression, asked, draws, curve.cells, curve.shift), po
+
+
+def _curve(
+    fit: Posterior, asked: Asked, regression: Regression | None, grid: np.ndarray, progress: bool
+) -> Curve:
+    about = fit.description
     if regression is not None and about.priors_on == "regression":
         cells = asked.curve(regression, grid)
         how, pareto_k = [EXACT] * len(grid), np.full(len(grid), np.nan)
         for i in np.flatnonzero(grid == about.rho_fixed):
             cells[i], how[i] = asked.cells(fit.draws), FITTED
-        shift = asked.shift(fit.draws)[None]
-    else:
-        asked = asked.thinned(fit.draws, len(grid))
-        done = _by_points(fit, asked, regression, grid, progress)
-        grid, points = np.array(sorted(done)), [done[value] for value in sorted(done)]
-        cells, shift = (
-            np.stack(part) for part in zip(*[(p.cells, p.shift) for p in points], strict=True)
-        )
-        how, pareto_k = [p.how for p in points], np.array([p.pareto_k for p in points])
-    kept = asked.kept(fit.shape)
-    po = asked.label(cells, kept, grid)
-    draws = contrasts(po, asked.scale, asked.unit)
-    draws = draws.transpose("rho", *asked.dims, "arm", "chain", "draw")
-    draws = draws.assign(pareto_k=("rho", pareto_k), how=("rho", how))
-    draws.attrs["bayesmed"] = setting.saying(every=asked.every).to_json()
-    draws = with_explained_shares(fit, draws)
-    return draws, _rho_zero(fit, regression, asked, draws, cells, shift), po
+        return Curve(grid, cells, asked.shift(fit.draws)[None], how, pareto_k, 1, asked.error)
+    asked = asked.thinned(fit.draws, len(grid))
+    done = _by_points(fit, asked, regression, grid, progress)
+    points = [done[value] for value in sorted(done)]
+    return Curve(
+        np.array(sorted(done)), np.stack([p.cells for p in points]),
+        np.stack([p.shift for p in points]), [p.how for p in points],
+        np.array([p.pareto_k for p in points]), asked.every, asked.error,
+    )  # fmt: skip
 
 
 def _by_points(
@@ -172,47 +156,13 @@ def _by_transport(
         run.points[fit.description.rho_fixed] = fitted_point(fit, asked)
     todo = [float(rho) for rho in grid if rho not in run.points]
     if todo:
-        poor = _carry(base, asked, todo, run, progress)
+        poor = carry(base, asked, todo, run, progress)
         if poor:
             run.each(_refits(fit, asked, poor, run), "Refitting where transport fails", progress)
         for rho in set(poor) & set(run.points):
             run.points[rho] = replace(run.points[rho], pareto_k=poor[rho])
     run.warn_of_failed()
     return run.points
-
-
-def _carry(
-    base: Posterior, asked: Asked, todo: list[float], run: Run, progress: bool
-) -> dict[float, float]:
-    """Points by transport; return k-hat, or NaN, of the values that need a refit."""
-    transport = prepare(base, np.array(todo))
-    modes = transport.modes(np.array(todo))
-    order = sorted(modes, key=lambda rho: abs(rho - transport.rho))
-    poor = {rho: float("nan") for rho in todo if rho not in modes}
-    steps = [
-        (rho, partial(carried_point, transport, asked, rho, modes[rho], poor)) for rho in order
-    ]
-    whole = run.each(steps, "Carrying the draws along rho", progress)
-    return {rho: poor[rho] for rho in sorted(poor)} if whole else {}
-
-
-def carried_point(
-    transport: Transport,
-    asked: Asked,
-    rho: float,
-    target: Laplace,
-    poor: dict[float, float],
-) -> RhoPoint | None:
-    """Counterfactual means of draws carried to rho; None, and k-hat noted, where it is large."""
-    fit = transport.fit
-    carried = transport.to(rho, target)
-    if not carried.pareto_k <= LARGEST_PARETO_K:
-        poor[rho] = carried.pareto_k
-        return None
-    draws = draws_of(transport.posterior(carried), rho, fit.description.parameters)
-    used = draws.block(carried.index[asked.kept(fit.shape).ravel()])
-    cells = asked.cells(used)
-    return RhoPoint(cells, asked.shift(used, cells), TRANSPORT, carried.pareto_k)
 
 
 def fitted_point(fit: Posterior, asked: Asked, how: str = FITTED) -> RhoPoint:

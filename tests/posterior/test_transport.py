@@ -11,7 +11,7 @@ import bayesmed as bm
 from bayesmed.posterior import density as compiled
 from bayesmed.posterior import transport
 from bayesmed.posterior.density import LogDensity
-from bayesmed.sensitivity import sweep
+from bayesmed.sensitivity import carry, sweep
 from tests.support.models import JOBS, quiet_model
 
 BINARY = {
@@ -137,18 +137,28 @@ def test_move_takes_one_normal_to_the_other_in_any_coordinates():
     np.testing.assert_allclose(again, moved @ change.T, rtol=1e-8, atol=1e-9)
 
 
+def whole(fit):
+    """Positions of all draws."""
+    return np.arange(np.prod(fit.shape)).reshape(fit.shape)
+
+
 def test_transport_to_the_own_rho_is_the_identity(binary_fit):
-    ready = transport.prepare(binary_fit, np.array([0.5]))
-    carried = ready.to(0.0, ready.base)
-    np.testing.assert_allclose(carried.points, ready.points, rtol=1e-9, atol=1e-12)
-    assert carried.index.tolist() == list(range(len(ready.points)))
-    assert carried.pareto_k == float("-inf")
-    posterior = ready.posterior(carried)
-    xr.testing.assert_allclose(posterior, binary_fit.posterior, rtol=1e-8, atol=1e-10)
+    ready = transport.prepare(binary_fit, np.array([0.5]), whole(binary_fit))
+    points = ready.to(ready.base)
+    np.testing.assert_allclose(points, ready.points, rtol=1e-9, atol=1e-12)
+    index, pareto_k = ready.resample(ready.log_ratio(points, 0.0))
+    assert index.tolist() == list(range(len(ready.points)))
+    assert pareto_k == float("-inf")
+    draws, own = ready.draws(points, 0.0), binary_fit.draws
+    for key in ("mediator", "outcome"):
+        found, right = getattr(draws, key), getattr(own, key)
+        np.testing.assert_allclose(found.coef, right.coef, rtol=1e-8, atol=1e-10)
+        for name, values in right.parameters.items():
+            np.testing.assert_allclose(found.parameters[name], values, rtol=1e-8, atol=1e-10)
 
 
 def test_log_density_at_zero_is_that_of_two_regressions(binary_fit):
-    ready = transport.prepare(binary_fit, np.array([0.5]))
+    ready = transport.prepare(binary_fit, np.array([0.5]), whole(binary_fit))
     alone = compiled.log_density(binary_fit.model)
     mine = ready.density.at_rho(0.0).values(ready.points[:50])
     np.testing.assert_allclose(mine, alone.values(ready.points[:50]), rtol=1e-10)
@@ -204,14 +214,14 @@ def test_no_mode_leads_to_a_refit(binary_fit, monkeypatch):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 def test_interruption_keeps_the_values_done(binary_fit, monkeypatch, error):
-    carry = sweep.carried_point
+    right = carry.carried_point
 
     def failing(ready, rows, rho, target, poor):
         if rho == -0.4:
             raise error
-        return carry(ready, rows, rho, target, poor)
+        return right(ready, rows, rho, target, poor)
 
-    monkeypatch.setattr(sweep, "carried_point", failing)
+    monkeypatch.setattr(carry, "carried_point", failing)
     # The nearest to the fit's rho come first, on both sides.
     with pytest.warns(UserWarning, match=r"stopped at rho = -0.4 .*; the 3 values"):
         found = curve(binary_fit, [-0.4, -0.2, 0.1, 0.3, 0.7])
@@ -222,20 +232,20 @@ def test_interruption_keeps_the_values_done(binary_fit, monkeypatch, error):
 
 def test_interrupted_refits_keep_what_was_carried(binary_fit, monkeypatch):
     """Values by transport come first; refits of the others follow, and may be stopped."""
-    carry = sweep.carried_point
+    right = carry.carried_point
 
     def poor_above(ready, rows, rho, target, poor):
         if rho > 0.0:
             poor[rho] = 0.9
             return None
-        return carry(ready, rows, rho, target, poor)
+        return right(ready, rows, rho, target, poor)
 
     def failing(fit, rows, rho, failed):
         if rho == 0.5:
             raise KeyboardInterrupt
         return sweep.fitted_point(fit, rows, sweep.REFIT)
 
-    monkeypatch.setattr(sweep, "carried_point", poor_above)
+    monkeypatch.setattr(carry, "carried_point", poor_above)
     monkeypatch.setattr(sweep, "refit_point", failing)
     with pytest.warns(UserWarning, match="stopped at rho = 0.5"):
         found = curve(binary_fit, [-0.5, 0.2, 0.5, 0.6])

@@ -1,0 +1,265 @@
+r"""Counterfactual means by few nodes, as accurate as is asked.
+
+A cell is a mean over rows of :math:`F(x_i) = \sum_a w_a\, C(e_a, \eta_a)`: nodes a of the
+mediator's score e (``nodes``), the outcome's linear predictor :math:`\eta` at the mediator's value
+there, and C, the outcome's mean given that score (``series``), made once for all cells. F is
+taken at Chebyshev nodes of the one or two numbers in which the rows differ.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from bayesmed.means.cell import Coordinates, Pair
+from bayesmed.means.coordinates import fewer, pair_of
+from bayesmed.means.layout import ARMS, Layout
+from bayesmed.means.nodes import Nodes, mediator_nodes
+from bayesmed.means.series import Series, outcome_series
+from bayesmed.numerics.chebyshev import nodes, transform
+from bayesmed.numerics.surface import grouped, is_column
+from bayesmed.posterior.blocks import over_blocks, row_weights
+from bayesmed.posterior.draws import Draws
+
+#: Numbers held for each draw: so many draws make a block that every processor has some.
+_HELD = 2_000
+#: Rows that a discrete mediator takes one by one.
+_FEW_ROWS = 64
+#: Share of a sum's last value, beyond which there may be more.
+_END = 1e-7
+#: And for each row where rows are taken one by one.
+_PER_ROW = 16
+
+
+def suits(draws: Draws, layout: Layout) -> bool:
+    """Whether all draws can be served."""
+    try:
+        cells(draws.block(np.array([len(draws) // 2])), layout, None, Sizes())
+    except (Unsuited, ArithmeticError):
+        return False
+    return True
+
+
+class Unsuited(Exception):
+    """The rows differ in numbers that the series do not take."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many nodes.
+
+    Attributes
+    ----------
+    score : int
+        Over the mediator's score.
+    base, other : int
+        Over the outcome's linear predictor without the mediator, and over the second number in
+        which rows differ.
+    table, along : int
+        Of the series in the outcome's linear predictor and in the score.
+    draw : int
+        Along a parameter of the outcome over the draws.
+    """
+
+    score: int = 12
+    base: int = 8
+    other: int = 6
+    table: int = 20
+    along: int = 16
+    draw: int = 6
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some rows of a cell, of one value of the mediator where it has few.
+
+    ``at`` are coordinates at the nodes, ``varying`` those that differ between the rows, at the
+    rows; ``factor`` is the logarithm of what multiplies a row, ``weights`` (S or 1, row).
+    """
+
+    cell: tuple[int, int]
+    pair: Pair
+    at: Coordinates
+    varying: Coordinates
+    crossed: bool
+    factor: np.ndarray
+    weights: np.ndarray
+    found: Nodes
+    shift: np.ndarray
+
+    @property
+    def base(self) -> np.ndarray:
+        """Of the outcome's linear predictor, shape (base, 1 or point, S or 1)."""
+        own = self.at["base"]
+        return own[:, None] if self.crossed or len(own) == 1 else own[None]
+
+
+def cells(draws: Draws, layout: Layout, bootstrap: int | None, sizes: Sizes) -> np.ndarray:
+    """Means of Y(t, M(t')) over the rows, shape (2, 2, S).
+
+    Raises
+    ------
+    Unsuited
+        If rows differ in parameters of the outcome.
+    """
+    block = partial(_block, layout, bootstrap, sizes)
+    held = _HELD if _crosses(layout) else _PER_ROW * layout.size
+    return np.concatenate(over_blocks(block, draws, layout.size, held), axis=-1)
+
+
+def _crosses(layout: Layout) -> bool:
+    """Whether nodes take the place of rows, as far as the designs tell."""
+    return layout.outcome.functions is None and layout.mediator.sigma is None
+
+
+def _block(layout: Layout, bootstrap: int | None, sizes: Sizes, draws: Draws) -> np.ndarray:
+    weights = row_weights(layout.rows, draws, bootstrap)
+    by_row = np.full((1, layout.size), weights) if np.ndim(weights) == 0 else np.transpose(weights)
+    out, alike = np.zeros((2, 2, len(draws))), defaultdict(list)
+    for part in _parts(layout, draws, by_row, sizes):
+        # One series for all whose outcome has the same parameters.
+        own = (v.tobytes() for name, v in part.at.items() if name.startswith("outcome "))
+        alike[(0 if layout.outcome.sigma is None else part.cell[0], *own)].append(part)
+    for parts in alike.values():
+        series = _series(parts, sizes)
+        for part in parts:
+            out[part.cell] += _mean(part, series)
+    return out
+
+
+def _parts(layout: Layout, draws: Draws, weights: np.ndarray, sizes: Sizes) -> Iterator[_Part]:
+    levels = layout.outcome.levels
+    made: dict[Any, np.ndarray] = {}
+    known: dict[Any, Nodes] = {}
+    for t in ARMS:
+        for s in ARMS:
+            for level in range(len(levels[t])) if levels else (None,):
+                pair, at = pair_of(layout, draws, t, s, level or 0, made)
+                at, factor = fewer(pair, at)
+                groups = grouped(at) or [(np.arange(weights.shape[1]), ())]
+                for rows, same in groups:
+                    own = {
+                        name: v if len(v) == 1 else v[rows][:1] if name in same else v[rows]
+                        for name, v in at.items()
+                    }
+                    log = np.atleast_2d(factor)
+                    log = log if len(log) == 1 else log[rows]
+                    yield _part((t, s), pair, own, log, weights[:, rows], level, sizes, known)
+
+
+def _part(
+    cell: tuple[int, int], pair: Pair, at: Coordinates, factor: np.ndarray, weights: np.ndarray,
+    level: int | None, sizes: Sizes, known: dict[Any, Nodes],
+) -> _Part:  # fmt: skip
+    varying = {name: v for name, v in at.items() if len(v) > 1}
+    if any(name.startswith("outcome ") for name in varying):
+        raise Unsuited(f"{', '.join(varying)} differ between rows")
+    other = [name for name in varying if name != "base"]
+    count = (sizes.base if "base" in varying else 1) * (sizes.other if other else 1)
+    rows = weights.shape[1]
+    simple = len(other) < 2 and not any(map(is_column, other))
+    crossed = simple and count < rows
+    if crossed:
+        size = {"base": sizes.base, **dict.fromkeys(other, sizes.other)}
+        at = at | {name: _at_nodes(v, size[name]) for name, v in varying.items()}
+    elif pair.mediator.discrete and not simple and rows > _FEW_ROWS:
+        raise Unsuited(f"{', '.join(varying)} differ between rows")
+    key = (cell[1], level, at["location"].tobytes()) if pair.mediator.discrete else object()
+    if key not in known:
+        known[key] = mediator_nodes(pair, at, level, sizes.score)
+    found = known[key]
+    if level is not None:
+        shift = np.zeros((1, 1, 1))
+    elif pair.functions is None:
+        shift = at["slope"] * found.m
+    else:
+        shift = pair.predictor({**at, "base": np.zeros((1, 1))}, found.m)
+    _require_end(pair, found, shift)
+    return _Part(cell, pair, at, varying, crossed, factor, weights, found, shift)
+
+
+def _require_end(pair: Pair, found: Nodes, shift: np.ndarray) -> None:
+    """A log link can make values of a count matter that its probability does not."""
+    if pair.mediator.kind != "count" or pair.outcome.link != "log":
+        return
+    value = np.repeat(np.arange(len(shift)), np.diff(found.first))
+    share = found.w * np.exp(shift - shift.max(axis=0))[value]
+    total, last = share.sum(axis=0), share[value == len(shift) - 1].sum(axis=0)
+    if not np.all(last < _END * total):
+        raise Unsuited("the sum over the mediator is longer")
+
+
+def _range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest value of each draw, and half of the range."""
+    low, high = values.min(axis=0), values.max(axis=0)
+    return low, np.maximum(0.5 * (high - low), 1e-9 * (1.0 + np.abs(low)))
+
+
+def _at_nodes(values: np.ndarray, size: int) -> np.ndarray:
+    low, half = _range(values)
+    return np.asarray(low + half * (1.0 + nodes(size)[:, None]))
+
+
+def _series(parts: list[_Part], sizes: Sizes) -> Series:
+    """The outcome's series over the reach of some parts."""
+    pair, draws = parts[0].pair, len(parts[0].pair.rho)
+    ends = []
+    for part in parts:
+        base = part.base
+        together = part.shift if base.shape[1] == 1 else part.shift + base
+        own = base if base.shape[1] == 1 else np.zeros((1, 1, 1))
+        for least in (np.min, np.max):
+            end = least(together, axis=(0, 1)) + least(own, axis=(0, 1))
+            ends.append(np.broadcast_to(end, draws))
+    span = np.min(ends[::2], axis=0), np.max(ends[1::2], axis=0)
+    scores = [part.found.e for part in parts]
+    fixed = all(part.found.fixed for part in parts) and pair.mediator.kind == "continuous"
+    reach: Any = scores[0] if fixed else max(max(np.abs(e).max() for e in scores), 1.0)
+    parameters = pair.parameters(parts[0].at)[1]
+    chosen = (sizes.table, sizes.along, sizes.draw)
+    return outcome_series(pair.outcome, parameters, pair.rho, span, reach, chosen)
+
+
+def _mean(part: _Part, series: Series) -> np.ndarray:
+    """Mean over the rows of a part, shape (S,)."""
+    values, factor = series.means(part.found, part.shift, part.base), part.factor
+    if series.log and not part.pair.outcome.multiplicative:
+        factor = factor + part.varying.get("base", part.at["base"])
+    draws, rows = values.shape[-1], part.weights.shape[1]
+    if part.crossed and part.varying:
+        return _over_rows(part, values, factor)
+    own = np.broadcast_to(values[:, 0] * np.exp(factor), (rows, draws))
+    return np.einsum("is,si->s", own, np.broadcast_to(part.weights, (draws, rows)))
+
+
+def _over_rows(part: _Part, values: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """The same by moments, from values at nodes (other, base, S)."""
+    from bayesmed.numerics import mean_kernels
+
+    draws, rows = values.shape[-1], part.weights.shape[1]
+    alone = len(factor) == 1
+    common = np.exp(factor[0]) if alone else 1.0
+    by_row = np.zeros((1, rows)) if alone else _draw_by_draw(factor, draws)
+    weights, out = np.ascontiguousarray(part.weights), np.empty(draws)
+    names = sorted(part.varying, key="base".__eq__)  # the axes of the values
+    places = [_draw_by_draw(part.varying[name], draws) for name in names]
+    ranges = [_range(part.varying[name]) for name in names]
+    low, half = (np.stack([np.broadcast_to(r[i], draws) for r in ranges]) for i in (0, 1))
+    for axis in (0, 1):
+        matrix = transform(values.shape[axis])
+        values = np.moveaxis(np.tensordot(matrix, values, axes=(1, axis)), 0, axis)
+    values = np.ascontiguousarray(values)
+    if len(names) == 1:
+        line = values.reshape(-1, draws)
+        mean_kernels.line_mean(places[0], low[0], half[0], weights, by_row, line, out)
+    else:
+        mean_kernels.plane_mean(places[0], places[1], low, half, weights, by_row, values, out)
+    return np.asarray(out * common)
+
+
+def _draw_by_draw(values: np.ndarray, draws: int) -> np.ndarray:
+    """Rows of a draw side by side, shape (S, row)."""
+    return np.ascontiguousarray(np.broadcast_to(values, (len(values), draws)).T)

@@ -1,0 +1,109 @@
+"""Counterfactual means by few nodes against adaptive integrals, and what is said of their error."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bayesmed.families.catalogue import FAMILIES
+from bayesmed.means import engine
+from bayesmed.means.accuracy import TOLERANCE, Effort, settled, spread
+from bayesmed.means.engine import Sizes
+from bayesmed.means.layout import lay_out
+from bayesmed.means.means import cell_means, is_quick
+from tests.means.test_means import rows_and_draws
+
+MEDIATORS = [name for name, family in FAMILIES.items() if not family.outcome_only]
+PAIRS = [(m, y) for m, y in itertools.product(MEDIATORS, FAMILIES) if not FAMILIES[y].additive]
+FEW = np.array([0, 20, 47])
+
+
+def jittered(draws, names=("sigma", "shape", "phi", "alpha", "nu")):
+    """Parameters that differ between draws."""
+    rng = np.random.default_rng(8)
+    for key in ("mediator", "outcome"):
+        own = dict(getattr(draws, key).parameters)
+        for name in set(own) & set(names):
+            own[name] = own[name] * np.exp(rng.normal(0.0, 0.1, len(draws)))
+        draws = draws.changed(key, parameters=own)
+    return draws
+
+
+def assert_as_exact(rows, draws, bootstrap=None):
+    effort = Effort()
+    if draws.index is None:
+        draws = replace(draws, index=np.arange(len(draws)))
+    found = cell_means(draws, rows, bootstrap, effort)
+    longer = rows.mediator.family.kind == "count" and rows.outcome.family.link == "log"
+    assert effort.error <= TOLERANCE or longer  # which may be left to a sum without end
+    right = cell_means(draws.block(FEW), rows, bootstrap)
+    assert np.abs(found[..., FEW] - right).max() < 2.0 * TOLERANCE * spread(found)
+
+
+@pytest.mark.each
+@pytest.mark.parametrize("rho", [0.0, 0.5, -0.85])
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_cells_of_every_pair(pair, rho):
+    rows, draws = rows_and_draws(pair, rho, 70, 48, seed=2)
+    draws = jittered(draws)
+    if is_quick(draws, rows):
+        assert_as_exact(rows, draws)
+
+
+@pytest.mark.parametrize("outcome", ["logit", "beta", "ordered_logit"])
+def test_every_mediator_is_quick(outcome):
+    for mediator in MEDIATORS:
+        rows, draws = rows_and_draws((mediator, outcome), 0.4, 70, 2)
+        assert is_quick(draws, rows), mediator
+
+
+@pytest.mark.parametrize("pair", [("gaussian", "logit"), ("logit", "poisson")])
+def test_rho_that_differs_between_draws(pair):
+    rows, draws = rows_and_draws(pair, 0.0, 70, 48)
+    assert_as_exact(rows, replace(draws, rho=np.linspace(-0.7, 0.6, 48)))
+
+
+@pytest.mark.parametrize("pair", [("gaussian", "logit"), ("probit", "logit"), ("poisson", "logit")])
+def test_weights_of_the_bootstrap(pair):
+    assert_as_exact(*rows_and_draws(pair, 0.4, 70, 48), bootstrap=5)
+
+
+def test_blocks_change_nothing_that_can_be_seen(monkeypatch):
+    """Each has a series of its own reach."""
+    rows, draws = rows_and_draws(("gaussian", "logit"), 0.4, 70, 48)
+    whole = engine.cells(draws, lay_out(rows), None, Sizes())
+    monkeypatch.setattr(engine, "_HELD", 200_000)
+    parts = engine.cells(draws, lay_out(rows), None, Sizes())
+    assert 0.0 < np.abs(parts - whole).max() < 1e-2 * TOLERANCE * spread(whole)
+
+
+def test_what_was_needed_serves_the_next_call():
+    rows, draws = rows_and_draws(("gaussian", "logit"), 0.9, 70, 48)
+    effort = Effort(sizes=Sizes(4, 4, 4, 6, 6, 4))
+    first = cell_means(draws, rows, effort=effort)
+    sizes = effort.sizes
+    assert sizes.score > 4 and sizes.table > 6
+    np.testing.assert_array_equal(cell_means(draws, rows, effort=effort), first)
+    assert effort.sizes == sizes
+
+
+def test_an_error_that_stays_is_told():
+    cells, effort = np.random.default_rng(3).normal(size=(2, 2, 40)), Effort()
+
+    def evaluate(some, sizes):
+        return cells if some is None else cells[..., some] + 0.01 / sizes.score**0.01
+
+    with pytest.warns(UserWarning, match="right to 0.0.* accuracy='exact'"):
+        found = settled(evaluate, 40, effort)
+    np.testing.assert_array_equal(found, cells)
+    assert TOLERANCE < effort.error < 0.05
+
+
+def test_means_that_no_size_settles_are_left_to_adaptive_integrals():
+    rng = np.random.default_rng(3)
+
+    def evaluate(some, sizes):
+        return rng.normal(size=(2, 2, 40 if some is None else len(some)))
+
+    assert settled(evaluate, 40, Effort()) is None
