@@ -73,8 +73,8 @@ def effects(pair: str) -> dict[str, float]:
     draws = Draws(equations, np.full(DRAWS, float(rho)))
     began = time.perf_counter()
     equations = {
-        "mediator": EquationRows(families[0], rows),
-        "outcome": EquationRows(families[1], base, slope),
+        "mediator": EquationRows(families["mediator"], rows),
+        "outcome": EquationRows(families["outcome"], base, slope),
     }
     cell_means(draws, Counterfactuals(equations))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

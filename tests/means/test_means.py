@@ -586,7 +586,7 @@ def test_scores_of_consecutive_counts_are_those_one_by_one(name, lowest):
     rng = np.random.default_rng(3)
     parameters = {"alpha": rng.gamma(6.0, 0.5, 50), "trials": rng.integers(1, 90, (4, 1)) * 1.0}
     family, eta = FAMILIES[name], rng.normal(1.0, 1.5, (4, 50))
-    found = given._scores(family, lowest, 60, eta, parameters)
+    found = given.count_scores(family, lowest, 60, eta, parameters)
     alone = [family.score(lowest + j, eta, parameters) for j in range(60)]
     expected = np.stack([np.broadcast_to(one, eta.shape) for one in alone])
     near = np.abs(expected) < 8.0
