@@ -167,7 +167,8 @@ def _part(
         at = at | {name: _at_nodes(v, size[name]) for name, v in varying.items()}
     elif pair.mediator.discrete and not simple and rows > _FEW_ROWS:
         raise Unsuited(f"{', '.join(varying)} differ between rows")
-    key = (cell[1], level, at["location"].tobytes()) if pair.mediator.discrete else object()
+    own = [v.tobytes() for n, v in at.items() if n == "location" or n.startswith("mediator ")]
+    key = (cell[1], level, *own) if pair.mediator.discrete else object()
     if key not in known:
         known[key] = mediator_nodes(pair, at, level, sizes.score)
     found = known[key]

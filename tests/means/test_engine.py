@@ -78,6 +78,24 @@ def test_blocks_change_nothing_that_can_be_seen(monkeypatch):
     assert 0.0 < np.abs(parts - whole).max() < 1e-2 * TOLERANCE * spread(whole)
 
 
+def test_a_column_of_the_mediators_family_tells_rows_apart():
+    plain = FAMILIES["poisson"]
+    at = lambda eta, p: eta + np.log(p["dose"])
+    family = replace(
+        plain, name="dosed", takes=("dose",),
+        score=lambda y, eta, p: plain.score(y, at(eta, p), p),
+        value=lambda e, eta, p: plain.value(e, at(eta, p), p),
+        mean=lambda eta, p: plain.mean(at(eta, p), p),
+        log_density=lambda y, eta, p: plain.log_density(y, at(eta, p), p),
+    )  # fmt: skip
+    rows, draws = rows_and_draws(("poisson", "logit"), 0.4, 70, 48)
+    design = rows.mediator.design.copy()
+    design[..., 1] = 0.3  # one location in all rows
+    dose = np.where(np.arange(70) % 2, 1.0, 2.5)
+    own = {"family": family, "base": design, "columns": {"dose": dose}}
+    assert_as_exact(rows.changed("mediator", **own), draws)
+
+
 def test_what_was_needed_serves_the_next_call():
     rows, draws = rows_and_draws(("gaussian", "logit"), 0.9, 70, 48)
     effort = Effort(sizes=Sizes(4, 4, 4, 6, 6, 4))
