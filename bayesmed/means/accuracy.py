@@ -11,15 +11,14 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from bayesmed.data.warn import warn
 from bayesmed.means.engine import Sizes
 
 Accuracy = Literal["posterior", "exact"]
 ACCURACIES: tuple[Accuracy, ...] = get_args(Accuracy)
 #: Largest error of a draw, in posterior standard deviations of the contrast that varies least.
 TOLERANCE = 1e-3
-#: A larger error is told; one beyond this is not returned.
-_VISIBLE = 0.05
+# Of it, what the draws that are checked may take, since others can be worse.
+_SHARE = 0.25
 _CHECKED, _FEWEST = 16, 32
 _LARGEST = Sizes(score=64, base=48, other=32, table=160, along=96, draw=24)
 _NAMES = tuple(one.name for one in fields(Sizes))
@@ -64,15 +63,15 @@ def settled(evaluate: Evaluate, count: int, effort: Effort) -> np.ndarray | None
     """
     if count < _FEWEST:
         return None
-    some = np.unique(np.linspace(0, count - 1, _CHECKED).round().astype(int))
+    some, start = np.unique(np.linspace(0, count - 1, _CHECKED).round().astype(int)), effort.sizes
     for _ in range(_TURNS):
         cells = evaluate(None, effort.sizes)
         if not np.isfinite(cells).all():
-            return None
+            break
         unit = spread(cells)
         finer = evaluate(some, _grown(effort.sizes, _NAMES))
         error = float(np.abs(cells[..., some] - finer).max() / unit)
-        if error <= TOLERANCE:
+        if error <= _SHARE * TOLERANCE:
             effort.error = float(np.fmax(effort.error, error))
             return cells
         before, effort.sizes = effort.sizes, _enlarged(evaluate, some, effort.sizes, unit)
@@ -80,15 +79,8 @@ def settled(evaluate: Evaluate, count: int, effort: Effort) -> np.ndarray | None
             effort.sizes = _more(before, _NAMES)
         if effort.sizes == before:
             break
-    if not error < _VISIBLE:
-        return None
-    effort.error = float(np.fmax(effort.error, error))
-    warn(
-        f"Counterfactual means are right to {error:.1g} posterior standard deviations of an effect "
-        f"({TOLERANCE:g} is aimed at): the outcome is too steep in the mediator for more. "
-        "accuracy='exact' integrates until two sizes agree, and takes longer."
-    )
-    return cells
+    effort.sizes = start
+    return None
 
 
 def spread(cells: np.ndarray) -> float:
@@ -114,7 +106,7 @@ def _enlarged(evaluate: Evaluate, some: np.ndarray, sizes: Sizes, unit: float) -
             name: float(np.abs(evaluate(some, _grown(sizes, (name,))) - now).max() / unit)
             for name in _NAMES
         }
-        short = {n: move for n, move in moved.items() if not move < 0.3 * TOLERANCE}
+        short = {n: move for n, move in moved.items() if not move < 0.1 * TOLERANCE}
         if not short:
             return sizes
         before, sizes = sizes, _more(sizes, tuple(short))

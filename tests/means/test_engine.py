@@ -16,6 +16,12 @@ from tests.means.test_means import rows_and_draws
 
 MEDIATORS = [name for name, family in FAMILIES.items() if not family.outcome_only]
 PAIRS = [(m, y) for m, y in itertools.product(MEDIATORS, FAMILIES) if not FAMILIES[y].additive]
+#: Everyday pairs that must not be left to adaptive integrals.
+SERVED = (
+    "gaussian-logit", "logit-logit", "probit-probit", "gaussian-poisson", "gaussian-gamma",
+    "gaussian-negative_binomial", "gaussian-ordered_logit", "gaussian-weibull", "logit-poisson",
+    "negative_binomial-logit", "gaussian-beta", "poisson-logit", "ordered_logit-logit",
+)  # fmt: skip
 FEW = np.array([0, 20, 47])
 
 
@@ -30,15 +36,14 @@ def jittered(draws, names=("sigma", "shape", "phi", "alpha", "nu")):
     return draws
 
 
-def assert_as_exact(rows, draws, bootstrap=None):
+def assert_as_exact(rows, draws, bootstrap=None, served=True):
     effort = Effort()
     if draws.index is None:
         draws = replace(draws, index=np.arange(len(draws)))
     found = cell_means(draws, rows, bootstrap, effort)
-    longer = rows.mediator.family.kind == "count" and rows.outcome.family.link == "log"
-    assert effort.error <= TOLERANCE or longer  # which may be left to a sum without end
+    assert effort.error <= TOLERANCE or not served
     right = cell_means(draws.block(FEW), rows, bootstrap)
-    assert np.abs(found[..., FEW] - right).max() < 2.0 * TOLERANCE * spread(found)
+    assert np.abs(found[..., FEW] - right).max() < TOLERANCE * spread(found)
 
 
 @pytest.mark.each
@@ -47,8 +52,11 @@ def assert_as_exact(rows, draws, bootstrap=None):
 def test_cells_of_every_pair(pair, rho):
     rows, draws = rows_and_draws(pair, rho, 70, 48, seed=2)
     draws = jittered(draws)
-    if is_quick(draws, rows):
-        assert_as_exact(rows, draws)
+    try:
+        cell_means(draws.block(FEW), rows)
+    except ArithmeticError:
+        return  # an infinite mean, or sums without end
+    assert_as_exact(rows, draws, served="-".join(pair) in SERVED)
 
 
 @pytest.mark.parametrize("outcome", ["logit", "beta", "ordered_logit"])
@@ -106,22 +114,13 @@ def test_what_was_needed_serves_the_next_call():
     assert effort.sizes == sizes
 
 
-def test_an_error_that_stays_is_told():
-    cells, effort = np.random.default_rng(3).normal(size=(2, 2, 40)), Effort()
-
-    def evaluate(some, sizes):
-        return cells if some is None else cells[..., some] + 0.01 / sizes.score**0.01
-
-    with pytest.warns(UserWarning, match="right to 0.0.* accuracy='exact'"):
-        found = settled(evaluate, 40, effort)
-    np.testing.assert_array_equal(found, cells)
-    assert TOLERANCE < effort.error < 0.05
-
-
 def test_means_that_no_size_settles_are_left_to_adaptive_integrals():
     rng = np.random.default_rng(3)
 
     def evaluate(some, sizes):
         return rng.normal(size=(2, 2, 40 if some is None else len(some)))
 
-    assert settled(evaluate, 40, Effort()) is None
+    effort = Effort()
+    assert settled(evaluate, 40, effort) is None
+    assert np.isnan(effort.error)
+    assert effort.sizes == Sizes()
