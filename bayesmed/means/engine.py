@@ -26,21 +26,13 @@ from bayesmed.posterior.draws import Draws
 
 #: Numbers held for each draw: so many draws make a block that every processor has some.
 _HELD = 2_000
-#: Rows that a discrete mediator takes one by one.
-_FEW_ROWS = 64
-#: Share of a sum's last value, beyond which there may be more.
+#: Rows that are taken one by one, of a discrete mediator and of a continuous one: nodes of all are
+#: held at once.
+_FEW_ROWS, _MOST_ROWS = 64, 20_000
+#: Share of the value at the end of a sum, beyond which there may be more.
 _END = 1e-7
 #: And for each row where rows are taken one by one.
 _PER_ROW = 16
-
-
-def suits(draws: Draws, layout: Layout) -> bool:
-    """Whether all draws can be served."""
-    try:
-        cells(draws.block(np.array([len(draws) // 2])), layout, None, Sizes())
-    except (Unsuited, ArithmeticError):
-        return False
-    return True
 
 
 class Unsuited(Exception):
@@ -165,7 +157,7 @@ def _part(
     if crossed:
         size = {"base": sizes.base, **dict.fromkeys(other, sizes.other)}
         at = at | {name: _at_nodes(v, size[name]) for name, v in varying.items()}
-    elif pair.mediator.discrete and not simple and rows > _FEW_ROWS:
+    elif not simple and rows > (_FEW_ROWS if pair.mediator.discrete else _MOST_ROWS):
         raise Unsuited(f"{', '.join(varying)} differ between rows")
     own = [v.tobytes() for n, v in at.items() if n == "location" or n.startswith("mediator ")]
     key = (cell[1], level, *own) if pair.mediator.discrete else object()
@@ -188,8 +180,9 @@ def _require_end(pair: Pair, found: Nodes, shift: np.ndarray) -> None:
         return
     value = np.repeat(np.arange(len(shift)), np.diff(found.first))
     share = found.w * np.exp(shift - shift.max(axis=0))[value]
-    total, last = share.sum(axis=0), share[value == len(shift) - 1].sum(axis=0)
-    if not np.all(last < _END * total):
+    total = share.sum(axis=0)
+    ends = [len(shift) - 1] if np.all(found.m[0] == 0.0) else [0, len(shift) - 1]
+    if not all(np.all(share[value == end].sum(axis=0) < _END * total) for end in ends):
         raise Unsuited("the sum over the mediator is longer")
 
 

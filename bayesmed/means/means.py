@@ -106,7 +106,11 @@ def is_quick(draws: Draws, rows: Counterfactuals) -> bool:
     if layout.outcome.family.additive:
         return False
     one = draws.block(np.array([len(draws) // 2]))
-    return engine.suits(one, with_functions(layout, one))
+    try:
+        engine.cells(one, with_functions(layout, one), None, engine.Sizes())
+    except (engine.Unsuited, ArithmeticError):
+        return False
+    return True
 
 
 def mean_offset(draws: Draws, rows: Counterfactuals, bootstrap: int | None = None) -> Any:

@@ -1,18 +1,16 @@
 """Nodes over the mediator: its scores with their weights, and its values there."""
 
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.polynomial import legendre
 
 from bayesmed.families.family import Family, Parameters
 from bayesmed.families.whole_numbers import whole_numbers
 from bayesmed.means.cell import Coordinates, Pair, level_chance
 from bayesmed.means.conditional import count_scores
-from bayesmed.numerics.quadrature import REACH, broken_rule, score_rule
+from bayesmed.numerics.quadrature import REACH, broken_rule, composite, score_rule
 
 _SQRT_2PI = float(np.sqrt(2.0 * np.pi))
 
@@ -120,12 +118,5 @@ def _ends(family: Family, values: list[Any], eta: np.ndarray, own: Parameters) -
 
 def _interval(low: np.ndarray, high: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Gauss-Legendre nodes of the normal density over intervals (point, S)."""
-    x, w = (one[:, None, None] for one in _unit(count))
-    e = low + x * (high - low)
-    return e, w * (high - low) * np.exp(-0.5 * e * e) / _SQRT_2PI
-
-
-@cache
-def _unit(count: int) -> tuple[np.ndarray, np.ndarray]:
-    x, w = legendre.leggauss(count)
-    return 0.5 * (x + 1.0), 0.5 * w
+    e, w = composite(np.stack([low, high]), count)
+    return e, w * np.exp(-0.5 * e * e) / _SQRT_2PI

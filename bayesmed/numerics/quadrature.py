@@ -39,10 +39,13 @@ def composite(edges: np.ndarray, count: int = _PANEL) -> tuple[np.ndarray, np.nd
     nodes, weights : numpy.ndarray
         ``count`` times the number of panels along axis 0.
     """
-    nodes, weights = (x.reshape(-1, *(1,) * (edges.ndim - 1)) for x in legendre.leggauss(count))
+    nodes, weights = (x.reshape(-1, *(1,) * (edges.ndim - 1)) for x in _legendre(count))
     middle, half = 0.5 * (edges[1:] + edges[:-1])[:, None], 0.5 * np.diff(edges, axis=0)[:, None]
     shape = (-1, *edges.shape[1:])
     return (middle + half * nodes).reshape(shape), (half * weights).reshape(shape)
+
+
+_legendre = cache(legendre.leggauss)
 
 
 @cache

@@ -123,8 +123,10 @@ def node_at(
     else:
         points = transport.to(target)
         log_ratio = weigh(points, rho)
-    if np.mean(~np.isfinite(log_ratio)) > _BROKEN:
+    broken = ~np.isfinite(log_ratio)
+    if broken.mean() > _BROKEN:
         return None
+    log_ratio[broken] = np.nan  # and so at every rho between
     draws = transport.draws(points, rho)
     try:
         cells = asked.cells(draws)

@@ -45,8 +45,8 @@ class Run:
         rho, every, start = float("nan"), list(steps), time.monotonic()
         try:
             for i, (rho, step) in enumerate(track(every, description, disable=not progress)):
-                if i == 1 and progress:
-                    _tell(description, len(every), time.monotonic() - start)
+                if i == 2 and progress:  # the first may cost nothing: the fit's own rho
+                    _tell(description, len(every), 0.5 * (time.monotonic() - start))
                 point = step()
                 if point is not None:
                     self.points[rho] = point

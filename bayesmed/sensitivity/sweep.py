@@ -1,5 +1,6 @@
 """The sweep over rho: by the exact map, by weights, by transport or by refits."""
 
+import pickle
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -62,6 +63,11 @@ class Curve:
     every: int
     error: float | None
 
+    @property
+    def told_nothing(self) -> bool:
+        """Whether no refit or weight can have been warned of, which another scale would not repeat."""
+        return REFIT not in self.how and not np.any(self.pareto_k > LARGEST_PARETO_K)
+
 
 def sweep(
     fit: Posterior, rho: Any, progress: bool, question: Question
@@ -73,12 +79,12 @@ def sweep(
         warn(identification_note(fit.description), IdentificationWarning)
     # Other scales are of the same means; that of a standard deviation is of another contrast.
     scale: Scale = "standardised" if question.scale == "standardised" else "difference"
-    key = repr((grid.tolist(), replace(question, scale=scale)))
+    key = pickle.dumps((grid.tolist(), replace(question, scale=scale)))
     curve = fit.last_curve.get(key)
     if curve is None:
         curve = _curve(fit, asked, regression, grid, progress)
         fit.last_curve.clear()
-        if len(curve.grid) == len(grid):
+        if len(curve.grid) == len(grid) and curve.told_nothing:
             fit.last_curve[key] = curve
     asked = replace(asked, every=curve.every)
     po = asked.label(curve.cells, asked.kept(fit.shape), curve.grid)

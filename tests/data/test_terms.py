@@ -8,21 +8,14 @@ import pytest
 
 import bayesmed as bm
 from bayesmed.data.formula import parse
+from tests.support.made import BY_LAPLACE, columns_of_all_kinds
 
-FIT = {"method": "laplace", "random_seed": 1, "draws": 400, "chains": 2, "progress": False}
 N = 300
 
 
 @pytest.fixture(scope="module")
 def data():
-    r = np.random.default_rng(41)
-    x, treat = r.normal(2.0, 1.0, N), np.arange(N) % 2
-    m = 0.5 * treat + 0.3 * x + 0.4 * treat * x + r.normal(size=N)
-    return pd.DataFrame({
-        "treat": treat, "x": x, "m": m, "y": 0.4 * m + 0.2 * treat + 0.3 * x + r.normal(size=N),
-        "k": r.integers(0, 4, N), "g": pd.Categorical(r.choice(list("abc"), N)),
-        "cl": np.arange(N) % 7, "a b": r.normal(3.0, 0.3, N), "max": r.normal(3.0, 0.3, N),
-    })  # fmt: skip
+    return columns_of_all_kinds(N)
 
 
 LOOKING = [
@@ -107,9 +100,9 @@ def test_the_message_names_the_term_the_formula_and_the_mend(data):
 def test_parts_and_many_fits_refuse_too(data):
     formulas = {"outcome": "y ~ m + treat + x", "treatment": "treat"}
     with pytest.raises(ValueError, match="looks at other rows"):
-        bm.fit(data, mediator="m ~ treat + I(x - x.mean())", **formulas, moments=True, **FIT)
+        bm.fit(data, mediator="m ~ treat + I(x - x.mean())", **formulas, moments=True, **BY_LAPLACE)
     found = bm.fit_many(
-        [data, data.iloc[:200]], mediator="m ~ treat + I(x - x.mean())", **formulas, **FIT
+        [data, data.iloc[:200]], mediator="m ~ treat + I(x - x.mean())", **formulas, **BY_LAPLACE
     )
     assert all(
         "looks at other rows" in str(reason) for reason in found["reason"].to_numpy().ravel()
@@ -145,7 +138,7 @@ def test_effects_at_a_value_are_those_of_least_squares(data, term):
     """at={"x": v}: (a + c v) b, however the moderator was centred."""
     fit = bm.fit(
         data, mediator=f"m ~ treat * {term}", outcome=f"y ~ m + treat * {term}",
-        treatment="treat", **{**FIT, "draws": 2000},
+        treatment="treat", **{**BY_LAPLACE, "draws": 2000},
     )  # fmt: skip
     t, x = data["treat"], data["x"]
     a = least_squares([t, x, t * x], data["m"])
@@ -160,7 +153,7 @@ def test_effects_at_a_value_are_those_of_least_squares(data, term):
 def test_effects_do_not_depend_on_how_the_treatment_is_written(data, term):
     fit = bm.fit(
         data, mediator=f"m ~ {term} + x", outcome=f"y ~ m + {term} + x", treatment="treat",
-        **{**FIT, "draws": 2000},
+        **{**BY_LAPLACE, "draws": 2000},
     )  # fmt: skip
     t, x = data["treat"], data["x"]
     b = least_squares([data["m"], t, x], data["y"])

@@ -10,56 +10,11 @@ import xarray as xr
 import bayesmed as bm
 from bayesmed.effects import estimands
 from bayesmed.effects.view import View
-from bayesmed.families.catalogue import FAMILIES
 from bayesmed.means.target import resolve_functional, target_of
-from tests.support.handmade import hand_draws, hand_rows, pair_of
+from tests.support.handmade import hand_made, pair_of
 from tests.support.models import BOTH, FRAMING, JOBS, SIGMA, quiet_model
-from tests.support.oracles import PARAMETERS
 
 ARMS = (0, 1)
-
-
-def means(cells, fixed=None):
-    """One draw of counterfactual means; cells[t][t']."""
-    values = np.array(cells, dtype=float)
-    names = ["control", "treated"]
-    if fixed is not None:
-        values, names = np.column_stack([values, fixed]), [*names, "fixed"]
-    return xr.DataArray(
-        values[:, :, None, None],
-        dims=("arm", "mediator_arm", "chain", "draw"),
-        coords={"arm": ["control", "treated"], "mediator_arm": names},
-    )
-
-
-ROWS, SIZE = 3, 60_000
-LIMITS = {"lower": -0.3, "upper": 1.0}
-
-
-def hand_made(mediator, outcome, rho, seed=3):
-    """Rows with T x M, and one draw, of a pair of families."""
-    rng = np.random.default_rng(seed)
-    x, one = rng.normal(size=ROWS), np.ones(ROWS)
-    m_rows = np.stack([np.column_stack([one, t * one, x]) for t in ARMS])
-    base = np.stack([np.column_stack([one, t * one, x, 0 * one, 0 * one]) for t in ARMS])
-    slope = np.zeros_like(base)
-    slope[:, :, 3], slope[1, :, 4] = 1.0, 1.0
-    columns = {}
-    if outcome == "tobit":
-        columns = {name: np.full(ROWS, value) for name, value in LIMITS.items()}
-    if outcome == "binomial":
-        columns = {"trials": np.full(ROWS, PARAMETERS["trials"])}
-    families, design = pair_of(mediator, outcome), {"base": base, "slope": slope}
-    if families["mediator"].kind == "ordered":
-        design = {"by_level": np.stack([base + j * slope for j in range(4)], axis=1)}
-    rows = hand_rows(families, m_rows, **design, columns=columns)
-    own = [
-        {name: np.asarray(PARAMETERS[name])[..., None] for name in FAMILIES[f].parameters}
-        for f in (mediator, outcome)
-    ]
-    coefs = np.array([[-0.2, 0.6, 0.2]]), np.array([[0.1, 0.3, 0.2, 0.35, 0.1]])
-    draws = hand_draws(*zip(coefs, own, strict=True), np.array([rho]))
-    return rows, draws
 
 
 @pytest.mark.each(4)

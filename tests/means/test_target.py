@@ -14,14 +14,14 @@ from bayesmed.families.catalogue import FAMILIES
 from bayesmed.means.along_rho import Regression
 from bayesmed.means.target import resolve_functional, target_of
 from bayesmed.means.tipping import tipping_points
-from tests.support.handmade import hand_draws, hand_rows, pair_of
+from tests.support.handmade import LIMITS, ROWS, hand_draws, hand_made, pair_of
 from tests.support.models import quiet_model
 from tests.support.oracles import PARAMETERS, law
 
 ARMS = (0, 1)
 
 
-ROWS, SIZE = 3, 60_000
+SIZE = 60_000
 SIMULATED = [
     ("gaussian", "probit", bm.probability(equals=0)),
     ("gaussian", "gaussian", bm.probability(above=0.4)),
@@ -46,33 +46,6 @@ SIMULATED = [
     ("gaussian", "student_t", bm.quantile(0.7)),
     ("probit", "weibull", bm.quantile(0.5)),
 ]
-LIMITS = {"lower": -0.3, "upper": 1.0}
-
-
-def hand_made(mediator, outcome, rho, seed=3):
-    """Rows with T x M, and one draw, of a pair of families."""
-    rng = np.random.default_rng(seed)
-    x, one = rng.normal(size=ROWS), np.ones(ROWS)
-    m_rows = np.stack([np.column_stack([one, t * one, x]) for t in ARMS])
-    base = np.stack([np.column_stack([one, t * one, x, 0 * one, 0 * one]) for t in ARMS])
-    slope = np.zeros_like(base)
-    slope[:, :, 3], slope[1, :, 4] = 1.0, 1.0
-    columns = {}
-    if outcome == "tobit":
-        columns = {name: np.full(ROWS, value) for name, value in LIMITS.items()}
-    if outcome == "binomial":
-        columns = {"trials": np.full(ROWS, PARAMETERS["trials"])}
-    families, design = pair_of(mediator, outcome), {"base": base, "slope": slope}
-    if families["mediator"].kind == "ordered":
-        design = {"by_level": np.stack([base + j * slope for j in range(4)], axis=1)}
-    rows = hand_rows(families, m_rows, **design, columns=columns)
-    own = [
-        {name: np.asarray(PARAMETERS[name])[..., None] for name in FAMILIES[f].parameters}
-        for f in (mediator, outcome)
-    ]
-    coefs = np.array([[-0.2, 0.6, 0.2]]), np.array([[0.1, 0.3, 0.2, 0.35, 0.1]])
-    draws = hand_draws(*zip(coefs, own, strict=True), np.array([rho]))
-    return rows, draws
 
 
 def functional(of, g):

@@ -43,10 +43,10 @@ def binary_fit(jobs):
     return bm.MediationModel(jobs, **BINARY).fit(**SHORT)
 
 
-def curve(fit, rho):
+def curve(fit, rho, **asked):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", bm.IdentificationWarning)
-        return fit.sensitivity(rho, progress=False)
+        return fit.sensitivity(rho, progress=False, **asked)
 
 
 def assert_close(mine, theirs):
@@ -182,6 +182,64 @@ def test_same_seed_same_curve_and_nothing_compiled(binary_fit):
     assert compiled.compilations == before
     xr.testing.assert_identical(again.draws, first.draws)
     xr.testing.assert_identical(again.rho_zero, first.rho_zero)
+
+
+@pytest.fixture(scope="session")
+def logit_fit(jobs_work):
+    own = {"method": "laplace", "draws": 300, "chains": 2, "random_seed": 3, "progress": False}
+    return bm.MediationModel(jobs_work, **LOGIT).fit(**own)
+
+
+GRID = np.linspace(-0.9, 0.9, 19)
+
+
+@pytest.mark.fit
+@pytest.mark.parametrize("name", ["binary_fit", "logit_fit"])
+def test_a_curve_is_that_of_every_value_by_itself(request, name):
+    """Few values of rho carry it: within 0.02 posterior sd, and as good weights."""
+    fit = request.getfixturevalue(name)
+    quick, right = (curve(fit, GRID, accuracy=one) for one in ("posterior", "exact"))
+    assert set(quick.draws["how"].to_numpy()) == {"fitted", "transport"}
+    for effect in ("acme", "ade"):
+        mine, theirs = (c.draws[effect] for c in (quick, right))
+        gap = abs(mine.mean(("chain", "draw")) - theirs.mean(("chain", "draw")))
+        assert float((gap / theirs.std(("chain", "draw"))).max()) < 0.02
+    k = [c.draws["pareto_k"].to_numpy() for c in (quick, right)]
+    np.testing.assert_allclose(k[0], k[1], atol=0.02)
+    np.testing.assert_array_equal(quick.draws["acme"][9], right.draws["acme"][9])  # the fit's own
+
+
+def test_another_scale_of_the_last_curve_computes_nothing(logit_fit, monkeypatch):
+    plain = curve(logit_fit, GRID)
+    with monkeypatch.context() as patch:
+        patch.setattr(carry, "node_at", lambda *_: pytest.fail("computed again"))
+        found = curve(logit_fit, GRID, scale="odds_ratio")
+        with pytest.raises(pytest.fail.Exception):
+            curve(logit_fit, GRID, on="treated", scale="odds_ratio")
+    xr.testing.assert_identical(found.po, plain.po)
+    odds = plain.po / (1.0 - plain.po)
+    right = odds.sel(arm="treated", mediator_arm="treated") / odds.sel(
+        arm="treated", mediator_arm="control"
+    )
+    np.testing.assert_allclose(found.draws["acme"].sel(arm="treated"), right, rtol=1e-12)
+
+
+def test_draws_without_a_weight_are_never_kept(binary_fit, monkeypatch):
+    own = transport.Transport.log_ratio
+
+    def some_without(self, points, rho):
+        return np.where(np.arange(len(points)) < 7, -np.inf, own(self, points, rho))
+
+    resample, kept = transport.Transport.resample, []
+
+    def noted(self, log_ratio):
+        kept.append(resample(self, log_ratio)[0])
+        return resample(self, log_ratio)
+
+    monkeypatch.setattr(transport.Transport, "log_ratio", some_without)
+    monkeypatch.setattr(transport.Transport, "resample", noted)
+    curve(binary_fit, GRID[:9])
+    assert len(kept) > 9 and all(index.min() >= 7 for index in kept)
 
 
 def test_output_says_how_and_that_form_identifies(binary_fit):

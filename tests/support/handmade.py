@@ -13,6 +13,7 @@ from bayesmed.posterior.arrays import constant_data
 from bayesmed.posterior.draws import Draws, EquationDraws
 from bayesmed.system.about import describe
 from bayesmed.system.rows import Counterfactuals, EquationRows
+from tests.support.oracles import PARAMETERS
 
 CHAINS = 2
 
@@ -36,6 +37,37 @@ def hand_rows(families, mediator, own=None, weights=None, **outcome):
         "outcome": EquationRows(families["outcome"], **outcome),
     }
     return Counterfactuals(rows, weights)
+
+
+#: Rows of hand_made, and limits of its tobit outcomes.
+ROWS = 3
+LIMITS = {"lower": -0.3, "upper": 1.0}
+
+
+def hand_made(mediator, outcome, rho, seed=3):
+    """Rows with T x M, and one draw, of a pair of families."""
+    rng = np.random.default_rng(seed)
+    x, one = rng.normal(size=ROWS), np.ones(ROWS)
+    m_rows = np.stack([np.column_stack([one, t * one, x]) for t in (0, 1)])
+    base = np.stack([np.column_stack([one, t * one, x, 0 * one, 0 * one]) for t in (0, 1)])
+    slope = np.zeros_like(base)
+    slope[:, :, 3], slope[1, :, 4] = 1.0, 1.0
+    columns = {}
+    if outcome == "tobit":
+        columns = {name: np.full(ROWS, value) for name, value in LIMITS.items()}
+    if outcome == "binomial":
+        columns = {"trials": np.full(ROWS, PARAMETERS["trials"])}
+    families, design = pair_of(mediator, outcome), {"base": base, "slope": slope}
+    if families["mediator"].kind == "ordered":
+        design = {"by_level": np.stack([base + j * slope for j in range(4)], axis=1)}
+    rows = hand_rows(families, m_rows, **design, columns=columns)
+    own = [
+        {name: np.asarray(PARAMETERS[name])[..., None] for name in bm.FAMILIES[f].parameters}
+        for f in (mediator, outcome)
+    ]
+    coefs = np.array([[-0.2, 0.6, 0.2]]), np.array([[0.1, 0.3, 0.2, 0.35, 0.1]])
+    draws = hand_draws(*zip(coefs, own, strict=True), np.array([rho]))
+    return rows, draws
 
 
 def hand_fit(model, **arrays):

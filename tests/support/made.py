@@ -86,3 +86,18 @@ def people(n=240):
         "dose": np.array([0.0, 2.0, 10.0])[np.arange(n) % 3],
         "age": pd.Categorical(age, ["young", "mid", "old"]),
     })  # fmt: skip
+
+
+BY_LAPLACE = {"method": "laplace", "random_seed": 1, "draws": 400, "chains": 2, "progress": False}
+
+
+def columns_of_all_kinds(n):
+    """Treatment, mediator and outcome, with whole numbers, levels, clusters and awkward names."""
+    r = np.random.default_rng(41)
+    x, treat = r.normal(2.0, 1.0, n), np.arange(n) % 2
+    m = 0.5 * treat + 0.3 * x + 0.4 * treat * x + r.normal(size=n)
+    return pd.DataFrame({
+        "treat": treat, "x": x, "m": m, "y": 0.4 * m + 0.2 * treat + 0.3 * x + r.normal(size=n),
+        "k": r.integers(0, 4, n), "g": pd.Categorical(r.choice(list("abc"), n)),
+        "cl": np.arange(n) % 7, "a b": r.normal(3.0, 0.3, n), "max": r.normal(3.0, 0.3, n),
+    })  # fmt: skip

@@ -10,6 +10,7 @@ from scipy import stats
 
 import bayesmed as bm
 from bayesmed.data.formula import parse
+from tests.support.made import BY_LAPLACE, columns_of_all_kinds
 
 QUICK = {"method": "laplace", "draws": 500, "chains": 2, "random_seed": 1, "progress": False}
 
@@ -86,20 +87,12 @@ def test_many_positions_are_refused_quickly(term: str) -> None:
     assert time.perf_counter() - start < 20.0  # and not after it has failed to settle
 
 
-FIT = {"method": "laplace", "random_seed": 1, "draws": 400, "chains": 2, "progress": False}
 N = 300
 
 
 @pytest.fixture(scope="module")
 def data():
-    r = np.random.default_rng(41)
-    x, treat = r.normal(2.0, 1.0, N), np.arange(N) % 2
-    m = 0.5 * treat + 0.3 * x + 0.4 * treat * x + r.normal(size=N)
-    return pd.DataFrame({
-        "treat": treat, "x": x, "m": m, "y": 0.4 * m + 0.2 * treat + 0.3 * x + r.normal(size=N),
-        "k": r.integers(0, 4, N), "g": pd.Categorical(r.choice(list("abc"), N)),
-        "cl": np.arange(N) % 7, "a b": r.normal(3.0, 0.3, N), "max": r.normal(3.0, 0.3, N),
-    })  # fmt: skip
+    return columns_of_all_kinds(N)
 
 
 STEPS = {
@@ -121,7 +114,7 @@ def test_steps_and_kinks_are_exact(data, term):
     r = np.random.default_rng(5)
     data = data.assign(y=function(data["m"]) * 1.0 + 0.2 * data["treat"] + r.normal(size=N))
     formulas = {"mediator": "m ~ treat", "outcome": f"y ~ {term} + treat", "treatment": "treat"}
-    fit = bm.fit(data, **formulas, **FIT)
+    fit = bm.fit(data, **formulas, **BY_LAPLACE)
     own = fit.model
     assert own.counterfactuals.outcome.knots == pytest.approx(points, abs=1e-9)
     edges = np.unique(np.r_[np.linspace(-12.0, 15.0, 100_001), points])
@@ -197,7 +190,7 @@ def test_a_step_at_one_count_is_summed(value):
     data = pd.DataFrame({"treat": treat, "k": k, "y": 2.0 * (k == value) + r.normal(size=N)})
     fit = bm.fit(
         data, mediator="k ~ treat", outcome=f"y ~ I(k == {value}) + k + treat", treatment="treat",
-        mediator_family="poisson", **{**FIT, "draws": 2000},
+        mediator_family="poisson", **{**BY_LAPLACE, "draws": 2000},
     )  # fmt: skip
     posterior = fit.tree["posterior"].isel(chain=0, draw=0)
     a = posterior["mediator_coef"].sel(mediator_term=["Intercept", "treat"]).to_numpy()
