@@ -186,7 +186,7 @@ def test_same_seed_same_curve_and_nothing_compiled(binary_fit):
 
 @pytest.fixture(scope="session")
 def logit_fit(jobs_work):
-    own = {"method": "laplace", "draws": 300, "chains": 2, "random_seed": 3, "progress": False}
+    own = {**SHORT, "method": "laplace"}
     return bm.MediationModel(jobs_work, **LOGIT).fit(**own)
 
 
@@ -204,9 +204,11 @@ def test_a_curve_is_that_of_every_value_by_itself(request, name):
         mine, theirs = (c.draws[effect] for c in (quick, right))
         gap = abs(mine.mean(("chain", "draw")) - theirs.mean(("chain", "draw")))
         assert float((gap / theirs.std(("chain", "draw"))).max()) < 0.02
-    k = [c.draws["pareto_k"].to_numpy() for c in (quick, right)]
+    # Of weights that are nearly equal, by the fit's own rho, k-hat is that of their rounding.
+    k = [c.draws["pareto_k"].to_numpy()[abs(GRID) > 0.25] for c in (quick, right)]
     np.testing.assert_allclose(k[0], k[1], atol=0.02)
-    np.testing.assert_array_equal(quick.draws["acme"][9], right.draws["acme"][9])  # the fit's own
+    mine, theirs = (c.draws["acme"].sel(rho=0.0, method="nearest") for c in (quick, right))
+    assert float(abs(mine - theirs).max() / theirs.std()) < 2e-3  # draw by draw, at the fit's own
 
 
 def test_another_scale_of_the_last_curve_computes_nothing(logit_fit, monkeypatch):
