@@ -194,7 +194,10 @@ GRID = np.linspace(-0.9, 0.9, 19)
 
 
 @pytest.mark.fit
-@pytest.mark.parametrize("name", ["binary_fit", "logit_fit"])
+@pytest.mark.parametrize(
+    "name",
+    ["binary_fit", pytest.param("logit_fit", marks=pytest.mark.slow)],  # minutes of integrals
+)
 def test_a_curve_is_that_of_every_value_by_itself(request, name):
     """Few values of rho carry it: within 0.02 posterior sd, and as good weights."""
     fit = request.getfixturevalue(name)
