@@ -102,7 +102,7 @@ class Posterior:
         return draws_of(self.posterior, about.rho_fixed, about.parameters)
 
     @cached_property
-    def last_curve(self) -> dict[bytes, Any]:
+    def last_curve(self) -> dict[str, Any]:
         """The means along rho that were computed last, by what was asked."""
         return {}
 

@@ -1,9 +1,9 @@
 """The sweep over rho: by the exact map, by weights, by transport or by refits."""
 
-import pickle
+import json
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -79,7 +79,7 @@ def sweep(
         warn(identification_note(fit.description), IdentificationWarning)
     # Other scales are of the same means; that of a standard deviation is of another contrast.
     scale: Scale = "standardised" if question.scale == "standardised" else "difference"
-    key = pickle.dumps((grid.tolist(), replace(question, scale=scale)))
+    key = json.dumps([grid.tolist(), asdict(replace(question, scale=scale))], default=_plain)
     curve = fit.last_curve.get(key)
     if curve is None:
         curve = _curve(fit, asked, regression, grid, progress)
@@ -94,6 +94,11 @@ def sweep(
     draws.attrs["bayesmed"] = setting.saying(every=curve.every, error=curve.error).to_json()
     draws = with_explained_shares(fit, draws)
     return draws, _rho_zero(fit, regression, asked, draws, curve.cells, curve.shift), po
+
+
+def _plain(value: Any) -> Any:
+    """Arrays in full, as part of a key."""
+    return np.asarray(value).tolist() if hasattr(value, "__array__") else repr(value)
 
 
 def _curve(

@@ -219,8 +219,9 @@ def test_another_scale_of_the_last_curve_computes_nothing(logit_fit, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(carry, "node_at", lambda *_: pytest.fail("computed again"))
         found = curve(logit_fit, GRID, scale="odds_ratio")
-        with pytest.raises(pytest.fail.Exception):
-            curve(logit_fit, GRID, on="treated", scale="odds_ratio")
+        for other in ({"on": "treated"}, {"m": np.linspace(1.0, 5.0, 3)}, {"at": {"age": 40.0}}):
+            with pytest.raises(pytest.fail.Exception):
+                curve(logit_fit, GRID, scale="odds_ratio", **other)
     xr.testing.assert_identical(found.po, plain.po)
     odds = plain.po / (1.0 - plain.po)
     right = odds.sel(arm="treated", mediator_arm="treated") / odds.sel(
