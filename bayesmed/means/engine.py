@@ -33,6 +33,8 @@ _FEW_ROWS, _MOST_ROWS = 64, 20_000
 _END = 1e-7
 #: And for each row where rows are taken one by one.
 _PER_ROW = 16
+#: Places and weights of rows that differ by less are the same.
+_SAME = 1e-11
 
 
 class Unsuited(Exception):
@@ -89,6 +91,40 @@ class _Part:
         return own[:, None] if self.crossed or len(own) == 1 else own[None]
 
 
+@dataclass(frozen=True)
+class _Moments:
+    """Moments of the rows, and what they are of: places, weights and factors, each (S or 1, row).
+
+    Cells whose rows differ from each other by the same share them, as where nothing interacts with
+    the treatment.
+    """
+
+    given: list[np.ndarray]
+    found: np.ndarray
+
+    def serves(self, asked: list[np.ndarray], shape: tuple[int, ...]) -> bool:
+        """Whether others are the same but for rounding."""
+        both = [*zip(self.given, asked, strict=True)]
+        return (
+            self.found.shape[1:] == shape
+            and all(a.shape == b.shape for a, b in both)
+            and all(np.abs(a[:1] - b[:1]).max() < _SAME for a, b in both)
+            and all(np.abs(a - b).max() < _SAME for a, b in both)
+        )
+
+    @classmethod
+    def of(cls, asked: list[np.ndarray], shape: tuple[int, ...]) -> "_Moments":
+        from bayesmed.numerics import mean_kernels
+
+        rows = max(one.shape[1] for one in asked)
+        x, y, weights, factor = (
+            np.ascontiguousarray(np.broadcast_to(a, (len(a), rows))) for a in asked
+        )
+        found = np.empty(shape)
+        mean_kernels.moments(x, y, weights, factor, found)
+        return cls(asked, found)
+
+
 def cells(draws: Draws, layout: Layout, bootstrap: int | None, sizes: Sizes) -> np.ndarray:
     """Means of Y(t, M(t')) over the rows, shape (2, 2, S).
 
@@ -110,7 +146,7 @@ def _crosses(layout: Layout) -> bool:
 def _block(layout: Layout, bootstrap: int | None, sizes: Sizes, draws: Draws) -> np.ndarray:
     weights = row_weights(layout.rows, draws, bootstrap)
     by_row = np.full((1, layout.size), weights) if np.ndim(weights) == 0 else np.transpose(weights)
-    out, alike = np.zeros((2, 2, len(draws))), defaultdict(list)
+    out, alike, known = np.zeros((2, 2, len(draws))), defaultdict(list), list[_Moments]()
     for part in _parts(layout, draws, by_row, sizes):
         # One series for all whose outcome has the same parameters.
         own = (v.tobytes() for name, v in part.at.items() if name.startswith("outcome "))
@@ -118,7 +154,7 @@ def _block(layout: Layout, bootstrap: int | None, sizes: Sizes, draws: Draws) ->
     for parts in alike.values():
         series = _series(parts, sizes)
         for part in parts:
-            out[part.cell] += _mean(part, series)
+            out[part.cell] += _mean(part, series, known)
     return out
 
 
@@ -217,41 +253,45 @@ def _series(parts: list[_Part], sizes: Sizes) -> Series:
     return outcome_series(pair.outcome, parameters, pair.rho, span, reach, chosen)
 
 
-def _mean(part: _Part, series: Series) -> np.ndarray:
+def _mean(part: _Part, series: Series, known: list[_Moments]) -> np.ndarray:
     """Mean over the rows of a part, shape (S,)."""
     values, factor = series.means(part.found, part.shift, part.base), part.factor
     if series.log and not part.pair.outcome.multiplicative:
         factor = factor + part.varying.get("base", part.at["base"])
     draws, rows = values.shape[-1], part.weights.shape[1]
     if part.crossed and part.varying:
-        return _over_rows(part, values, factor)
+        return _over_rows(part, values, factor, known)
     own = np.broadcast_to(values[:, 0] * np.exp(factor), (rows, draws))
     return np.einsum("is,si->s", own, np.broadcast_to(part.weights, (draws, rows)))
 
 
-def _over_rows(part: _Part, values: np.ndarray, factor: np.ndarray) -> np.ndarray:
+def _over_rows(
+    part: _Part, values: np.ndarray, factor: np.ndarray, known: list[_Moments]
+) -> np.ndarray:
     """The same by moments, from values at nodes (other, base, S)."""
-    from bayesmed.numerics import mean_kernels
-
-    draws, rows = values.shape[-1], part.weights.shape[1]
-    alone = len(factor) == 1
-    common = np.exp(factor[0]) if alone else 1.0
-    by_row = np.zeros((1, rows)) if alone else _draw_by_draw(factor, draws)
-    weights, out = np.ascontiguousarray(part.weights), np.empty(draws)
+    draws = values.shape[-1]
+    common = factor.max(axis=0)
+    by_row = _draw_by_draw(factor - common, draws) if len(factor) > 1 else np.zeros((1, 1))
     names = sorted(part.varying, key="base".__eq__)  # the axes of the values
-    places = [_draw_by_draw(part.varying[name], draws) for name in names]
-    ranges = [_range(part.varying[name]) for name in names]
-    low, half = (np.stack([np.broadcast_to(r[i], draws) for r in ranges]) for i in (0, 1))
+    places = [_draw_by_draw(_between(part.varying[name]), draws) for name in names]
+    if len(names) == 1:
+        values, places = values.reshape(-1, 1, draws), [*places, np.zeros((1, 1))]
+    shape = values.shape[:2]
+    asked = [*places, np.ascontiguousarray(part.weights), by_row]
+    own = next((one for one in known if one.serves(asked, shape)), None)
+    if own is None:
+        own = _Moments.of(asked, (draws, *shape))
+        known[:] = [own, *known[:1]]
     for axis in (0, 1):
         matrix = transform(values.shape[axis])
         values = np.moveaxis(np.tensordot(matrix, values, axes=(1, axis)), 0, axis)
-    values = np.ascontiguousarray(values)
-    if len(names) == 1:
-        line = values.reshape(-1, draws)
-        mean_kernels.line_mean(places[0], low[0], half[0], weights, by_row, line, out)
-    else:
-        mean_kernels.plane_mean(places[0], places[1], low, half, weights, by_row, values, out)
-    return np.asarray(out * common)
+    return np.asarray(np.einsum("spq,pqs->s", own.found, values) * np.exp(common))
+
+
+def _between(values: np.ndarray) -> np.ndarray:
+    """Where between its ends each row lies, on [-1, 1]."""
+    low, half = _range(values)
+    return np.clip((values - low) / half - 1.0, -1.0, 1.0)
 
 
 def _draw_by_draw(values: np.ndarray, draws: int) -> np.ndarray:

@@ -147,64 +147,34 @@ def series_means(
                                 out[u, b, start + i] += w[a, u, start + i] * mean
 
 
-@kernel
-def line_mean(
-    x: np.ndarray, low: np.ndarray, half: np.ndarray, weights: np.ndarray, factor: np.ndarray,
-    coefficients: np.ndarray, out: np.ndarray,
-) -> None:  # fmt: skip
-    """Sum over rows of weight times exp(factor) times a Chebyshev series.
-
-    x (S, n); weights and factor (S or 1, n); coefficients (size, S); out (S,). By the moments
-    of the polynomials, so that a row costs its polynomials alone.
-    """
-    size = coefficients.shape[0]
-    for s in range(x.shape[0]):
-        w = weights[s if weights.shape[0] > 1 else 0]
-        f = factor[s if factor.shape[0] > 1 else 0]
-        moments = np.zeros(size)
-        for i in range(x.shape[1]):
-            z = min(max((x[s, i] - low[s]) / half[s] - 1.0, -1.0), 1.0)
-            before = w[i] if f[i] == 0.0 else w[i] * math.exp(f[i])
-            now = before * z
-            moments[0] += before
-            for p in range(1, size):
-                moments[p] += now
-                after = 2.0 * z * now - before
-                before = now
-                now = after
-        total = 0.0
-        for p in range(size):
-            total += moments[p] * coefficients[p, s]
-        out[s] = total
-
-
 @partial(exact_kernel, fastmath={"contract", "reassoc"})  # sums over a tile side by side
-def plane_mean(
-    x: np.ndarray, y: np.ndarray, low: np.ndarray, half: np.ndarray, weights: np.ndarray,
-    factor: np.ndarray, coefficients: np.ndarray, out: np.ndarray,
+def moments(
+    x: np.ndarray, y: np.ndarray, weights: np.ndarray, factor: np.ndarray, out: np.ndarray
 ) -> None:  # fmt: skip
-    """The same of two coordinates: x, y (S, n); low, half (2, S); coefficients (size, size, S)."""
-    rows, columns = coefficients.shape[0], coefficients.shape[1]
+    """Weighted sums over rows of Chebyshev polynomials of one or two coordinates, times exp(factor).
+
+    x (S, n) and y (S or 1, n) on [-1, 1]; weights and factor (S or 1, n); out (S, size of x,
+    size of y). A series then costs a row its polynomials alone.
+    """
+    rows, columns = out.shape[1], out.shape[2]
     first, second = np.empty((max(rows, 2), TILE)), np.empty((max(columns, 2), TILE))
     for s in range(x.shape[0]):
+        v = y[s if y.shape[0] > 1 else 0]
         w = weights[s if weights.shape[0] > 1 else 0]
         f = factor[s if factor.shape[0] > 1 else 0]
-        moments = np.zeros((rows, columns))
+        out[s] = 0.0
         for start in range(0, x.shape[1], TILE):
             count = min(TILE, x.shape[1] - start)
             for i in range(count):
                 at = start + i
                 weight = w[at] if f[at] == 0.0 else w[at] * math.exp(f[at])
                 first[0, i] = weight
-                first[1, i] = weight * min(
-                    max((x[s, at] - low[0, s]) / half[0, s] - 1.0, -1.0), 1.0
-                )
+                first[1, i] = weight * x[s, at]
                 second[0, i] = 1.0
-                second[1, i] = min(max((y[s, at] - low[1, s]) / half[1, s] - 1.0, -1.0), 1.0)
+                second[1, i] = v[at]
             for p in range(2, rows):
                 for i in range(count):
-                    z = min(max((x[s, start + i] - low[0, s]) / half[0, s] - 1.0, -1.0), 1.0)
-                    first[p, i] = 2.0 * z * first[p - 1, i] - first[p - 2, i]
+                    first[p, i] = 2.0 * x[s, start + i] * first[p - 1, i] - first[p - 2, i]
             for q in range(2, columns):
                 for i in range(count):
                     second[q, i] = 2.0 * second[1, i] * second[q - 1, i] - second[q - 2, i]
@@ -213,9 +183,4 @@ def plane_mean(
                     total = 0.0
                     for i in range(count):
                         total += first[p, i] * second[q, i]
-                    moments[p, q] += total
-        total = 0.0
-        for p in range(rows):
-            for q in range(columns):
-                total += moments[p, q] * coefficients[p, q, s]
-        out[s] = total
+                    out[s, p, q] += total
