@@ -224,15 +224,15 @@ def coefficient_variable(
     bounds = _bounds(design.terms, priors)
     bounded = np.isfinite(bounds).any(axis=1)
     system = coordinates(design, bounded, location, scale, cutpoints)
-    parameters = [_shared(value, f"{name}_prior") for group in groups for value in group.values]
-    stated = [basis, _inverse(basis), np.array(np.linalg.slogdet(basis)[1])]
-    parameters += [_shared(value, f"{name}_basis") for value in stated]
+    stated = [value for group in groups for value in group.values]
+    stated += [basis, _inverse(basis), np.array(np.linalg.slogdet(basis)[1])]
+    parameters = [_shared(value, f"{name}_stated_{i}") for i, value in enumerate(stated)]
     first = 1 + len(parameters)  # input 0 of the random variable is its size
     extra = [system.origin, system.matrix, system.inverse, np.array(system.log_det)]
     if bounded.any():
         closed = None
         extra += [bounds[bounded, 0], bounds[bounded, 1], np.flatnonzero(bounded).astype(float)]
-    parameters += [_shared(value, f"{name}_coordinates") for value in extra]
+    parameters += [_shared(value, f"{name}_coordinates_{i}") for i, value in enumerate(extra)]
     if closed is not None:
         parameters += [
             closed.map.direction, closed.map.loading, closed.mediator_coef,

@@ -7,15 +7,18 @@ share the compiled function whatever their data, so that a refit compiles nothin
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import ndtri
 
 from bayesmed.data.design import Design
+from bayesmed.families.catalogue import FAMILIES
+from bayesmed.families.family import Family
 from bayesmed.families.prior import Prior, uncompiled
 from bayesmed.numerics.threads import threads
 from bayesmed.posterior.graphs import condensed_graph_of
@@ -25,13 +28,41 @@ from bayesmed.system.system import System
 if TYPE_CHECKING:
     import pymc as pm
 
+    from bayesmed.posterior.kernels import Joined
+
 #: Points that a thread takes at once.
 _PART = 250
 #: From so many numbers on even a few points are shared among threads.
 _LARGE = 200_000
-_CACHE: dict[tuple[Any, ...], Callable[..., Any]] = {}
-#: How many log-densities were compiled in this process.
+_CACHE: dict[tuple[Any, ...], Any] = {}
+#: How many functions this process compiled, or took from disk.
 compilations = 0
+
+
+@dataclass(frozen=True)
+class Part:
+    """The density of one equation's random variables, or of all that go together.
+
+    Attributes
+    ----------
+    sizes : numpy.ndarray
+        Where each random variable's coordinates begin, and how many there are of all.
+    data : dict of str to numpy.ndarray
+        What its compiled functions read before the sizes, in their order.
+    compiled : object
+        Of value and gradient; see :func:`bayesmed.posterior.kernels.compiled`.
+    alone : callable
+        ``alone()`` returns the same of the value only, compiled at the first call.
+    """
+
+    sizes: np.ndarray
+    data: dict[str, np.ndarray]
+    compiled: Any
+    alone: Callable[[], Any]
+
+    def joining(self, function: Any) -> tuple[Any, int, list[np.ndarray]]:
+        """One of its functions, as :class:`bayesmed.posterior.kernels.Joined` takes it."""
+        return function, int(self.sizes[-1]), [*self.data.values(), self.sizes]
 
 
 @dataclass(frozen=True)
@@ -40,49 +71,50 @@ class LogDensity:
 
     Attributes
     ----------
-    function : callable
-        ``function(x, *data)`` returns the log-density and its gradient, shape (dim,).
-    data : tuple of numpy.ndarray
-        The shared data of the model in the function's order.
+    parts : tuple of Part
+        Of consecutive stretches of the coordinates; their sum is the log-density.
     start : numpy.ndarray
         A sensible point, shape (dim,).
-    names : tuple of str
-        Of the shared data.
-    alone : callable or None
-        ``alone()`` returns ``function(x, *data)`` of the log-density without its gradient,
-        compiled at the first call.
     """
 
-    function: Callable[..., Any]
-    data: tuple[np.ndarray, ...]
+    parts: tuple[Part, ...]
     start: np.ndarray
-    names: tuple[str, ...]
-    alone: Callable[[], Callable[..., Any]] | None = None
+
+    @property
+    def data(self) -> dict[str, np.ndarray]:
+        """The data of all parts by name."""
+        return {name: array for part in self.parts for name, array in part.data.items()}
 
     @property
     def size(self) -> int:
         """How many numbers the density reads."""
-        return sum(np.size(part) for part in self.data)
+        return sum(array.size for part in self.parts for array in part.data.values())
+
+    @cached_property
+    def joined(self) -> "Joined":
+        """Value and gradient as one compiled function with its data."""
+        return _join(part.joining(part.compiled) for part in self.parts)
+
+    @cached_property
+    def _alone(self) -> "Joined":
+        return _join(part.joining(part.alone()) for part in self.parts)
 
     def at(self, point: np.ndarray) -> tuple[float, np.ndarray]:
         """Value and gradient at one point."""
-        value, gradient = self.function(point, *self.data)
-        return float(value), gradient
+        return self.joined.at(point)
 
     def batch(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Values, shape (S,), and gradients, shape (S, dim), at points of shape (S, dim)."""
-
-        found = self._each(self.function, points)
-        return np.array([float(value) for value, _ in found]), np.stack([own for _, own in found])
+        found = self._each(self.joined, points)
+        return np.array([value for value, _ in found]), np.stack([own for _, own in found])
 
     def values(self, points: np.ndarray) -> np.ndarray:
         """Values at points of shape (S, dim), in about half of the time that :meth:`batch` takes."""
-        function = self.function if self.alone is None else self.alone()
-        return np.array([float(found[0]) for found in self._each(function, points)])
+        return np.array([value for value, _ in self._each(self._alone, points)])
 
-    def _each(self, function: Callable[..., Any], points: np.ndarray) -> list[Any]:
-        def some(part: np.ndarray) -> list[Any]:
-            return [function(point, *self.data) for point in part]
+    def _each(self, joined: "Joined", points: np.ndarray) -> list[tuple[float, np.ndarray]]:
+        def some(part: np.ndarray) -> list[tuple[float, np.ndarray]]:
+            return [joined.at(point) for point in part]
 
         # The compiled function lets go of the interpreter. Small parts, so that Ctrl-C need not
         # wait. BLAS would wait for its own threads on the same cores.
@@ -94,26 +126,52 @@ class LogDensity:
             parts = pool.map(some, np.array_split(points, count))
             return [one for part in parts for one in part]
 
+    def with_data(self, data: Mapping[str, np.ndarray]) -> "LogDensity":
+        """The same with other data of some names; compiles nothing."""
+        parts = [
+            replace(part, data={n: _plain(data.get(n, old)) for n, old in part.data.items()})
+            for part in self.parts
+        ]
+        return LogDensity(tuple(parts), self.start)
+
     def at_rho(self, rho: float) -> "LogDensity":
         """The same with another number for a fixed rho that is not zero; compiles nothing."""
-        place = self.names.index("rho")
-        value = np.array(rho, dtype=float)
-        return replace(self, data=(*self.data[:place], value, *self.data[place + 1 :]))
+        return self.with_data({"rho": np.array(rho, dtype=float)})
 
 
-def structure(model: System) -> tuple[Any, ...]:
-    """What two models must share to share compiled code."""
-    prior, closed = model.correlation.prior, model.identification.map is not None
-    parts: list[Any] = [tuple(model.families.items()), model.prior_scale, closed]
-    parts += ["fixed" if prior is None else _kind(prior), model.independent]
-    for equation in model.equations.values():
+def _join(parts: Iterable[tuple[Any, int, list[np.ndarray]]]) -> "Joined":
+    from bayesmed.posterior.kernels import Joined  # late: it imports numba
+
+    return Joined([*parts])
+
+
+def _plain(value: Any) -> np.ndarray:
+    """As compiled functions read arrays: column after column, as designs mostly are already."""
+    return np.require(value, float, ["F", "A"])
+
+
+def _structure(model: System, keys: tuple[str, ...]) -> tuple[Any, ...]:
+    """What models must share to share the compiled density of some equations, or of rho alone."""
+    prior = model.correlation.prior
+    parts: list[Any] = []
+    if not model.independent or "rho" in keys:
+        parts.append("fixed" if prior is None else _kind(prior))
+    if not model.independent:
+        parts += [model.prior_scale, model.identification.map is not None]
+    for equation in (model.equations[key] for key in keys if key in model.equations):
         priors, response = equation.priors[equation.key], equation.response
         names = [name for name in equation.family.parameters if name in priors]
         parts.append(tuple((name, _kind(priors[name])) for name in names))
         parts.append((tuple(response.rowwise), response.offset is not None))
         for name, design in equation.designs.items():
-            parts.append((name, _equation_structure(design, equation.priors[name])))
+            parts.append((_bare(name, keys), _equation_structure(design, equation.priors[name])))
     return tuple(parts)
+
+
+def _bare(name: Any, keys: tuple[str, ...]) -> str:
+    """A variable's name in a density, the same for an equation in either place and on either scale."""
+    own = str(name).removeprefix(keys[0]) if len(keys) == 1 else str(name)
+    return own.replace("_rho0", "")
 
 
 def _equation_structure(design: Design, priors: dict[str, Prior]) -> tuple[Any, ...]:
@@ -153,35 +211,83 @@ def told_if_slow(progress: bool, after: float = 5.0) -> Iterator[None]:
 
 
 def log_density(model: System, progress: bool = False) -> LogDensity:
-    """Return the log-density of a model, compiled at the first call for its structure."""
+    """Return the log-density of a model, compiled at the first call for its structure.
+
+    Where residuals are independent it is the sum of the equations' own, so that a pair whose
+    equations were met in other pairs is not compiled.
+    """
     graph = condensed_graph_of(model)
-    shared = _shared_inputs(graph)
-    key = (structure(model), tuple((variable.name, variable.ndim) for variable in shared))
-    data = (*(variable.get_value(borrow=True) for variable in shared), _sizes(graph))
-    start, names = start_point(model), tuple(variable.name for variable in shared)
-    if key not in _CACHE:
-        with told_if_slow(progress):
-            compiled = _compile(graph, shared)
-            compiled(start, *data)  # Numba's own part happens at the first call
-        _CACHE[key] = compiled
-
-    def alone() -> Callable[..., Any]:
-        own = ("value", *key)
-        if own not in _CACHE:
-            _CACHE[own] = _compile(graph, shared, gradient=False)
-            _CACHE[own](start, *data)  # once, before threads call it
-        return _CACHE[own]
-
-    return LogDensity(_CACHE[key], data, start, names, alone)
+    lengths, parts = np.diff(_sizes(graph)), []
+    for keys, variables in _together(model, graph).items():
+        free = [i for i, variable in enumerate(graph.free_RVs) if variable in variables]
+        sizes = np.cumsum([0, *lengths[free]])
+        parts.append(_part(model, keys, graph, variables, sizes, progress))
+    return LogDensity(tuple(parts), start_point(model))
 
 
-def _shared_inputs(graph: "pm.Model") -> list[Any]:
-    """The shared data of the log-density, in the graph's own order."""
+def _together(model: System, graph: "pm.Model") -> dict[tuple[str, ...], list[Any]]:
+    """Random variables and potentials whose density is a factor of its own, by their equations."""
+    variables = [*graph.free_RVs, *graph.potentials]
+    if not model.independent:
+        return {tuple(model.equations): variables}
+    found: dict[tuple[str, ...], list[Any]] = {}
+    for variable in variables:
+        found.setdefault((variable.name.partition("_")[0],), []).append(variable)
+    return found
+
+
+def _part(
+    model: System,
+    keys: tuple[str, ...],
+    graph: "pm.Model",
+    variables: list[Any],
+    sizes: np.ndarray,
+    progress: bool,
+) -> Part:
+    from bayesmed.posterior.kernels import compiled
+
+    logp = graph.logp(vars=variables, jacobian=True)
+    values = [graph.rvs_to_values[v] for v in variables if v in graph.rvs_to_values]
+    shared = sorted(_shared_inputs(logp), key=lambda variable: _bare(variable.name, keys))
+    data = {variable.name: _plain(variable.get_value(borrow=True)) for variable in shared}
+    families = tuple(model.families[key] for key in keys if key in model.families)
+    ranks = tuple(array.ndim for array in data.values())
+    order = tuple(_bare(variable.name, keys) for variable in (*values, *shared))
+    assert len(set(order)) == len(order)
+    structure = (_structure(model, keys), order, ranks)
+
+    def function(gradient: bool) -> Any:
+        global compilations
+        key = (families, structure, gradient)
+        if key not in _CACHE:
+            compilations += 1
+            _CACHE[key] = compiled(
+                (*ranks, 1), gradient, _on_disk(families, structure, gradient),
+                lambda: _kernel(logp, values, shared, gradient), told_if_slow(progress),
+            )  # fmt: skip
+        return _CACHE[key]
+
+    return Part(sizes, data, function(True), lambda: function(False))
+
+
+def _on_disk(
+    families: tuple[Family, ...], structure: tuple[Any, ...], gradient: bool
+) -> str | None:
+    """The name of a compiled density on disk; a user's own families have none."""
+    from bayesmed.posterior.kernels import versions
+
+    if any(FAMILIES.get(family.name) is not family for family in families):
+        return None
+    return repr(([family.name for family in families], structure, gradient, versions()))
+
+
+def _shared_inputs(logp: Any) -> list[Any]:
+    """The shared data of a log-density."""
     from pytensor.compile import SharedVariable
     from pytensor.graph.traversal import graph_inputs
     from pytensor.tensor import TensorType
 
-    found = graph_inputs([graph.logp(jacobian=True)])
+    found = graph_inputs([logp])
     return [v for v in found if isinstance(v, SharedVariable) and isinstance(v.type, TensorType)]
 
 
@@ -237,7 +343,7 @@ def constrain(model: System, points: np.ndarray) -> dict[str, np.ndarray]:
     values = set(graph.value_vars)
     wanted = [v for v in graph.unobserved_value_vars if v not in values]
     x, batch = pt.vector("x"), pt.matrix("batch")
-    single = clone_replace(wanted, _replacements(graph, x, sizes))
+    single = clone_replace(wanted, _replacements(graph.value_vars, x, sizes))
     # All draws at once in NumPy: nothing is compiled.
     function = pytensor.function([batch], vectorize_graph(single, {x: batch}), mode=uncompiled())
     flat = points.reshape(-1, points.shape[-1])
@@ -289,34 +395,32 @@ def _forward(graph: "pm.Model", variable: Any) -> Any:
     return variable.reshape((-1,))
 
 
-def _replacements(graph: "pm.Model", x: Any, sizes: Any) -> dict[Any, Any]:
+def _replacements(values: list[Any], x: Any, sizes: Any) -> dict[Any, Any]:
     parts = {}
-    for i, value in enumerate(graph.value_vars):
+    for i, value in enumerate(values):
         piece = x[sizes[i] : sizes[i + 1]] if value.ndim else x[sizes[i]]
         parts[value] = value.type.filter_variable(piece, allow_convert=True)
     return parts
 
 
-def _compile(graph: "pm.Model", shared: list[Any], gradient: bool = True) -> Callable[..., Any]:
-    global compilations
+def _kernel(
+    logp: Any, values: list[Any], shared: list[Any], gradient: bool
+) -> tuple[Callable[..., Any], str]:
+    """Numba's function of a log-density, and PyTensor's name for its graph."""
     import pytensor
     import pytensor.tensor as pt
     from pytensor.graph.replace import clone_replace
+    from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS
 
-    compilations += 1
-    logp = graph.logp(jacobian=True)
     wanted = [logp]
     if gradient:
-        gradients = pt.grad(logp, graph.value_vars)
-        wanted.append(pt.concatenate([part.ravel() for part in gradients]))
+        wanted.append(pt.concatenate([part.ravel() for part in pt.grad(logp, values)]))
     x, sizes = pt.vector("x"), pt.lvector("sizes")
     inputs = [variable.type(name=variable.name) for variable in shared]
-    replaced = {**_replacements(graph, x, sizes), **dict(zip(shared, inputs, strict=True))}
+    replaced = {**_replacements(values, x, sizes), **dict(zip(shared, inputs, strict=True))}
     outputs = clone_replace(wanted, replaced)
     function = pytensor.function(
         [x, *inputs, sizes], outputs, mode="NUMBA", trust_input=True, on_unused_input="ignore"
     )
-    # The bare compiled kernel holds no state: threads may share it, and run it at once.
-    kernel = function.vm.jit_fn
-    kernel.targetoptions["nogil"] = True
-    return kernel
+    python = function.vm.jit_fn.py_func
+    return python, CACHED_SRC_FUNCTIONS[python]

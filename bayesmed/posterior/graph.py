@@ -63,21 +63,23 @@ def build_graph(model: System, condensed: Mapping[str, Rows | None] | None = Non
     """Build the PyMC model; see :meth:`bayesmed.MediationModel.build`.
 
     With condensed rows, where an equation may keep its own (None), the likelihood is a
-    potential: the same sum, over fewer terms.
+    potential: the same sum, over fewer terms; of independent residuals one for each equation.
+    Weights are data also where each row counts once, so that the graph does not depend on
+    whether there are fewer rows.
     """
     rows = condensed or {}
     first, last = model.only_mediator, model.last
     with pm.Model(coords=_coords(model)) as graph:
         rho = _rho(model.correlation)
+        used = None if model.independent else rho
         closed = _shared_map(model.identification.map)
         beta = _coefficients(first, "mediator_coef")
         mediator = _side(first, beta, _parameters(first, beta, ""), rows.get(first.key))
         if closed is not None and model.prior_scale == "regression":
             coef, parameters = _regression_outcome(last, closed, beta, mediator.named, rho)
         else:
-            coef, parameters = _structural_outcome(last, closed, beta, mediator.named, rho)
+            coef, parameters = _structural_outcome(last, closed, beta, mediator.named, used)
         outcome = _side(last, coef, parameters, rows.get(last.key))
-        used = None if model.independent else rho
         if condensed is None:
             _likelihood(mediator, outcome, used)
         else:
@@ -107,11 +109,16 @@ def _rho(correlation: Correlation) -> Any:
 
 
 def _variable(name: str, prior: Prior, **options: Any) -> Any:
-    parameters = {
-        key: pytensor.shared(np.array(value, dtype=float), name=f"{name}_prior", shape=())
-        for key, value in prior.parameters.items()
-    }
+    parameters = dict(zip(prior.parameters, _stated(name, prior), strict=True))
     return prior.constructor(name, **parameters, **options)
+
+
+def _stated(name: str, prior: Prior) -> list[Any]:
+    """A prior's parameters as data, by names that no other data of the graph have."""
+    return [
+        pytensor.shared(np.array(value, dtype=float), name=f"{name}_{key}_stated", shape=())
+        for key, value in prior.parameters.items()
+    ]
 
 
 def _shared_map(closed: ClosedMap | None) -> ClosedMap | None:
@@ -165,8 +172,9 @@ def _row_sigma(equation: Equation, design: Design) -> Any:
 def _cutpoints(equation: Equation, prior: Prior, coef: Any, suffix: str) -> Any:
     """Increasing cutpoints, with their prior at the means of the columns."""
     names = list(prior.parameters)
-    values = [pytensor.shared(np.array(prior.parameters[n], dtype=float), shape=()) for n in names]
-    blank = pytensor.shared(np.zeros(len(equation.response.levels) - 1), shape=(None,))
+    values = _stated(f"{equation.key}_cutpoints", prior)
+    blank = np.zeros(len(equation.response.levels) - 1)
+    blank = pytensor.shared(blank, name=f"{equation.key}_cutpoints_blank", shape=(None,))
 
     def each(parameters: Any, like: Any) -> Any:
         own = dict(zip(names, parameters, strict=True))
@@ -212,7 +220,7 @@ def _structural_outcome(
     mediator_parameters: Any,
     rho: Any,
 ) -> tuple[Any, dict[str, Any]]:
-    """Priors on the structural coefficients at rho; closed pairs sample at rho = 0."""
+    """Priors on the structural coefficients at rho, None for 0; closed pairs sample at rho = 0."""
     if closed is None or outcome.family.vectors:
         coef = _coefficients(outcome, "outcome_coef")
         return coef, _parameters(outcome, coef, "")
@@ -221,7 +229,8 @@ def _structural_outcome(
         parameters["sigma"] = _scale_at_rho(outcome.priors["outcome"]["sigma"], rho)
     scale = parameters.get("sigma", pt.constant(1.0))
     inputs = ClosedInputs(closed, beta, mediator_parameters["sigma"], scale, rho)
-    return _coefficients(outcome, "outcome_coef", inputs), parameters
+    own = None if rho is None else inputs  # at rho = 0 they are there already
+    return _coefficients(outcome, "outcome_coef", own), parameters
 
 
 class _LogResidualScale(Transform):
@@ -246,12 +255,10 @@ class _LogResidualScale(Transform):
 
 
 def _scale_at_rho(prior: Prior, rho: Any) -> Any:
-    if np.isfinite(prior.bounds[1]) or prior.bounds[0] != 0.0:
+    if rho is None or np.isfinite(prior.bounds[1]) or prior.bounds[0] != 0.0:
         return _variable("outcome_sigma", prior)
     names = list(prior.parameters)
-    values = [
-        pytensor.shared(np.array(prior.parameters[name], dtype=float), shape=()) for name in names
-    ]
+    values = _stated("outcome_sigma", prior)
 
     def dist(*parameters: Any) -> Any:
         own = parameters[: len(names)]  # rho and the size follow
@@ -335,20 +342,22 @@ def _likelihood(mediator: Side, outcome: Side, rho: Any) -> None:
 def _condensed_likelihood(
     sides: tuple[Side, Side], rho: Any, condensed: Mapping[str, Rows | None]
 ) -> None:
-    margins, weights = [], []
+    margins, weights = {}, {}
     for side in sides:
         name, rows = side.equation.key, condensed[side.equation.key]
-        own = side.equation.response.values if rows is None else rows.values
-        values = pm.Data(f"{name}_data", own)
-        margins.append(copula.margin(side.family, values, side.eta, side.named))
-        weights.append(1.0 if rows is None else pm.Data(f"{name}_weight", rows.weights))
-    if rho is None:
-        total = sum(
-            (w * copula.log_marginal(m)).sum() for w, m in zip(weights, margins, strict=True)
+        own, ones = side.equation.response.values, np.ones(len(side.equation.response.values))
+        own, counts = (own, ones) if rows is None else (rows.values, rows.weights)
+        margins[name] = copula.margin(
+            side.family, pm.Data(f"{name}_data", own), side.eta, side.named
         )
+        weights[name] = pm.Data(f"{name}_weight", counts)
+    first, last = margins
+    if rho is None:
+        for name, margin in margins.items():
+            pm.Potential(f"{name}_likelihood", (weights[name] * copula.log_marginal(margin)).sum())
     else:  # rows that belong together, so with the same weights
-        total = (weights[0] * copula.log_joint(margins[0], margins[1], rho)).sum()
-    pm.Potential("likelihood", total)
+        joint = copula.log_joint(margins[first], margins[last], rho)
+        pm.Potential("likelihood", (weights[first] * joint).sum())
 
 
 def _title(family: Family) -> str:

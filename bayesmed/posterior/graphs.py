@@ -34,9 +34,6 @@ def condensed_rows_of(system: System) -> dict[str, Rows | None]:
 def condensed_graph_of(system: System) -> "pm.Model":
     """The same log-density over fewer rows, where those suffice; see ``condense``."""
     rows = condensed_rows_of(system)
-    plain = all(own is None for own in rows.values())
-    if system.independent and plain and system.counted is None:
-        return graph_of(system)
     return _once(system, "condensed", lambda: _build(system, rows))  # type: ignore[no-any-return]
 
 

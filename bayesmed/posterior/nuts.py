@@ -1,7 +1,6 @@
 """The samplers: each returns posterior draws and sampler statistics as plain Datasets."""
 
 import importlib.util
-import time
 import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -17,9 +16,6 @@ from bayesmed.posterior.graphs import condensed_graph_of
 from bayesmed.system.system import System
 
 SAMPLERS = ("nutpie", "pymc", "numpyro")
-#: An evaluation slower than this is worth a thread of its own; faster ones only wait for
-#: the interpreter.
-_SLOW_EVALUATION = 1e-4
 _FEWEST_INTERRUPTED = 100
 #: What a user of nutpie is likely to set, for suggestions.
 _KNOWN_SETTINGS = ("target_accept", "maxdepth", "mindepth", "max_energy_error", "step_size_window")
@@ -166,34 +162,25 @@ def run_sampler(
 def _nutpie(
     model: System, settings: Mapping[str, Any], progress: bool, options: Mapping[str, Any]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], bool]:
-    from nutpie.compiled_pyfunc import from_pyfunc
+    from nutpie.compile_pymc import CompiledPyMCModel
+
+    from bayesmed.posterior.kernels import copy, sum_of_parts
 
     density = compiled.log_density(model, progress)
-    start, data, function = density.start, density.data, density.function
-    function(start, *data)
-    began = time.perf_counter()
-    function(start, *data)
-    cores = settings["cores"]
-    if cores is None and time.perf_counter() - began < _SLOW_EVALUATION:
-        cores = 1
-
-    def make_logp() -> Any:
-        def logp(x: np.ndarray) -> tuple[float, np.ndarray]:
-            value, gradient = function(x, *data)
-            return float(value), gradient
-
-        return logp
-
-    def make_expand(*seeds: int) -> Any:
-        return lambda x: {"x": x}
+    start, joined = density.start, density.joined
 
     def first_point(seed: int) -> np.ndarray:
         return start + np.random.default_rng(seed).uniform(-1.0, 1.0, start.size)
 
-    problem = from_pyfunc(
-        start.size, make_logp, make_expand, [np.dtype("float64")], [(start.size,)], ["x"],
-        make_initial_point_fn=first_point,
+    # What nutpie makes of a PyMC model, of functions that are already compiled.
+    problem = CompiledPyMCModel(
+        dims={"x": ("coordinate",)}, _coords={"coordinate": np.arange(start.size)},
+        _shapes={"x": (start.size,)}, shape_info=(["x"], None, [(start.size,)]),
+        _n_dim=start.size, n_expanded=start.size, initial_point_func=first_point,
+        compiled_logp_func=sum_of_parts(), compiled_expand_func=copy(), user_data=joined.table,
+        shared_data={}, shared_var_keys={}, logp_func=joined, expand_func=None,
     )  # fmt: skip
+    cores = settings["cores"]
     with single_blas() if cores != 1 else nullcontext():
         tree, interrupted = _run(problem, settings, cores, progress, options)
     points, stats = _kept(tree)

@@ -26,6 +26,7 @@ from bayesmed.system.system import System
 if TYPE_CHECKING:
     from bayesmed.posterior.density import LogDensity
 
+_BY_ROW = ("design", "data", "weight")
 #: Log-densities that this process opened, by the token of their model.
 _OPENED: dict[str, "LogDensity"] = {}
 
@@ -58,18 +59,12 @@ class Passes:
     def density(self, base: "LogDensity") -> "PassedDensity":
         """The log-density of all rows, given that of the model on a few."""
         keys = [key for key, rows in condensed_rows_of(self.model).items() if rows is None]
-        without = tuple(
-            _without_rows(name, value, keys)
-            for name, value in zip(base.names, base.data[:-1], strict=True)
-        )
-        empty = replace(base, data=(*without, base.data[-1]))
-        rest = tuple(
-            0.0 * value if name.endswith("_weight") else value
-            for name, value in zip(base.names, without, strict=True)
-        )
-        _OPENED[self.token] = replace(base, data=(*rest, base.data[-1]))
+        without = {name: _without_rows(name, value, keys) for name, value in base.data.items()}
+        nothing = {n: 0.0 * value for n, value in without.items() if n.endswith("_weight")}
+        empty = base.with_data(without)
+        _OPENED[self.token] = empty.with_data(nothing)
         width = sum(self.model.equations[key].design.matrix.shape[1] + 1 for key in keys)
-        size = self.n * width + sum(np.size(value) for value in without)
+        size = self.n * width + sum(value.size for value in without.values())
         return PassedDensity(self, empty, tuple(keys), size)
 
     def mean(self, function: Callable[[Counterfactuals], np.ndarray]) -> np.ndarray:
@@ -89,14 +84,14 @@ class Passes:
 
 def _without_rows(name: str, value: np.ndarray, equations: Sequence[str]) -> np.ndarray:
     equation, _, kind = name.partition("_")
-    return value[:0] if equation in equations and kind in ("design", "data") else value
+    return value[:0] if equation in equations and kind in _BY_ROW else value
 
 
 @dataclass(frozen=True)
 class PassedDensity:
     """A log-density whose value at many points takes one pass over the rows.
 
-    It has what :class:`bayesmed.posterior.density.LogDensity` has, but for ``function`` and ``data``.
+    It has what :class:`bayesmed.posterior.density.LogDensity` has, but for ``joined`` and ``data``.
     """
 
     passes: Passes
@@ -168,11 +163,8 @@ class _Evaluate:
             equation = self.model.equations[key]
             rows[f"{key}_design"] = equation.design.rows(frame)
             rows[f"{key}_data"] = response_of(frame, equation)
-        data = [
-            rows.get(name, value) for name, value in zip(base.names, base.data[:-1], strict=True)
-        ]
-        own = replace(base, data=(*data, base.data[-1]))
-        return evaluate(own, self.points, self.gradients)
+            rows[f"{key}_weight"] = np.ones(len(frame))
+        return evaluate(base.with_data(rows), self.points, self.gradients)
 
 
 def response_of(frame: pd.DataFrame, equation: Equation) -> np.ndarray:

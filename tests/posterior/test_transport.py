@@ -1,6 +1,7 @@
 """Transport along rho: exact where it must be, close to refits elsewhere, and honest about how."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,6 @@ import xarray as xr
 import bayesmed as bm
 from bayesmed.posterior import density as compiled
 from bayesmed.posterior import transport
-from bayesmed.posterior.density import LogDensity
 from bayesmed.sensitivity import carry, sweep
 from tests.support.models import JOBS, quiet_model
 
@@ -95,11 +95,15 @@ def test_unconstrain_inverts_constrain(jobs, name):
 def normal(mode, precision):
     """A normal log-density in the form of a compiled one."""
 
-    def function(x, rho):
+    def at(x):
         gap = x - mode
-        return np.array(-0.5 * gap @ precision @ gap), -precision @ gap
+        return -0.5 * gap @ precision @ gap, -precision @ gap
 
-    return LogDensity(function, (np.array(0.1),), np.zeros(len(mode)), ("rho",))
+    def batch(points):
+        values, gradients = zip(*map(at, points), strict=True)
+        return np.array(values), np.stack(gradients)
+
+    return SimpleNamespace(at=at, batch=batch, start=np.zeros(len(mode)), size=1)
 
 
 def test_mode_and_curvature_of_a_normal_density():
