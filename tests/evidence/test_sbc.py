@@ -19,6 +19,12 @@ def ranks(families, kind, sets, priors_on=None):
     return pd.DataFrame([ranks_of(families, kind, k, priors_on) for k in range(sets)])
 
 
+def compiled_anew(monkeypatch):
+    """Densities with an error are neither taken from memory or disk nor kept there."""
+    monkeypatch.setattr(compiled, "_CACHE", {})
+    monkeypatch.setattr(compiled, "_on_disk", lambda *_: None)
+
+
 def chance(table):
     return {name: evidence(table[name])[1] for name in table}
 
@@ -48,7 +54,7 @@ def test_the_wrong_sign_of_rho_is_seen(monkeypatch):
     def wrong(self, coef0, parameters0, beta, sigma, rho):
         return right(self, coef0, parameters0, beta, sigma, -rho)
 
-    monkeypatch.setattr(compiled, "_CACHE", {})
+    compiled_anew(monkeypatch)
     monkeypatch.setattr(ClosedMap, "structural", wrong)
     assert chance(ranks(PROBIT, "fixed", 100))["acme"] < RARE
 
@@ -81,6 +87,6 @@ def test_a_dropped_jacobian_is_seen(monkeypatch):
         finally:
             self.latent = latent
 
-    monkeypatch.setattr(compiled, "_CACHE", {})
+    compiled_anew(monkeypatch)
     monkeypatch.setattr(SamplerCoordinates, "log_jac_det", wrong)
     assert chance(ranks(PROBIT, "prior", 100, "structural"))["size"] < RARE
