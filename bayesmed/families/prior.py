@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -115,22 +116,27 @@ class Prior:
     @property
     def bounds(self) -> tuple[float, float]:
         """Ends of the support, infinite where there are none."""
-        from pymc.distributions.transforms import _default_transform
-        from pymc.logprob.transforms import IntervalTransform, LogOddsTransform, LogTransform
+        return _bounds(self)
 
-        variable = self.dist()
-        transform = _default_transform(variable.owner.op, variable)
-        if transform is None:
-            return (-math.inf, math.inf)
-        if isinstance(transform, LogTransform):
-            return (0.0, math.inf)
-        if isinstance(transform, LogOddsTransform):
-            return (0.0, 1.0)
-        if isinstance(transform, IntervalTransform):
-            ends = transform.args_fn(*variable.owner.inputs)
-            low, high = (None if end is None else float(end.eval()) for end in ends)
-            return (-math.inf if low is None else low, math.inf if high is None else high)
-        raise ValueError(f"{self!r} has a support that is not an interval; choose another prior.")
+
+@lru_cache(maxsize=1024)
+def _bounds(prior: Prior) -> tuple[float, float]:
+    from pymc.distributions.transforms import _default_transform
+    from pymc.logprob.transforms import IntervalTransform, LogOddsTransform, LogTransform
+
+    variable = prior.dist()
+    transform = _default_transform(variable.owner.op, variable)
+    if transform is None:
+        return (-math.inf, math.inf)
+    if isinstance(transform, LogTransform):
+        return (0.0, math.inf)
+    if isinstance(transform, LogOddsTransform):
+        return (0.0, 1.0)
+    if isinstance(transform, IntervalTransform):
+        ends = transform.args_fn(*variable.owner.inputs)
+        low, high = (None if end is None else float(end.eval()) for end in ends)
+        return (-math.inf if low is None else low, math.inf if high is None else high)
+    raise ValueError(f"{prior!r} has a support that is not an interval; choose another prior.")
 
 
 def uncompiled() -> Any:

@@ -21,7 +21,7 @@ from bayesmed.families.catalogue import FAMILIES
 from bayesmed.families.family import Family
 from bayesmed.families.prior import Prior, uncompiled
 from bayesmed.numerics.threads import threads
-from bayesmed.posterior.graphs import condensed_graph_of
+from bayesmed.posterior.graphs import condensed_graph_of, once
 from bayesmed.system.default_priors import scale_of
 from bayesmed.system.system import System
 
@@ -246,9 +246,8 @@ def _part(
 ) -> Part:
     from bayesmed.posterior.kernels import compiled
 
-    logp = graph.logp(vars=variables, jacobian=True)
     values = [graph.rvs_to_values[v] for v in variables if v in graph.rvs_to_values]
-    shared = sorted(_shared_inputs(logp), key=lambda variable: _bare(variable.name, keys))
+    shared = sorted(_shared_inputs(variables), key=lambda variable: _bare(variable.name, keys))
     data = {variable.name: _plain(variable.get_value(borrow=True)) for variable in shared}
     families = tuple(model.families[key] for key in keys if key in model.families)
     ranks = tuple(array.ndim for array in data.values())
@@ -263,7 +262,7 @@ def _part(
             compilations += 1
             _CACHE[key] = compiled(
                 (*ranks, 1), gradient, _on_disk(families, structure, gradient),
-                lambda: _kernel(logp, values, shared, gradient), told_if_slow(progress),
+                lambda: _kernel(graph, variables, shared, gradient), told_if_slow(progress),
             )  # fmt: skip
         return _CACHE[key]
 
@@ -281,13 +280,13 @@ def _on_disk(
     return repr(([family.name for family in families], structure, gradient, versions()))
 
 
-def _shared_inputs(logp: Any) -> list[Any]:
-    """The shared data of a log-density."""
+def _shared_inputs(variables: list[Any]) -> list[Any]:
+    """The data that random variables and potentials are made of."""
     from pytensor.compile import SharedVariable
     from pytensor.graph.traversal import graph_inputs
     from pytensor.tensor import TensorType
 
-    found = graph_inputs([logp])
+    found = graph_inputs(variables)
     return [v for v in found if isinstance(v, SharedVariable) and isinstance(v.type, TensorType)]
 
 
@@ -334,11 +333,20 @@ def constrain(model: System, points: np.ndarray) -> dict[str, np.ndarray]:
     dict of str to numpy.ndarray
         Each of shape (..., *own shape).
     """
+    names, function = once(model, "constrain", lambda: _constraining(condensed_graph_of(model)))
+    found = function(points.reshape(-1, points.shape[-1]))
+    return {
+        name: np.asarray(value).reshape(*points.shape[:-1], *np.shape(value)[1:])
+        for name, value in zip(names, found, strict=True)
+    }
+
+
+def _constraining(graph: "pm.Model") -> tuple[list[str], Callable[..., Any]]:
+    """Names of what a sampler point says, and a function of many points to their values."""
     import pytensor
     import pytensor.tensor as pt
     from pytensor.graph.replace import clone_replace, vectorize_graph
 
-    graph = condensed_graph_of(model)
     sizes = pt.constant(_sizes(graph))
     values = set(graph.value_vars)
     wanted = [v for v in graph.unobserved_value_vars if v not in values]
@@ -346,11 +354,7 @@ def constrain(model: System, points: np.ndarray) -> dict[str, np.ndarray]:
     single = clone_replace(wanted, _replacements(graph.value_vars, x, sizes))
     # All draws at once in NumPy: nothing is compiled.
     function = pytensor.function([batch], vectorize_graph(single, {x: batch}), mode=uncompiled())
-    flat = points.reshape(-1, points.shape[-1])
-    return {
-        variable.name: np.asarray(value).reshape(*points.shape[:-1], *np.shape(value)[1:])
-        for variable, value in zip(wanted, function(flat), strict=True)
-    }
+    return [variable.name for variable in wanted], function
 
 
 def unconstrain(model: System, values: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -404,7 +408,7 @@ def _replacements(values: list[Any], x: Any, sizes: Any) -> dict[Any, Any]:
 
 
 def _kernel(
-    logp: Any, values: list[Any], shared: list[Any], gradient: bool
+    graph: "pm.Model", variables: list[Any], shared: list[Any], gradient: bool
 ) -> tuple[Callable[..., Any], str]:
     """Numba's function of a log-density, and PyTensor's name for its graph."""
     import pytensor
@@ -412,6 +416,8 @@ def _kernel(
     from pytensor.graph.replace import clone_replace
     from pytensor.link.numba.cache import CACHED_SRC_FUNCTIONS
 
+    logp = graph.logp(vars=variables, jacobian=True)
+    values = [graph.rvs_to_values[v] for v in variables if v in graph.rvs_to_values]
     wanted = [logp]
     if gradient:
         wanted.append(pt.concatenate([part.ravel() for part in pt.grad(logp, values)]))

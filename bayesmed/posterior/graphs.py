@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 _GRAPHS: WeakKeyDictionary[System, dict[str, Any]] = WeakKeyDictionary()
 
 
-def _once(system: System, name: str, make: Callable[[], Any]) -> Any:
+def once(system: System, name: str, make: Callable[[], Any]) -> Any:
+    """What is made of a system's graph, kept by its name."""
     kept = _GRAPHS.setdefault(system, {})
     if name not in kept:
         kept[name] = make()
@@ -23,18 +24,18 @@ def _once(system: System, name: str, make: Callable[[], Any]) -> Any:
 
 def graph_of(system: System) -> "pm.Model":
     """The PyMC model; see :meth:`bayesmed.MediationModel.build`."""
-    return _once(system, "plain", lambda: _build(system))  # type: ignore[no-any-return]
+    return once(system, "plain", lambda: _build(system))  # type: ignore[no-any-return]
 
 
 def condensed_rows_of(system: System) -> dict[str, Rows | None]:
     """Rows that serve for all in the likelihood of an equation; None for all."""
-    return _once(system, "rows", lambda: condense(system))  # type: ignore[no-any-return]
+    return once(system, "rows", lambda: condense(system))  # type: ignore[no-any-return]
 
 
 def condensed_graph_of(system: System) -> "pm.Model":
     """The same log-density over fewer rows, where those suffice; see ``condense``."""
     rows = condensed_rows_of(system)
-    return _once(system, "condensed", lambda: _build(system, rows))  # type: ignore[no-any-return]
+    return once(system, "condensed", lambda: _build(system, rows))  # type: ignore[no-any-return]
 
 
 def _build(system: System, rows: dict[str, Rows | None] | None = None) -> "pm.Model":
