@@ -207,18 +207,20 @@ def _hash(text: str) -> str:
 
 def _source(ranks: Sequence[int], gradient: bool) -> str:
     """The C call around a kernel: arrays from the table, and whether the value is a number."""
-    arrays, i = [], 0
+    arrays, i = ["carray(x, (size,), float64)"], 0
     for position, rank in enumerate(ranks):
         shape = "".join(f"table[{j}], " for j in range(i + 1, i + 1 + rank))
         kind = "int64" if position == len(ranks) - 1 else "float64"
         arrays.append(f"farray(place(table[{i}]), ({shape}), {kind})")
         i += 1 + rank
+    # Numba reads no call, and no tuple, of more than 30.
+    tuples = " + ".join(f"({', '.join(arrays[i : i + 20])},)" for i in range(0, len(arrays), 20))
     kept = "carray(gradient, (size,), float64)[:] = found[1]" if gradient else "pass"
     return f"""
 def density(size, x, gradient, value, data):
     table = carray(data, ({i},), int64)
     try:
-        found = kernel(carray(x, (size,), float64), {", ".join(arrays)})
+        found = kernel(*({tuples}))
         carray(value, (1,), float64)[0] = found[0].item()
         {kept}
     except Exception:
