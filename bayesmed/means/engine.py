@@ -9,7 +9,6 @@ taken at Chebyshev nodes of the one or two numbers in which the rows differ.
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,14 +17,14 @@ from bayesmed.means.cell import Coordinates, Pair
 from bayesmed.means.coordinates import fewer, pair_of
 from bayesmed.means.layout import ARMS, Layout
 from bayesmed.means.nodes import Nodes, mediator_nodes
-from bayesmed.means.series import Series, outcome_series
+from bayesmed.means.series import Series, Tables, outcome_series
 from bayesmed.numerics.chebyshev import nodes, transform
 from bayesmed.numerics.surface import grouped, is_column
 from bayesmed.posterior.blocks import over_blocks, row_weights
 from bayesmed.posterior.draws import Draws
 
-#: Numbers held for each draw: so many draws make a block that every processor has some.
-_HELD = 2_000
+#: Numbers held for each draw: so many draws make a block that a processor's own memory holds.
+_HELD = 8_000
 #: Rows that are taken one by one, of a discrete mediator and of a continuous one: nodes of all are
 #: held at once.
 _FEW_ROWS, _MOST_ROWS = 64, 20_000
@@ -133,7 +132,13 @@ def cells(draws: Draws, layout: Layout, bootstrap: int | None, sizes: Sizes) -> 
     Unsuited
         If rows differ in parameters of the outcome.
     """
-    block = partial(_block, layout, bootstrap, sizes)
+    tables = Tables({"rho": draws.rho, **draws.outcome.parameters})
+
+    def block(some: Draws) -> np.ndarray:
+        found = _block(layout, bootstrap, sizes, tables, some)
+        tables.open = False
+        return found
+
     held = _HELD if _crosses(layout) else _PER_ROW * layout.size
     return np.concatenate(over_blocks(block, draws, layout.size, held), axis=-1)
 
@@ -143,7 +148,9 @@ def _crosses(layout: Layout) -> bool:
     return layout.outcome.functions is None and layout.mediator.sigma is None
 
 
-def _block(layout: Layout, bootstrap: int | None, sizes: Sizes, draws: Draws) -> np.ndarray:
+def _block(
+    layout: Layout, bootstrap: int | None, sizes: Sizes, tables: Tables, draws: Draws
+) -> np.ndarray:
     weights = row_weights(layout.rows, draws, bootstrap)
     by_row = np.full((1, layout.size), weights) if np.ndim(weights) == 0 else np.transpose(weights)
     out, alike, known = np.zeros((2, 2, len(draws))), defaultdict(list), list[_Moments]()
@@ -152,7 +159,7 @@ def _block(layout: Layout, bootstrap: int | None, sizes: Sizes, draws: Draws) ->
         own = (v.tobytes() for name, v in part.at.items() if name.startswith("outcome "))
         alike[(0 if layout.outcome.sigma is None else part.cell[0], *own)].append(part)
     for parts in alike.values():
-        series = _series(parts, sizes)
+        series = _series(parts, sizes, tables)
         for part in parts:
             out[part.cell] += _mean(part, series, known)
     return out
@@ -233,7 +240,7 @@ def _at_nodes(values: np.ndarray, size: int) -> np.ndarray:
     return np.asarray(low + half * (1.0 + nodes(size)[:, None]))
 
 
-def _series(parts: list[_Part], sizes: Sizes) -> Series:
+def _series(parts: list[_Part], sizes: Sizes, tables: Tables) -> Series:
     """The outcome's series over the reach of some parts."""
     pair, draws = parts[0].pair, len(parts[0].pair.rho)
     ends = []
@@ -250,7 +257,7 @@ def _series(parts: list[_Part], sizes: Sizes) -> Series:
     reach: Any = scores[0] if fixed else max(max(np.abs(e).max() for e in scores), 1.0)
     parameters = pair.parameters(parts[0].at)[1]
     chosen = (sizes.table, sizes.along, sizes.draw)
-    return outcome_series(pair.outcome, parameters, pair.rho, span, reach, chosen)
+    return outcome_series(pair.outcome, parameters, pair.rho, span, reach, chosen, tables)
 
 
 def _mean(part: _Part, series: Series, known: list[_Moments]) -> np.ndarray:

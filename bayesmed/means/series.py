@@ -6,7 +6,7 @@ no more than two numbers beside :math:`\eta` share the work: it is done at nodes
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ from bayesmed.numerics.score_pair import given_sd
 _FEW = 6
 _DEPTH = 60.0
 _FARTHEST = 40.0
+#: Of a range of eta or the score, by which a table reaches beyond the draws it is made for.
+_MARGIN = 0.15
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,78 @@ class Series:
         return out
 
 
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Series at nodes of the numbers in which draws differ, which serve all draws between them.
+
+    Attributes
+    ----------
+    low, high : float
+        Range of asinh(eta / 4).
+    reach : numpy.ndarray or float
+        Scores, or the largest.
+    parameters : dict
+        Of the first draw.
+    ranges : dict
+        Of each number that differs between draws, rho among them: its low end and half of its
+        range, in its logarithm where that is said.
+    coefficients : numpy.ndarray
+        Shape (..., node).
+    """
+
+    low: float
+    high: float
+    reach: Any
+    parameters: dict[str, Any]
+    ranges: dict[str, tuple[float, float, bool]]
+    coefficients: np.ndarray
+
+    def serves(self, moving: dict[str, np.ndarray], fixed: Parameters, reach: Any) -> bool:
+        """Whether draws lie within it: what moves, eta by its ends among it, and the rest."""
+        return (
+            np.shape(self.reach) == np.shape(reach)
+            and bool(np.all(self.reach == reach) if np.ndim(reach) else self.reach >= reach)
+            and self.low <= moving["eta"].min() and moving["eta"].max() <= self.high
+            and all(
+                bool(np.all(np.abs(_place(v, *self.ranges[name])) <= 1.0 + 1e-9))
+                if name in self.ranges else np.array_equal(self.parameters[name], v)
+                for name, v in {**fixed, **moving}.items() if name != "eta"
+            )
+        )  # fmt: skip
+
+    def shares(self, values: dict[str, Any], size: int, draws: int) -> np.ndarray:
+        """Of the nodes in each draw, shape (node, S), by the numbers that draws differ in."""
+        blend = np.ones((1, draws))
+        for name, own in self.ranges.items():
+            place = np.ravel(_place(values[name], *own))
+            basis = chebyshev.chebvander(place, size - 1) @ transform(size)
+            blend = (blend[:, None] * basis.T).reshape(-1, draws)
+        return blend
+
+
+@dataclass
+class Tables:
+    """What blocks of draws share.
+
+    Attributes
+    ----------
+    whole : mapping
+        Parameters and rho of all draws.
+    made : list of Table
+    open : bool
+        Whether more are taken: from the first block only, so that threads change nothing.
+    """
+
+    whole: Parameters
+    made: list[Table] = field(default_factory=list)
+    open: bool = True
+
+
+def _place(values: Any, low: float, half: float, log: bool) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return np.asarray(((np.log(values) if log else values) - low) / half - 1.0)
+
+
 def outcome_series(
     family: Family,
     parameters: Parameters,
@@ -93,6 +167,7 @@ def outcome_series(
     span: tuple[np.ndarray, np.ndarray],
     scores: np.ndarray | float,
     sizes: tuple[int, int, int],
+    tables: Tables,
 ) -> Series:
     """Make the series of an outcome.
 
@@ -110,6 +185,8 @@ def outcome_series(
         The mediator's scores, where all draws have the same; otherwise the largest.
     sizes : tuple of int
         Of the series in the linear predictor and in the score, and of nodes along a parameter.
+    tables : Tables
+        Changed in place while they are open.
     """
     from bayesmed.numerics.mean_kernels import STRETCH
 
@@ -118,77 +195,105 @@ def outcome_series(
     low, high = (bounded(family, end) for end in span)
     if family.link == "log":  # what is smaller by e^-60 does not count
         low = np.maximum(low, high - _DEPTH)
-    own, shared, blend = _shared(parameters, rho, sizes[2], not few)
-    if blend is not None:
-        low, high = np.full_like(low, low.min()), np.full_like(high, high.max())
     low, high = (np.arcsinh(end / STRETCH) for end in (low, high))
-    half = np.maximum(0.5 * (high - low), 1e-9)
     size = 1 if family.multiplicative else sizes[0]
-    at = slice(0, len(shared)) if blend is not None else slice(None)
-    eta = STRETCH * np.sinh(low[at] + half[at] * (1.0 + nodes(size)[:, None]))
 
-    def for_draws(values: np.ndarray) -> np.ndarray:
-        """Values at the nodes (..., size, shared) as series of the draws."""
-        found = np.einsum("xr,...rs->...xs", transform(size), values)
-        return np.ascontiguousarray(found if blend is None else found @ blend)
+    def made(own: Parameters, rho: np.ndarray, ends: tuple[Any, Any], reach: Any) -> np.ndarray:
+        half = np.maximum(0.5 * (ends[1] - ends[0]), 1e-9)
+        eta = STRETCH * np.sinh(ends[0] + half * (1.0 + nodes(size)[:, None]))
+        eta = np.broadcast_to(eta, (size, len(rho)))
+        values = _steps(family, own, eta) if few else _means(family, own, rho, eta, reach, sizes[1])
+        return np.einsum("xr,...rs->...xs", transform(size), values)
 
-    if few:
-        return _of_steps(family, own, rho, eta, (low, half), for_draws)
-    log, reach = family.link == "log", 1.0
-    function = _given(family, own, shared, eta, log)
-    if not np.any(rho):
-        values = function(0.0)[None, None]
-    elif np.ndim(scores) > 0:
-        values = np.stack([function(float(e)) for e in np.ravel(scores)])[:, None]
+    moving, fixed = _moving(parameters, rho, few)
+    if _too_many(moving, sizes[2], len(rho), len(tables.whole["rho"])):
+        found = np.ascontiguousarray(made(parameters, rho, (low, high), scores))
     else:
-        reach = float(scores)
-        values = np.stack([function(reach * x) for x in nodes(sizes[1])])
-        values = np.tensordot(transform(sizes[1]), values, axes=1)[None]
-    return Series(low, half, for_draws(values), log, reach)
-
-
-def _of_steps(
-    family: Family, own: Parameters, rho: np.ndarray, eta: np.ndarray,
-    reach: tuple[np.ndarray, np.ndarray], for_draws: Callable[[np.ndarray], np.ndarray],
-) -> Series:  # fmt: skip
-    lowest, found = steps(family, eta, own)
-    rises, taken = zip(*found, strict=True)
-    k, far = given_sd(rho), _FARTHEST
-    q = np.stack([np.broadcast_to(np.clip(one, -far, far), eta.shape) for one in taken])
-    each = np.stack([np.broadcast_to(np.asarray(one, float), rho.shape) for one in rises])
+        eta = {"eta": np.stack([low, high])}
+        table = next((one for one in tables.made if one.serves(moving | eta, fixed, scores)), None)
+        if table is None:
+            table = _tabulated(
+                moving, fixed, tables.whole, rho, (low.min(), high.max()), scores, sizes[2], made
+            )
+            if tables.open:
+                tables.made.append(table)
+        scores = table.reach
+        low, high = np.full_like(low, table.low), np.full_like(high, table.high)
+        blend = table.shares({**fixed, **moving}, sizes[2], len(rho))
+        found = np.ascontiguousarray(table.coefficients @ blend)
+    half = np.maximum(0.5 * (high - low), 1e-9)
+    if not few:
+        reach = 1.0 if np.ndim(scores) or not np.any(rho) else float(scores)
+        return Series(low, half, found, family.link == "log", reach)
+    k = given_sd(rho)
+    lowest, taken = steps(family, np.zeros((1, 1)), parameters)
+    rises = [np.broadcast_to(np.asarray(rise, float), rho.shape) for rise, _ in taken]
     start = np.broadcast_to(np.asarray(lowest, float), rho.shape).copy()
-    return Series(*reach, for_draws(q) / k, rises=each, lowest=start, slope=rho / k)
+    return Series(low, half, found / k, rises=np.stack(rises), lowest=start, slope=rho / k)
 
 
-def _shared(
-    parameters: Parameters, rho: np.ndarray, size: int, with_rho: bool
-) -> tuple[dict[str, Any], np.ndarray, np.ndarray | None]:
-    """Parameters and rho at nodes of those that differ between draws, and the way back (node, S).
+def _steps(family: Family, own: Parameters, eta: np.ndarray) -> np.ndarray:
+    """Scores at which an outcome steps, shape (step, size, node)."""
+    found = [np.clip(taken, -_FARTHEST, _FARTHEST) for _, taken in steps(family, eta, own)[1]]
+    return np.stack([np.broadcast_to(one, eta.shape) for one in found])
 
-    Parameters and rho as they are where too much differs.
+
+def _means(
+    family: Family, own: Parameters, rho: np.ndarray, eta: np.ndarray, scores: Any, along: int
+) -> np.ndarray:
+    """C, or its logarithm less eta: shape (1 or value, 1 or size in the score, size, node)."""
+    function = _given(family, own, rho, eta, family.link == "log")
+    if not np.any(rho):
+        return function(0.0)[None, None]
+    if np.ndim(scores) > 0:
+        return np.stack([function(float(e)) for e in np.ravel(scores)])[:, None]
+    values = np.stack([function(float(scores) * x) for x in nodes(along)])
+    return np.asarray(np.tensordot(transform(along), values, axes=1)[None])
+
+
+def _moving(
+    parameters: Parameters, rho: np.ndarray, few: bool
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """What differs between draws, shape (S,), and the first draw's value of all else.
+
+    The scores at which an outcome steps do not depend on rho.
     """
+    every = parameters if few else {**parameters, "rho": rho}
     draws = len(rho)
-    moving = {name: np.ravel(v) for name, v in parameters.items() if _moves(name, v, draws)}
-    vectors = any(np.ndim(parameters[n]) == 2 and len(parameters[n]) > 1 for n in moving)
-    if with_rho and _moves("rho", rho, draws):
-        moving["rho"] = rho
-    if vectors or len(moving) > 2 or 2 * size ** len(moving) > draws:
-        return dict(parameters), rho, None
-    own = {n: v[..., :1] if _by_draw(n, v, draws) else v for n, v in parameters.items()}
-    found: dict[str, np.ndarray] = {}
-    blend = np.ones((1, draws))
-    for name, values in moving.items():
+    moving = {name: np.ravel(v) for name, v in every.items() if _moves(name, v, draws)}
+    fixed = {n: v[..., :1] if _by_draw(n, v, draws) else v for n, v in every.items()}
+    return moving, {n: v for n, v in fixed.items() if n not in moving}
+
+
+def _too_many(moving: dict[str, np.ndarray], size: int, draws: int, whole: int) -> bool:
+    """Whether draws differ in more than nodes can take the place of."""
+    vectors = any(np.size(v) > draws for v in moving.values())
+    return vectors or len(moving) > 2 or 2 * size ** len(moving) > whole
+
+
+def _tabulated(
+    moving: dict[str, np.ndarray], fixed: dict[str, Any], whole: Parameters, rho: np.ndarray,
+    ends: tuple[float, float], reach: Any, size: int,
+    made: Callable[[Parameters, np.ndarray, tuple[float, float], Any], np.ndarray],
+) -> Table:  # fmt: skip
+    """A table that reaches somewhat beyond the draws, for others."""
+    margin = _MARGIN * (ends[1] - ends[0])
+    ends = ends[0] - margin, ends[1] + margin
+    if np.ndim(reach) == 0:
+        reach = max(reach, min((1.0 + _MARGIN) * reach, REACH))
+    found, ranges, count = dict[str, np.ndarray](), dict[str, tuple[float, float, bool]](), 1
+    for name, some in moving.items():
+        values = whole.get(name, some)
         log = name != "rho" and values.min() > 0.0
         x = np.log(values) if log else values
-        low, half = x.min(), 0.5 * (x.max() - x.min())
-        basis = chebyshev.chebvander((x - low) / half - 1.0, size - 1) @ transform(size)
-        blend = (blend[:, None] * basis.T).reshape(-1, draws)
+        low, half = x.min(), 0.5 * np.ptp(x)
         new = low + half * (1.0 + nodes(size))
         found = {n: np.repeat(v, size) for n, v in found.items()}
-        before = len(blend) // size
-        found[name] = np.tile(np.exp(new) if log else new, before)
-    at_rho = found.pop("rho", np.full(len(blend), rho[0]))
-    return {**own, **found}, at_rho, blend
+        found[name], count = np.tile(np.exp(new) if log else new, count), count * size
+        ranges[name] = low, half, log
+    own = {**fixed, **found}
+    at_rho = np.broadcast_to(own.pop("rho", rho[:1]), (count,))
+    return Table(*ends, reach, dict(fixed), ranges, made(own, at_rho, ends, reach))
 
 
 def _by_draw(name: str, values: Any, draws: int) -> bool:

@@ -22,17 +22,17 @@ _BELOW, _DENSITY = ndtr(_AT), np.exp(-0.5 * _AT * _AT) / math.sqrt(2.0 * math.pi
 
 
 @kernel
-def _normal(x: float) -> float:
-    """Probability that a normal score is below x."""
-    if x >= _CERTAIN:
-        return 1.0
-    if not x > -_CERTAIN:
-        return 0.0 if x <= -_CERTAIN else x  # what is no number stays none
-    i = int((x + _CERTAIN) * _PER_UNIT + 0.5)
-    c = _AT[i]
-    d = x - c
-    third = (c * c - 1.0) / 6.0 - d * c * (c * c - 3.0) / 24.0
-    return _BELOW[i] + _DENSITY[i] * d * (1.0 - d * (0.5 * c - d * third))
+def _normals(x: np.ndarray, count: int, out: np.ndarray) -> None:
+    """Probabilities that a normal score is below x; without branches, for many at once."""
+    for i in range(count):
+        inside = x[i] if x[i] > -_CERTAIN else -_CERTAIN
+        inside = inside if inside < _CERTAIN else _CERTAIN
+        k = np.int32((inside + _CERTAIN) * _PER_UNIT + 0.5)
+        c = k * (1.0 / _PER_UNIT) - _CERTAIN
+        d = inside - c
+        third = (c * c - 1.0) * (1.0 / 6.0) - d * c * (c * c - 3.0) * (1.0 / 24.0)
+        found = _BELOW[k] + _DENSITY[k] * d * (1.0 - d * (0.5 * c - d * third))
+        out[i] = found if x[i] == x[i] else x[i]  # what is no number stays none
 
 
 @kernel
@@ -83,7 +83,7 @@ def step_means(
     steps = thresholds.shape[0]
     groups = max(shift.shape[1], base.shape[1])
     x, one, two = np.empty(TILE), np.empty(TILE), np.empty(TILE)
-    q, centre = np.empty((steps, TILE)), np.empty(TILE)
+    q, chance = np.empty((steps, TILE)), np.empty(TILE)
     out[:] = 0.0
     for start in range(0, draws, TILE):
         count = min(TILE, draws - start)
@@ -96,14 +96,20 @@ def step_means(
                     for j in range(steps):
                         _series(x, thresholds[j], start, count, q[j], one, two)
                     for u in range(points) if groups == 1 else range(g, g + 1):
+                        total = out[u, b, start:]
                         for a in range(first[v], first[v + 1]):
+                            score, weight = e[a, u, start:], w[a, u, start:]
                             for i in range(count):
-                                s = start + i
-                                centre[i] = slope[s] * e[a, u, s]
-                                total = lowest[s]
-                                for j in range(steps):
-                                    total += rises[j, s] * _normal(centre[i] - q[j, i])
-                                out[u, b, s] += w[a, u, s] * total
+                                one[i] = lowest[start + i]
+                            for j in range(steps):
+                                taken, rise = q[j], rises[j, start:]
+                                for i in range(count):
+                                    x[i] = slope[start + i] * score[i] - taken[i]
+                                _normals(x, count, chance)
+                                for i in range(count):
+                                    one[i] += rise[i] * chance[i]
+                            for i in range(count):
+                                total[i] += weight[i] * one[i]
 
 
 @kernel

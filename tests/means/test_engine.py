@@ -113,7 +113,7 @@ def test_blocks_change_nothing_that_can_be_seen(monkeypatch):
     """Each has a series of its own reach."""
     rows, draws = rows_and_draws(("gaussian", "logit"), 0.4, 70, 48)
     whole = engine.cells(draws, lay_out(rows), None, Sizes())
-    monkeypatch.setattr(engine, "_HELD", 200_000)
+    monkeypatch.setattr(engine, "_HELD", 500_000)
     parts = engine.cells(draws, lay_out(rows), None, Sizes())
     assert 0.0 < np.abs(parts - whole).max() < 1e-2 * TOLERANCE * spread(whole)
 
