@@ -55,8 +55,11 @@ def parts(params):
 
 
 def pytest_itemcollected(item):
-    """A fixture whose name ends in _fit fits a model, and so do the tests that use it."""
-    if any(name.endswith("_fit") for name in item.fixturenames):
+    """A fixture whose name ends in _fit fits a model, and so do the tests that use it.
+
+    That named compiled compiles every family, which takes as long.
+    """
+    if any(name.endswith("_fit") or name == "compiled" for name in item.fixturenames):
         item.add_marker("fit")
 
 

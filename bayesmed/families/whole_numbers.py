@@ -28,7 +28,11 @@ _EXTREME = 7.9
 
 
 def whole_numbers(
-    family: Family, eta: np.ndarray, parameters: Parameters, k: float = 1.0
+    family: Family,
+    eta: np.ndarray,
+    parameters: Parameters,
+    k: float = 1.0,
+    reach: float = _EXTREME,
 ) -> tuple[Any, Any, Iterator[tuple[Any, Any]]]:
     """Nodes and weights of sums over the values that a count family takes.
 
@@ -40,11 +44,13 @@ def whole_numbers(
     parameters : mapping
     k : float
         Shortest scale of the summand in units of the family's normal score.
+    reach : float
+        Largest normal score that matters.
 
     Returns
     -------
     first, last : float or numpy.ndarray
-        Smaller and larger values have probability below 1e-14.
+        Smaller and larger values have probability below 1e-14, or what the reach leaves.
     terms : iterator of (node, weight)
         Numbers, or arrays of the shape of eta.
 
@@ -54,7 +60,8 @@ def whole_numbers(
         If the counts are infinite, or too many for a family without a smooth extension
         between the whole numbers.
     """
-    low, high = (family.value(e, eta, parameters) for e in (-_EXTREME, _EXTREME))
+    most = min(reach, _EXTREME)
+    low, high = (family.value(e, eta, parameters) for e in (-most, most))
     if not np.all(np.isfinite(high)):
         raise ArithmeticError(f"A {family.name} variable takes infinitely large values.")
     start, stop = float(low.min()), float(high.max())

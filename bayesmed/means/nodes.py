@@ -12,6 +12,8 @@ from bayesmed.means.cell import Coordinates, Pair, level_chance
 from bayesmed.means.conditional import count_scores
 from bayesmed.numerics.quadrature import REACH, broken_rule, composite, score_rule
 
+#: Of the score where the outcome is bounded: what lies beyond has a probability of 1e-10.
+_BOUNDED = 6.5
 _SQRT_2PI = float(np.sqrt(2.0 * np.pi))
 
 
@@ -71,13 +73,16 @@ def _of_level(pair: Pair, eta: np.ndarray, own: Parameters, level: int, size: in
     if not np.any(pair.rho):
         chance = np.atleast_2d(level_chance(pair.mediator, eta, own, level))[None]
         return Nodes(np.zeros((1, 1, 1)), chance, np.arange(2), m)
-    low, high = _ends(pair.mediator, [float(level) - 1.0, float(level)], eta, own)
+    both = [float(level) - 1.0, float(level)]
+    low, high = _ends(pair.mediator, both, eta, own, _reach(pair))
     return Nodes(*_interval(low, high, size), np.array([0, size]), m)
 
 
 def _of_count(pair: Pair, eta: np.ndarray, own: Parameters, size: int) -> Nodes:
     family = pair.mediator
-    terms = [(np.atleast_2d(m), w) for m, w in whole_numbers(family, eta, own, 1.0)[2]]
+    reach = _reach(pair)
+    every = whole_numbers(family, eta, own, 1.0, reach)[2]
+    terms = [(np.atleast_2d(m), w) for m, w in every]
     shape = np.broadcast_shapes(*(m.shape for m, _ in terms))
     m = np.stack([np.broadcast_to(one, shape) for one, _ in terms])
     if not np.any(pair.rho):
@@ -85,35 +90,41 @@ def _of_count(pair: Pair, eta: np.ndarray, own: Parameters, size: int) -> Nodes:
         chance = [share * np.exp(family.log_density(one, eta, own)) for one, share in terms]
         return Nodes(np.zeros((1, 1, 1)), np.stack(chance), np.arange(len(m) + 1), m)
     if shape == (1, 1):  # consecutive values share an end
-        every = _scores_of(family, m[:, 0, 0], eta, own)
-        ends = list(pairwise(every))
+        ends = list(pairwise(_scores_of(family, m[:, 0, 0], eta, own, reach)))
     else:
-        both = [_ends(family, [one - 1.0, one], eta, own) for one, _ in terms]
+        both = [_ends(family, [one - 1.0, one], eta, own, reach) for one, _ in terms]
         ends = [(low, high) for low, high in both]
     found = []
     for (low, high), (_, share) in zip(ends, terms, strict=True):
-        count = int(np.ceil(1.0 + size * (high - low).max() / REACH))
+        count = int(np.ceil(1.0 + size * (high - low).max() / reach))
         e, w = _interval(low, high, count)
         found.append((e, share * w))
     e, w = (np.concatenate([one[i] for one in found]) for i in (0, 1))
     return Nodes(e, w, np.cumsum([0, *(len(one) for one, _ in found)]), m)
 
 
+def _reach(pair: Pair) -> float:
+    outcome = pair.outcome
+    return _BOUNDED if outcome.kind in ("binary", "ordered") or outcome.bounded else REACH
+
+
 def _scores_of(
-    family: Family, values: np.ndarray, eta: np.ndarray, own: Parameters
+    family: Family, values: np.ndarray, eta: np.ndarray, own: Parameters, reach: float
 ) -> list[np.ndarray]:
     """Scores of consecutive values and of the one before them, as far as they matter."""
     if family.log_density is None or values[0] != 0.0:
-        return _ends(family, [values[0] - 1.0, *values], eta, own)
+        return _ends(family, [values[0] - 1.0, *values], eta, own, reach)
     found = count_scores(family, 0.0, len(values), eta, own)
-    return [np.full(found.shape[1:], -REACH), *np.clip(found, -REACH, REACH)]
+    return [np.full(found.shape[1:], -reach), *np.clip(found, -reach, reach)]
 
 
-def _ends(family: Family, values: list[Any], eta: np.ndarray, own: Parameters) -> list[np.ndarray]:
+def _ends(
+    family: Family, values: list[Any], eta: np.ndarray, own: Parameters, reach: float
+) -> list[np.ndarray]:
     """Scores of values, as far as they matter."""
     found = [np.atleast_2d(family.score(value, eta, own)) for value in values]
     shape = np.broadcast_shapes(*(one.shape for one in found), eta.shape)
-    return [np.clip(np.broadcast_to(one, shape), -REACH, REACH) for one in found]
+    return [np.clip(np.broadcast_to(one, shape), -reach, reach) for one in found]
 
 
 def _interval(low: np.ndarray, high: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
