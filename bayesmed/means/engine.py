@@ -9,6 +9,7 @@ taken at Chebyshev nodes of the one or two numbers in which the rows differ.
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,27 @@ class Sizes:
     draw: int = 6
 
 
+class _Line:
+    """A coordinate in which rows differ, shape (row, S): its ends, and where each row lies."""
+
+    def __init__(self, values: np.ndarray):
+        self.values, self.low = values, values.min(axis=0)
+        most = 0.5 * (values.max(axis=0) - self.low)
+        self.half = np.maximum(most, 1e-9 * (1.0 + np.abs(self.low)))
+
+    def at_nodes(self, size: int) -> np.ndarray:
+        """Chebyshev nodes between the ends, shape (size, S)."""
+        return np.asarray(self.low + self.half * (1.0 + nodes(size)[:, None]))
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """Places of the rows on [-1, 1], shape (S, row)."""
+        found = self.values - self.low
+        found /= self.half
+        found -= 1.0
+        return _draw_by_draw(np.clip(found, -1.0, 1.0, out=found), found.shape[1])
+
+
 @dataclass(frozen=True)
 class _Part:
     """Some rows of a cell, of one value of the mediator where it has few.
@@ -76,7 +98,7 @@ class _Part:
     cell: tuple[int, int]
     pair: Pair
     at: Coordinates
-    varying: Coordinates
+    varying: dict[str, _Line]
     crossed: bool
     factor: np.ndarray
     weights: np.ndarray
@@ -107,8 +129,8 @@ class _Moments:
         return (
             self.found.shape[1:] == shape
             and all(a.shape == b.shape for a, b in both)
-            and all(np.abs(a[:1] - b[:1]).max() < _SAME for a, b in both)
-            and all(np.abs(a - b).max() < _SAME for a, b in both)
+            and all(a is b or np.abs(a[:1] - b[:1]).max() < _SAME for a, b in both)
+            and all(a is b or np.abs(a - b).max() < _SAME for a, b in both)
         )
 
     @classmethod
@@ -120,6 +142,7 @@ class _Moments:
             np.ascontiguousarray(np.broadcast_to(a, (len(a), rows))) for a in asked
         )
         found = np.empty(shape)
+        x = np.ascontiguousarray(np.broadcast_to(x, (shape[0], rows)))
         mean_kernels.moments(x, y, weights, factor, found)
         return cls(asked, found)
 
@@ -168,28 +191,32 @@ def _block(
 def _parts(layout: Layout, draws: Draws, weights: np.ndarray, sizes: Sizes) -> Iterator[_Part]:
     levels = layout.outcome.levels
     made: dict[Any, np.ndarray] = {}
-    known: dict[Any, Nodes] = {}
+    known: dict[Any, Any] = {}
     for t in ARMS:
         for s in ARMS:
             for level in range(len(levels[t])) if levels else (None,):
                 pair, at = pair_of(layout, draws, t, s, level or 0, made)
                 at, factor = fewer(pair, at)
-                groups = grouped(at) or [(np.arange(weights.shape[1]), ())]
+                log = np.atleast_2d(factor)
+                groups = grouped(at)
+                if not groups:
+                    yield _part((t, s), pair, at, log, weights, level, sizes, known)
                 for rows, same in groups:
                     own = {
                         name: v if len(v) == 1 else v[rows][:1] if name in same else v[rows]
                         for name, v in at.items()
                     }
-                    log = np.atleast_2d(factor)
-                    log = log if len(log) == 1 else log[rows]
-                    yield _part((t, s), pair, own, log, weights[:, rows], level, sizes, known)
+                    few = log if len(log) == 1 else log[rows]
+                    yield _part((t, s), pair, own, few, weights[:, rows], level, sizes, known)
 
 
 def _part(
     cell: tuple[int, int], pair: Pair, at: Coordinates, factor: np.ndarray, weights: np.ndarray,
-    level: int | None, sizes: Sizes, known: dict[Any, Nodes],
+    level: int | None, sizes: Sizes, known: dict[Any, Any],
 ) -> _Part:  # fmt: skip
-    varying = {name: v for name, v in at.items() if len(v) > 1}
+    # Cells share many of these arrays; known keeps them, so that no other takes their place.
+    varying = {n: known.get(id(v)) or _Line(v) for n, v in at.items() if len(v) > 1}
+    known |= {id(line.values): line for line in varying.values()}
     if any(name.startswith("outcome ") for name in varying):
         raise Unsuited(f"{', '.join(varying)} differ between rows")
     other = [name for name in varying if name != "base"]
@@ -199,7 +226,7 @@ def _part(
     crossed = simple and count < rows
     if crossed:
         size = {"base": sizes.base, **dict.fromkeys(other, sizes.other)}
-        at = at | {name: _at_nodes(v, size[name]) for name, v in varying.items()}
+        at = at | {name: line.at_nodes(size[name]) for name, line in varying.items()}
     elif not simple and rows > (_FEW_ROWS if pair.mediator.discrete else _MOST_ROWS):
         raise Unsuited(f"{', '.join(varying)} differ between rows")
     own = [v.tobytes() for n, v in at.items() if n == "location" or n.startswith("mediator ")]
@@ -229,17 +256,6 @@ def _require_end(pair: Pair, found: Nodes, shift: np.ndarray) -> None:
         raise Unsuited("the sum over the mediator is longer")
 
 
-def _range(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest value of each draw, and half of the range."""
-    low, high = values.min(axis=0), values.max(axis=0)
-    return low, np.maximum(0.5 * (high - low), 1e-9 * (1.0 + np.abs(low)))
-
-
-def _at_nodes(values: np.ndarray, size: int) -> np.ndarray:
-    low, half = _range(values)
-    return np.asarray(low + half * (1.0 + nodes(size)[:, None]))
-
-
 def _series(parts: list[_Part], sizes: Sizes, tables: Tables) -> Series:
     """The outcome's series over the reach of some parts."""
     pair, draws = parts[0].pair, len(parts[0].pair.rho)
@@ -264,7 +280,8 @@ def _mean(part: _Part, series: Series, known: list[_Moments]) -> np.ndarray:
     """Mean over the rows of a part, shape (S,)."""
     values, factor = series.means(part.found, part.shift, part.base), part.factor
     if series.log and not part.pair.outcome.multiplicative:
-        factor = factor + part.varying.get("base", part.at["base"])
+        line = part.varying.get("base")
+        factor = factor + (part.at["base"] if line is None else line.values)
     draws, rows = values.shape[-1], part.weights.shape[1]
     if part.crossed and part.varying:
         return _over_rows(part, values, factor, known)
@@ -280,7 +297,7 @@ def _over_rows(
     common = factor.max(axis=0)
     by_row = _draw_by_draw(factor - common, draws) if len(factor) > 1 else np.zeros((1, 1))
     names = sorted(part.varying, key="base".__eq__)  # the axes of the values
-    places = [_draw_by_draw(_between(part.varying[name]), draws) for name in names]
+    places = [part.varying[name].places for name in names]
     if len(names) == 1:
         values, places = values.reshape(-1, 1, draws), [*places, np.zeros((1, 1))]
     shape = values.shape[:2]
@@ -293,12 +310,6 @@ def _over_rows(
         matrix = transform(values.shape[axis])
         values = np.moveaxis(np.tensordot(matrix, values, axes=(1, axis)), 0, axis)
     return np.asarray(np.einsum("spq,pqs->s", own.found, values) * np.exp(common))
-
-
-def _between(values: np.ndarray) -> np.ndarray:
-    """Where between its ends each row lies, on [-1, 1]."""
-    low, half = _range(values)
-    return np.clip((values - low) / half - 1.0, -1.0, 1.0)
 
 
 def _draw_by_draw(values: np.ndarray, draws: int) -> np.ndarray:
