@@ -6,7 +6,7 @@ no more than two numbers beside :math:`\eta` share the work: it is done at nodes
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -192,10 +192,7 @@ def outcome_series(
 
     few = family.kind in ("binary", "ordered") and bool(np.any(rho))
     few = few and (family.kind == "binary" or len(parameters["cutpoints"]) <= _FEW)
-    low, high = (bounded(family, end) for end in span)
-    if family.link == "log":  # what is smaller by e^-60 does not count
-        low = np.maximum(low, high - _DEPTH)
-    low, high = (np.arcsinh(end / STRETCH) for end in (low, high))
+    low, high = _ends(family, span)
     size = 1 if family.multiplicative else sizes[0]
 
     def made(own: Parameters, rho: np.ndarray, ends: tuple[Any, Any], reach: Any) -> np.ndarray:
@@ -222,14 +219,28 @@ def outcome_series(
         blend = table.shares({**fixed, **moving}, sizes[2], len(rho))
         found = np.ascontiguousarray(table.coefficients @ blend)
     half = np.maximum(0.5 * (high - low), 1e-9)
-    if not few:
-        reach = 1.0 if np.ndim(scores) or not np.any(rho) else float(scores)
-        return Series(low, half, found, family.link == "log", reach)
-    k = given_sd(rho)
+    if few:
+        return _with_steps(Series(low, half, found / given_sd(rho)), family, parameters, rho)
+    reach = 1.0 if np.ndim(scores) or not np.any(rho) else float(scores)
+    return Series(low, half, found, family.link == "log", reach)
+
+
+def _ends(family: Family, span: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, ...]:
+    """Smallest and largest asinh(eta / 4) that matter."""
+    from bayesmed.numerics.mean_kernels import STRETCH
+
+    low, high = (bounded(family, end) for end in span)
+    if family.link == "log":  # what is smaller by e^-60 does not count
+        low = np.maximum(low, high - _DEPTH)
+    return np.arcsinh(low / STRETCH), np.arcsinh(high / STRETCH)
+
+
+def _with_steps(series: Series, family: Family, parameters: Parameters, rho: np.ndarray) -> Series:
+    """The same with what an outcome with steps needs beside their scores."""
     lowest, taken = steps(family, np.zeros((1, 1)), parameters)
     rises = [np.broadcast_to(np.asarray(rise, float), rho.shape) for rise, _ in taken]
     start = np.broadcast_to(np.asarray(lowest, float), rho.shape).copy()
-    return Series(low, half, found / k, rises=np.stack(rises), lowest=start, slope=rho / k)
+    return replace(series, rises=np.stack(rises), lowest=start, slope=rho / given_sd(rho))
 
 
 def _steps(family: Family, own: Parameters, eta: np.ndarray) -> np.ndarray:

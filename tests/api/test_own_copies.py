@@ -91,6 +91,7 @@ def test_no_code_asks_for_a_familys_name():
 
 
 @pytest.mark.fit
+@pytest.mark.slow
 def test_quantiles_of_shares(shares):
     """Those of a share times 100 are 100 times as large, and of a copy the same."""
     percent = replace(
