@@ -10,7 +10,6 @@ from bayesmed.families.catalogue import FAMILIES
 from bayesmed.means import engine, means
 from bayesmed.means.accuracy import TOLERANCE, Effort, settled, spread
 from bayesmed.means.engine import Sizes
-from bayesmed.means.layout import lay_out
 from bayesmed.means.means import cell_means, is_quick
 from tests.means.test_means import LOG_LINK, rows_and_draws
 
