@@ -7,7 +7,7 @@ import xarray as xr
 
 from bayesmed.effects.assumed import draws_under
 from bayesmed.effects.estimands import contrasts
-from bayesmed.effects.means_of import means_of
+from bayesmed.effects.means_of import error_of, means_of
 from bayesmed.effects.question import Question, ask
 from bayesmed.effects.setting import setting_of
 from bayesmed.posterior.nuts import settle_seed
@@ -30,11 +30,11 @@ def answer(
         draws, words = draws_under(fit, rho, random_seed)
         setting = setting.saying(rho=words)
     po = kept_means(fit.tree) if rho is None and question.of_all_rows else None
-    if po is None:
+    if po is None or (asked.exact and error_of(po) is not None):
         po = means_of(asked, draws, fit.shape, bootstrap)
     result = contrasts(po, asked.scale, asked.unit)
     result.attrs["bayesmed"] = setting.saying(
-        every=int(po.attrs["every"]), error=asked.error
+        every=int(po.attrs["every"]), error=error_of(po)
     ).to_json()
     return result, po
 

@@ -44,6 +44,8 @@ def potential_outcomes(
         E[g(Y(t, M(t')))] with dims (arm, mediator_arm, chain, draw), on the scale of the
         response; with m a third mediator arm, "fixed". Where integrals within integrals would
         take more than some minutes, every k-th draw of each chain; k is the attribute ``every``.
+        The attribute ``error`` is the largest error in posterior standard deviations, where few
+        nodes were used and it was measured.
     """
     view = View(rows, target or target_of(MEAN, rows.held.outcome.family), m)
     return means_of(Asked((view,), {}, "difference", 1.0), draws, shape, bootstrap)
@@ -58,7 +60,13 @@ def means_of(
     used = draws
     if asked.every > 1:
         used = replace(draws, index=np.arange(len(draws))).block(kept.ravel())
-    return asked.label(asked.cells(used, bootstrap), kept).assign_attrs(every=asked.every)
+    found = asked.label(asked.cells(used, bootstrap), kept).assign_attrs(every=asked.every)
+    return found if asked.error is None else found.assign_attrs(error=asked.error)
+
+
+def error_of(means: xr.DataArray) -> float | None:
+    """Largest error of the means, in posterior standard deviations, where it was measured."""
+    return float(means.attrs["error"]) if "error" in means.attrs else None
 
 
 def label_cells(values: np.ndarray, **leading: Any) -> xr.DataArray:
