@@ -61,8 +61,9 @@ def whole_numbers(
         between the whole numbers.
     """
     most = min(reach, _EXTREME)
-    low, high = (family.value(e, eta, parameters) for e in (-most, most))
-    if not np.all(np.isfinite(high)):
+    ends = _ends(eta, parameters)
+    low, high = (family.value(e, ends, parameters) for e in (-most, most))
+    if not (np.all(np.isfinite(low)) and np.all(np.isfinite(high))):
         raise ArithmeticError(f"A {family.name} variable takes infinitely large values.")
     start, stop = float(low.min()), float(high.max())
     if stop - start <= _EXACT or not _is_smooth(family, eta, parameters):
@@ -73,7 +74,16 @@ def whole_numbers(
             )
         start = 0.0 if stop <= _EXACT else start
         return start, stop, ((j, 1.0) for j in np.arange(start, stop + 1.0))
+    low, high = (family.value(e, eta, parameters) for e in (-most, most))
     return low, high, _long_sum(family, eta, parameters, low, high, k)
+
+
+def _ends(eta: np.ndarray, parameters: Parameters) -> np.ndarray:
+    """Smallest and largest linear predictor of each draw, between which counts only rise."""
+    if any(np.ndim(own) > 1 and len(own) > 1 for own in parameters.values()):  # by row
+        return eta
+    each = eta.reshape(-1, eta.shape[-1])
+    return np.stack([each.min(axis=0), each.max(axis=0)])
 
 
 def count_mean(

@@ -23,6 +23,9 @@ _CHECKED, _FEWEST = 16, 32
 _LARGEST = Sizes(score=64, base=48, other=32, table=160, along=96, draw=24)
 _NAMES = tuple(one.name for one in fields(Sizes))
 _TURNS = 8
+_NEAR, _FAR = 0.4 * TOLERANCE, 20.0 * TOLERANCE
+# The error of the few that leaves the others room.
+_ENOUGH = 0.8 * _SHARE * TOLERANCE
 # A contrast that varies by less than this share of the means is as good as fixed.
 _FIXED = 1e-6
 
@@ -34,7 +37,9 @@ class Effort:
     Attributes
     ----------
     sizes : Sizes
-        With which the next call starts.
+        With which the next call starts, where it knows of none by its rho.
+    known : dict of float to Sizes
+        What each rho has needed. It serves those nearer to zero: a larger one needs more.
     error : float
         Largest error so far, in posterior standard deviations; NaN before the first.
     exact : bool
@@ -42,44 +47,59 @@ class Effort:
     """
 
     sizes: Sizes = field(default_factory=Sizes)
+    known: dict[float, Sizes] = field(default_factory=dict)
     error: float = float("nan")
     exact: bool = False
+
+    def start(self, rho: float) -> tuple[Sizes, bool]:
+        """Sizes with which to start at some rho, and whether they are known to do."""
+        beyond = [own for own in self.known if own * rho >= 0.0 and abs(own) >= abs(rho)]
+        inside = [own for own in self.known if own * rho > 0.0]
+        if beyond:
+            return self.known[min(beyond, key=abs)], True
+        return self.known[max(inside, key=abs)] if inside else self.sizes, False
 
 
 #: ``evaluate(draws, sizes)``: cells (2, 2, draw) of the draws at these positions, or of all.
 Evaluate = Callable[[np.ndarray | None, Sizes], np.ndarray]
 
 
-def settled(evaluate: Evaluate, count: int, effort: Effort) -> np.ndarray | None:
+def settled(evaluate: Evaluate, rho: np.ndarray, effort: Effort) -> np.ndarray | None:
     """Cells of all draws whose error cannot be seen; None where no size reaches that.
 
     Parameters
     ----------
     evaluate : callable
-    count : int
-        Number of draws.
+    rho : numpy.ndarray
+        Of each draw, shape (S,).
     effort : Effort
         Changed in place.
     """
-    if count < _FEWEST:
+    if len(rho) < _FEWEST:
         return None
-    some, start = np.unique(np.linspace(0, count - 1, _CHECKED).round().astype(int)), effort.sizes
+    some = np.unique(np.linspace(0, len(rho) - 1, _CHECKED).round().astype(int))
+    mean = float(rho.mean())
+    sizes, known = effort.start(mean)
+    if not known:  # the few are cheap: what they need is found before all follow
+        few = evaluate(some, sizes)
+        if np.isfinite(few).all():
+            sizes = _enlarged(evaluate, some, sizes, spread(few))
     for _ in range(_TURNS):
-        cells = evaluate(None, effort.sizes)
+        cells = evaluate(None, sizes)
         if not np.isfinite(cells).all():
             break
         unit = spread(cells)
-        finer = evaluate(some, _grown(effort.sizes, _NAMES))
+        finer = evaluate(some, _grown(sizes, _NAMES))
         error = float(np.abs(cells[..., some] - finer).max() / unit)
         if error <= _SHARE * TOLERANCE:
             effort.error = float(np.fmax(effort.error, error))
+            effort.known[mean] = sizes
             return cells
-        before, effort.sizes = effort.sizes, _enlarged(evaluate, some, effort.sizes, unit)
-        if effort.sizes == before:
-            effort.sizes = _more(before, _NAMES)
-        if effort.sizes == before:
+        before, sizes = sizes, _enlarged(evaluate, some, sizes, unit)
+        if sizes == before:
+            sizes = _more(before, dict.fromkeys(_NAMES, error))
+        if sizes == before:
             break
-    effort.sizes = start
     return None
 
 
@@ -99,24 +119,33 @@ def _grown(sizes: Sizes, names: tuple[str, ...]) -> Sizes:
 
 
 def _enlarged(evaluate: Evaluate, some: np.ndarray, sizes: Sizes, unit: float) -> Sizes:
-    """Sizes each of which, made half as large again, moves the few draws by little."""
+    """Sizes that twice as many nodes of any kind would move the few draws by little from."""
+    names: tuple[str, ...] = _NAMES
     for _ in range(_TURNS):
         now = evaluate(some, sizes)
+        if not np.abs(evaluate(some, _grown(sizes, names)) - now).max() / unit > _ENOUGH:
+            break
         moved = {
             name: float(np.abs(evaluate(some, _grown(sizes, (name,))) - now).max() / unit)
-            for name in _NAMES
+            for name in names
         }
-        short = {n: move for n, move in moved.items() if not move < 0.1 * TOLERANCE}
-        if not short:
-            return sizes
-        before, sizes = sizes, _more(sizes, tuple(short))
+        names = tuple(name for name in names if not moved[name] < 0.1 * _ENOUGH)
+        rest, short = sum(moved.values()), dict[str, float]()
+        for name in sorted(moved, key=moved.__getitem__, reverse=True):
+            if rest <= _ENOUGH:
+                break
+            short[name], rest = moved[name], rest - moved[name]
+        before, sizes = sizes, _more(sizes, short)
         if sizes == before:
             break
     return sizes
 
 
-def _more(sizes: Sizes, names: tuple[str, ...]) -> Sizes:
-    """Half as many nodes again, up to the largest."""
-    own = {name: getattr(sizes, name) for name in names}
-    more = {n: min(size + max(2, size // 2), getattr(_LARGEST, n)) for n, size in own.items()}
+def _more(sizes: Sizes, moved: dict[str, float]) -> Sizes:
+    """Half as many nodes again, up to the largest; a quarter or as many where that lacks little or much."""
+    more = {}
+    for name, move in moved.items():
+        size = getattr(sizes, name)
+        part = 4 if move < _NEAR else 2 if move < _FAR else 1
+        more[name] = min(size + max(2, size // part), getattr(_LARGEST, name))
     return replace(sizes, **more)

@@ -95,7 +95,7 @@ def _quick(
         return engine.cells(draws if some is None else draws.block(some), layout, bootstrap, sizes)
 
     try:
-        return settled(evaluate, len(draws), effort)
+        return settled(evaluate, draws.rho, effort)
     except (engine.Unsuited, ArithmeticError):
         return None
 

@@ -24,8 +24,13 @@ from bayesmed.numerics.score_pair import given_sd
 _FEW = 6
 _DEPTH = 60.0
 _FARTHEST = 40.0
-#: Of a range of eta or the score, by which a table reaches beyond the draws it is made for.
-_MARGIN = 0.15
+#: Of a range of eta or the score, by which a table reaches beyond the draws it is made for: many,
+#: or few, which know less of how far others reach.
+_MARGIN, _WIDE, _FEWER = 0.15, 0.35, 64
+#: In eta / 4 at most, above.
+_FARTHER = 0.75
+#: Of a count: with a mean of billions its ratio to the mean no longer changes.
+_MOST_COUNT = 22.0
 
 
 @dataclass(frozen=True)
@@ -288,10 +293,12 @@ def _tabulated(
     made: Callable[[Parameters, np.ndarray, tuple[float, float], Any], np.ndarray],
 ) -> Table:  # fmt: skip
     """A table that reaches somewhat beyond the draws, for others."""
-    margin = _MARGIN * (ends[1] - ends[0])
-    ends = ends[0] - margin, ends[1] + margin
+    share = _MARGIN if len(rho) > _FEWER else _WIDE
+    margin = share * (ends[1] - ends[0])
+    most = np.arcsinh(np.sinh(ends[1]) + _FARTHER)  # a large count costs much
+    ends = ends[0] - margin, float(min(ends[1] + margin, most))
     if np.ndim(reach) == 0:
-        reach = max(reach, min((1.0 + _MARGIN) * reach, REACH))
+        reach = max(reach, min((1.0 + share) * reach, REACH))
     found, ranges, count = dict[str, np.ndarray](), dict[str, tuple[float, float, bool]](), 1
     for name, some in moving.items():
         values = whole.get(name, some)
@@ -319,6 +326,8 @@ def _given(
     family: Family, own: Parameters, rho: np.ndarray, eta: np.ndarray, log: bool
 ) -> Callable[[float], np.ndarray]:
     """C at the nodes, or its logarithm less the linear predictor, given a score."""
+    if log and family.kind == "count":
+        eta = np.minimum(eta, _MOST_COUNT)
     closed = family.conditional is not None or family.kind in ("binary", "ordered")
     if not closed and np.any(rho) and family.multiplicative:
         zero = np.zeros((1, len(rho)))

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.polynomial import hermite_e, legendre
+from numpy.polynomial import chebyshev, hermite_e, legendre
 
 #: A normal score beyond it has probability 1e-17.
 REACH = 8.5
@@ -39,13 +39,30 @@ def composite(edges: np.ndarray, count: int = _PANEL) -> tuple[np.ndarray, np.nd
     nodes, weights : numpy.ndarray
         ``count`` times the number of panels along axis 0.
     """
-    nodes, weights = (x.reshape(-1, *(1,) * (edges.ndim - 1)) for x in _legendre(count))
+    nodes, weights = (x.reshape(-1, *(1,) * (edges.ndim - 1)) for x in legendre_rule(count))
     middle, half = 0.5 * (edges[1:] + edges[:-1])[:, None], 0.5 * np.diff(edges, axis=0)[:, None]
     shape = (-1, *edges.shape[1:])
     return (middle + half * nodes).reshape(shape), (half * weights).reshape(shape)
 
 
-_legendre = cache(legendre.leggauss)
+#: Nodes and weights on [-1, 1].
+legendre_rule = cache(legendre.leggauss)
+
+
+@cache
+def sum_rule(count: int, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which of so many consecutive terms make a weighted sum that is that of all, and the weights.
+
+    Exact for polynomials of degree below ``most``; all terms where that would save little.
+    """
+    if count < 1.5 * most:
+        return np.arange(count), np.ones(count)
+    every = (2.0 * np.arange(count) + 1.0) / count - 1.0
+    some = np.rint(0.5 * count * (legendre_rule(most)[0] + 1.0) - 0.5).astype(int)
+    some = np.maximum.accumulate(some - np.arange(most)) + np.arange(most)  # no term twice
+    some = np.minimum(some, count - 1 - np.arange(most)[::-1])
+    basis = chebyshev.chebvander(every, most - 1).T
+    return some, np.linalg.solve(basis[:, some], basis.sum(axis=1))
 
 
 @cache

@@ -26,8 +26,8 @@ from bayesmed.sensitivity.points import RhoPoint, Run
 #: Each holds the points of the one before.
 _SIZES = (7, 13, 25)
 #: Last coefficients of the means, in posterior standard deviations, and of a log weight: what
-#: follows them is a fraction of it.
-_MEAN, _WEIGHT = 5e-3, 1e-2
+#: follows them is a quarter of it.
+_MEAN, _WEIGHT = 1.5e-2, 1e-2
 #: Share of draws whose weight may be none.
 _BROKEN = 0.01
 _SAYING = "Carrying the draws along rho"

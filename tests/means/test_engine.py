@@ -142,10 +142,27 @@ def test_what_was_needed_serves_the_next_call():
     rows, draws = rows_and_draws(("gaussian", "logit"), 0.9, 70, 48)
     effort = Effort(sizes=Sizes(4, 4, 4, 6, 6, 4))
     first = cell_means(draws, rows, effort=effort)
-    sizes = effort.sizes
-    assert sizes.score > 4 and sizes.table > 6
+    ((rho, sizes),) = effort.known.items()
+    assert rho == pytest.approx(0.9) and sizes.score > 4 and sizes.table > 6
     np.testing.assert_array_equal(cell_means(draws, rows, effort=effort), first)
-    assert effort.sizes == sizes
+    assert effort.known == {rho: sizes}
+
+
+def test_a_larger_rho_needs_no_less():
+    effort = Effort(known={0.5: Sizes(score=20), -0.9: Sizes(score=40)})
+    assert effort.start(0.3) == (Sizes(score=20), True)
+    assert effort.start(0.7) == (Sizes(score=20), False)
+    assert effort.start(-0.3) == (Sizes(score=40), True)
+    assert Effort(known={0.5: Sizes(score=20)}).start(-0.2) == (Sizes(), False)
+
+
+def test_a_table_does_not_reach_to_where_counts_are_infinite():
+    rows, draws = rows_and_draws(("gaussian", "poisson"), -0.6, 20, 300, seed=4)
+    draws = draws.changed("outcome", coef=draws.outcome.coef * 2.0)
+    found = cell_means(draws, rows, effort=(effort := Effort()))
+    assert effort.known
+    few = draws.block(slice(0, 2))
+    np.testing.assert_allclose(found[..., :2], cell_means(few, rows), rtol=1e-4)
 
 
 def test_means_that_no_size_settles_are_left_to_adaptive_integrals():
@@ -155,6 +172,6 @@ def test_means_that_no_size_settles_are_left_to_adaptive_integrals():
         return rng.normal(size=(2, 2, 40 if some is None else len(some)))
 
     effort = Effort()
-    assert settled(evaluate, 40, effort) is None
+    assert settled(evaluate, np.zeros(40), effort) is None
     assert np.isnan(effort.error)
-    assert effort.sizes == Sizes()
+    assert not effort.known
