@@ -36,6 +36,8 @@ _DOUBLINGS = 5
 _SATURATED = 36.0
 _NEGLIGIBLE = 1e-13
 _SQRT_2PI = float(np.sqrt(2.0 * np.pi))
+#: With more steps the sum of their normal probabilities is itself tabulated.
+_FEW = 6
 
 
 def steps(
@@ -58,6 +60,12 @@ def steps(
         return scores[0], ((rise, family.score(j, eta, parameters)) for j, rise in rises)
     first, _, terms = whole_numbers(family, eta, parameters, k)
     return first, ((weight, family.score(j, eta, parameters)) for j, weight in terms)
+
+
+def has_few_steps(family: Family, parameters: Parameters) -> bool:
+    """Whether an outcome has so few steps that each is taken by itself."""
+    ordered = family.kind == "ordered" and len(parameters["cutpoints"]) <= _FEW
+    return family.kind == "binary" or ordered
 
 
 @dataclass(frozen=True)

@@ -235,7 +235,7 @@ def _part(
         known[key] = mediator_nodes(pair, at, level, sizes.score)
     found = known[key]
     if level is not None:
-        shift = np.zeros((1, 1, 1))
+        shift = np.zeros((len(found.m), 1, 1))
     elif pair.functions is None:
         shift = at["slope"] * found.m
     else:
@@ -259,27 +259,33 @@ def _require_end(pair: Pair, found: Nodes, shift: np.ndarray) -> None:
 def _series(parts: list[_Part], sizes: Sizes, tables: Tables) -> Series:
     """The outcome's series over the reach of some parts."""
     pair, draws = parts[0].pair, len(parts[0].pair.rho)
-    ends = []
+    spans = []
     for part in parts:
         base = part.base
         together = part.shift if base.shape[1] == 1 else part.shift + base
         own = base if base.shape[1] == 1 else np.zeros((1, 1, 1))
         for least in (np.min, np.max):
             end = least(together, axis=(0, 1)) + least(own, axis=(0, 1))
-            ends.append(np.broadcast_to(end, draws))
-    span = np.min(ends[::2], axis=0), np.max(ends[1::2], axis=0)
+            spans.append(np.broadcast_to(end, draws))
+    span = np.min(spans[::2], axis=0), np.max(spans[1::2], axis=0)
     scores = [part.found.e for part in parts]
     fixed = all(part.found.fixed for part in parts) and pair.mediator.kind == "continuous"
-    reach: Any = scores[0] if fixed else max(max(np.abs(e).max() for e in scores), 1.0)
+    ends = parts[0].found.ends
+    reach: Any = scores[0]
+    if ends:
+        reach = min(float(e.min()) for e in scores), max(float(e.max()) for e in scores)
+    elif not fixed:
+        most = max(max(float(np.abs(e).max()) for e in scores), 1.0)
+        reach = -most, most
     parameters = pair.parameters(parts[0].at)[1]
     chosen = (sizes.table, sizes.along, sizes.draw)
-    return outcome_series(pair.outcome, parameters, pair.rho, span, reach, chosen, tables)
+    return outcome_series(pair.outcome, parameters, pair.rho, span, (reach, ends), chosen, tables)
 
 
 def _mean(part: _Part, series: Series, known: list[_Moments]) -> np.ndarray:
     """Mean over the rows of a part, shape (S,)."""
     values, factor = series.means(part.found, part.shift, part.base), part.factor
-    if series.log and not part.pair.outcome.multiplicative:
+    if series.link and not part.pair.outcome.multiplicative:
         line = part.varying.get("base")
         factor = factor + (part.at["base"] if line is None else line.values)
     draws, rows = values.shape[-1], part.weights.shape[1]

@@ -8,7 +8,7 @@ import numpy as np
 from bayesmed.families.family import Family, Parameters
 from bayesmed.families.whole_numbers import whole_numbers
 from bayesmed.means.cell import Coordinates, Pair, level_chance
-from bayesmed.means.conditional import count_scores
+from bayesmed.means.conditional import count_scores, has_few_steps
 from bayesmed.numerics.quadrature import REACH, broken_rule, legendre_rule, score_rule, sum_rule
 
 #: Of the score where the outcome is bounded: what lies beyond has a probability of 4e-8.
@@ -32,12 +32,16 @@ class Nodes:
         First node of each value of the mediator, shape (value + 1,).
     m : numpy.ndarray
         The values, shape (value, point or 1, S or 1).
+    ends : bool
+        Whether e are ends of an interval, at which integrals of the outcome's mean up to a score
+        are taken; the first value then stands for the integral over all scores.
     """
 
     e: np.ndarray
     w: np.ndarray
     first: np.ndarray
     m: np.ndarray
+    ends: bool = False
 
     @property
     def fixed(self) -> bool:
@@ -59,7 +63,7 @@ def mediator_nodes(pair: Pair, at: Coordinates, level: int | None, size: int) ->
     """
     own, location = pair.parameters(at)[0], at["location"]
     if level is not None:
-        return _of_level(pair, location, own, level, size)
+        return _of_level(pair, at, level, size)
     if pair.mediator.discrete:
         return _of_count(pair, location, own, size)
     if pair.knots:
@@ -72,13 +76,21 @@ def mediator_nodes(pair: Pair, at: Coordinates, level: int | None, size: int) ->
     return Nodes(e, w, np.arange(len(e) + 1), m)
 
 
-def _of_level(pair: Pair, eta: np.ndarray, own: Parameters, level: int, size: int) -> Nodes:
+def _of_level(pair: Pair, at: Coordinates, level: int, size: int) -> Nodes:
+    own, eta = pair.parameters(at)[0], at["location"]
     m = np.full((1, 1, 1), float(level))
     if not np.any(pair.rho):
         chance = np.atleast_2d(level_chance(pair.mediator, eta, own, level))[None]
         return Nodes(np.zeros((1, 1, 1)), chance, np.arange(2), m)
     both = [float(level) - 1.0, float(level)]
     low, high = _ends(pair.mediator, both, eta, own, _reach(pair))
+    if not has_few_steps(pair.outcome, pair.parameters(at)[1]):
+        reach = _reach(pair)
+        top, lowest = bool(np.all(high >= reach)), bool(np.all(low <= -reach))
+        found = [(low, 1.0)] * top + [(low, -1.0)] * (not lowest) + [(high, 1.0)] * (not top)
+        e, w = np.stack([end for end, _ in found]), np.array([share for _, share in found])
+        first = np.array([0, int(top), len(found)])
+        return Nodes(e, w[:, None, None], first, np.repeat(m, 2, axis=0), ends=True)
     e, w = _intervals(low[None], high[None], np.array([size]), [1.0])
     return Nodes(e, w, np.array([0, size]), m)
 

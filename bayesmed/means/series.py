@@ -13,15 +13,19 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from bayesmed.families.family import Family, Parameters
-from bayesmed.means.conditional import bounded, conditional_mean, outcome_rule, steps
+from bayesmed.means.conditional import (
+    bounded,
+    conditional_mean,
+    has_few_steps,
+    outcome_rule,
+    steps,
+)
 from bayesmed.means.conditional_table import table_at
 from bayesmed.means.nodes import Nodes
 from bayesmed.numerics.chebyshev import nodes, transform
-from bayesmed.numerics.quadrature import REACH
+from bayesmed.numerics.quadrature import REACH, composite
 from bayesmed.numerics.score_pair import given_sd
 
-#: With more steps the sum of their normal probabilities is itself tabulated.
-_FEW = 6
 _DEPTH = 60.0
 _FARTHEST = 40.0
 #: Of a range of eta or the score, by which a table reaches beyond the draws it is made for: many,
@@ -31,6 +35,8 @@ _MARGIN, _WIDE, _FEWER = 0.15, 0.35, 64
 _FARTHER = 0.75
 #: Of a count: with a mean of billions its ratio to the mean no longer changes.
 _MOST_COUNT = 22.0
+#: Nodes between two ends of an integral over scores.
+_GAP = 6
 
 
 @dataclass(frozen=True)
@@ -43,9 +49,10 @@ class Series:
         Range of asinh(eta / 4), low to low + 2 half, shape (S,).
     coefficients : numpy.ndarray
         Shape (step, size, S), or (1 or node, size in the score, size, S).
-    log : bool
-    reach : float
-        Of the score.
+    link : int
+        PLAIN, or with a log link of the mean less eta: its logarithm, or itself.
+    reach : tuple of float
+        Least and largest score.
     rises, lowest : numpy.ndarray or None
         Of steps: shapes (step, S) and (S,).
     slope : numpy.ndarray or None
@@ -55,8 +62,8 @@ class Series:
     low: np.ndarray
     half: np.ndarray
     coefficients: np.ndarray
-    log: bool = False
-    reach: float = 1.0
+    link: int = 0
+    reach: tuple[float, float] = (-1.0, 1.0)
     rises: np.ndarray | None = None
     lowest: np.ndarray | None = None
     slope: np.ndarray | None = None
@@ -89,7 +96,9 @@ class Series:
             assert self.rises is not None and self.lowest is not None
             mean_kernels.step_means(e, w, *common, self.rises, self.lowest, self.slope, out)
         else:
-            mean_kernels.series_means(e / self.reach, w, *common, self.log, out)
+            low, high = self.reach
+            z = (2.0 * e - (low + high)) / max(high - low, 1e-9)
+            mean_kernels.series_means(z, w, *common, self.link, out)
         return out
 
 
@@ -101,8 +110,8 @@ class Table:
     ----------
     low, high : float
         Range of asinh(eta / 4).
-    reach : numpy.ndarray or float
-        Scores, or the largest.
+    reach : numpy.ndarray or tuple of float
+        Scores, or the least and the largest.
     parameters : dict
         Of the first draw.
     ranges : dict
@@ -122,8 +131,7 @@ class Table:
     def serves(self, moving: dict[str, np.ndarray], fixed: Parameters, reach: Any) -> bool:
         """Whether draws lie within it: what moves, eta by its ends among it, and the rest."""
         return (
-            np.shape(self.reach) == np.shape(reach)
-            and bool(np.all(self.reach == reach) if np.ndim(reach) else self.reach >= reach)
+            _reaches(self.reach, reach)
             and self.low <= moving["eta"].min() and moving["eta"].max() <= self.high
             and all(
                 bool(np.all(np.abs(_place(v, *self.ranges[name])) <= 1.0 + 1e-9))
@@ -159,6 +167,20 @@ class Tables:
     made: list[Table] = field(default_factory=list)
     open: bool = True
 
+    def serving(self, moving: dict[str, np.ndarray], fixed: Parameters, reach: Any) -> Table | None:
+        return next((one for one in self.made if one.serves(moving, fixed, reach)), None)
+
+    def take(self, table: Table) -> None:
+        if self.open:
+            self.made.append(table)
+
+
+def _reaches(own: Any, asked: Any) -> bool:
+    """Whether scores are the same, or lie between."""
+    if isinstance(own, tuple) and isinstance(asked, tuple):
+        return bool(own[0] <= asked[0] and asked[1] <= own[1])
+    return type(own) is type(asked) and np.array_equal(own, asked)
+
 
 def _place(values: Any, low: float, half: float, log: bool) -> np.ndarray:
     with np.errstate(all="ignore"):
@@ -166,14 +188,9 @@ def _place(values: Any, low: float, half: float, log: bool) -> np.ndarray:
 
 
 def outcome_series(
-    family: Family,
-    parameters: Parameters,
-    rho: np.ndarray,
-    span: tuple[np.ndarray, np.ndarray],
-    scores: np.ndarray | float,
-    sizes: tuple[int, int, int],
-    tables: Tables,
-) -> Series:
+    family: Family, parameters: Parameters, rho: np.ndarray, span: tuple[np.ndarray, np.ndarray],
+    over: tuple[np.ndarray | tuple[float, float], bool], sizes: tuple[int, int, int], tables: Tables,
+) -> Series:  # fmt: skip
     """Make the series of an outcome.
 
     Parameters
@@ -186,39 +203,40 @@ def outcome_series(
         Shape (S,).
     span : tuple of numpy.ndarray
         Smallest and largest linear predictor of each draw, shape (S,).
-    scores : numpy.ndarray or float
-        The mediator's scores, where all draws have the same; otherwise the largest.
+    over : tuple
+        The mediator's scores, where all draws have the same; otherwise the least and the largest.
+        Whether integrals up to the score are meant.
     sizes : tuple of int
         Of the series in the linear predictor and in the score, and of nodes along a parameter.
     tables : Tables
         Changed in place while they are open.
     """
-    from bayesmed.numerics.mean_kernels import STRETCH
+    from bayesmed.numerics.mean_kernels import LOG, PLAIN, RATIO, STRETCH
 
-    few = family.kind in ("binary", "ordered") and bool(np.any(rho))
-    few = few and (family.kind == "binary" or len(parameters["cutpoints"]) <= _FEW)
+    scores, ends = over
+    any_rho = bool(np.any(rho))
+    few, whole = has_few_steps(family, parameters) and any_rho, ends and any_rho
     low, high = _ends(family, span)
     size = 1 if family.multiplicative else sizes[0]
 
-    def made(own: Parameters, rho: np.ndarray, ends: tuple[Any, Any], reach: Any) -> np.ndarray:
-        half = np.maximum(0.5 * (ends[1] - ends[0]), 1e-9)
-        eta = STRETCH * np.sinh(ends[0] + half * (1.0 + nodes(size)[:, None]))
+    def made(own: Parameters, rho: np.ndarray, span: tuple[Any, Any], reach: Any) -> np.ndarray:
+        half = np.maximum(0.5 * (span[1] - span[0]), 1e-9)
+        eta = STRETCH * np.sinh(span[0] + half * (1.0 + nodes(size)[:, None]))
         eta = np.broadcast_to(eta, (size, len(rho)))
-        values = _steps(family, own, eta) if few else _means(family, own, rho, eta, reach, sizes[1])
+        given = (family, own, rho, eta, reach, sizes[1])
+        values = _steps(*given[:2], eta) if few else (_integrals if whole else _means)(*given)
         return np.einsum("xr,...rs->...xs", transform(size), values)
 
     moving, fixed = _moving(parameters, rho, few)
     if _too_many(moving, sizes[2], len(rho), len(tables.whole["rho"])):
         found = np.ascontiguousarray(made(parameters, rho, (low, high), scores))
     else:
-        eta = {"eta": np.stack([low, high])}
-        table = next((one for one in tables.made if one.serves(moving | eta, fixed, scores)), None)
+        asked = {**moving, "eta": np.stack([low, high])}
+        table = tables.serving(asked, fixed, scores)
         if table is None:
-            table = _tabulated(
-                moving, fixed, tables.whole, rho, (low.min(), high.max()), scores, sizes[2], made
-            )
-            if tables.open:
-                tables.made.append(table)
+            around = float(low.min()), float(high.max())
+            table = _tabulated(moving, fixed, tables.whole, rho, around, scores, sizes[2], made)
+            tables.take(table)
         scores = table.reach
         low, high = np.full_like(low, table.low), np.full_like(high, table.high)
         blend = table.shares({**fixed, **moving}, sizes[2], len(rho))
@@ -226,8 +244,9 @@ def outcome_series(
     half = np.maximum(0.5 * (high - low), 1e-9)
     if few:
         return _with_steps(Series(low, half, found / given_sd(rho)), family, parameters, rho)
-    reach = 1.0 if np.ndim(scores) or not np.any(rho) else float(scores)
-    return Series(low, half, found, family.link == "log", reach)
+    link = (RATIO if whole else LOG) if family.link == "log" else PLAIN
+    reach = scores if isinstance(scores, tuple) and any_rho else (-1.0, 1.0)
+    return Series(low, half, found, link, reach)
 
 
 def _ends(family: Family, span: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, ...]:
@@ -261,10 +280,43 @@ def _means(
     function = _given(family, own, rho, eta, family.link == "log")
     if not np.any(rho):
         return function(0.0)[None, None]
-    if np.ndim(scores) > 0:
+    if not isinstance(scores, tuple):
         return np.stack([function(float(e)) for e in np.ravel(scores)])[:, None]
-    values = np.stack([function(float(scores) * x) for x in nodes(along)])
+    values = np.stack([function(float(e)) for e in _between(scores, along)])
     return np.asarray(np.tensordot(transform(along), values, axes=1)[None])
+
+
+def _integrals(
+    family: Family, own: Parameters, rho: np.ndarray, eta: np.ndarray, reach: Any, along: int
+) -> np.ndarray:
+    """C over all scores, and over those below one; over exp(eta) with a log link.
+
+    Shape (2, size in the score, size, node).
+    """
+    log = family.link == "log"
+    function = _given(family, own, rho, eta, log)
+    ends = np.sort(_between(reach, along))
+    e, w = (np.concatenate(both) for both in zip(
+        composite(np.array([-REACH, ends[0]]), 16 + 2 * along), composite(ends, _GAP), strict=True
+    ))  # fmt: skip
+    w *= np.exp(-0.5 * e * e) / np.sqrt(2.0 * np.pi)
+    values = np.stack([function(float(one)) for one in e])
+    parts = np.exp(values) if log else values
+    below = np.cumsum(parts * w.reshape(-1, *(1,) * (parts.ndim - 1)), axis=0)
+    below = below[15 + 2 * along :: _GAP]
+    order = np.argsort(np.argsort(_between(reach, along)))
+    found = np.zeros((2, along, *below.shape[1:]))
+    found[1] = np.tensordot(transform(along), below[order], axes=1)
+    if log:
+        eta = np.minimum(eta, _MOST_COUNT) if family.kind == "count" else eta
+    whole = np.broadcast_to(family.mean(eta, own), below.shape[1:])
+    found[0, 0] = whole * np.exp(-eta) if log else whole
+    return found
+
+
+def _between(reach: tuple[float, float], along: int) -> np.ndarray:
+    """Chebyshev nodes of the scores."""
+    return np.asarray(reach[0] + 0.5 * (reach[1] - reach[0]) * (1.0 + nodes(along)))
 
 
 def _moving(
@@ -297,8 +349,9 @@ def _tabulated(
     margin = share * (ends[1] - ends[0])
     most = np.arcsinh(np.sinh(ends[1]) + _FARTHER)  # a large count costs much
     ends = ends[0] - margin, float(min(ends[1] + margin, most))
-    if np.ndim(reach) == 0:
-        reach = max(reach, min((1.0 + share) * reach, REACH))
+    if isinstance(reach, tuple):
+        more = 0.5 * share * (reach[1] - reach[0])
+        reach = max(reach[0] - more, -REACH), min(reach[1] + more, REACH)
     found, ranges, count = dict[str, np.ndarray](), dict[str, tuple[float, float, bool]](), 1
     for name, some in moving.items():
         values = whole.get(name, some)

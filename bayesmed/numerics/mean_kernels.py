@@ -15,6 +15,9 @@ from bayesmed.numerics.kernels import TILE, exact_kernel, kernel
 
 #: Up to it a linear predictor enters the series nearly as it is, beyond by its logarithm.
 STRETCH = 4.0
+#: What a series is of: the mean, or with a log link its logarithm less the linear predictor, or the
+#: mean over the exponential of that.
+PLAIN, LOG, RATIO = range(3)
 # Normal probabilities at 64 points a unit, between which Taylor's series is exact to 1e-11.
 _PER_UNIT, _CERTAIN = 64, 8.0
 _AT = np.arange(2 * _CERTAIN * _PER_UNIT + 1) / _PER_UNIT - _CERTAIN
@@ -115,13 +118,12 @@ def step_means(
 @kernel
 def series_means(
     z: np.ndarray, w: np.ndarray, first: np.ndarray, shift: np.ndarray, base: np.ndarray,
-    low: np.ndarray, half: np.ndarray, coefficients: np.ndarray, log: bool, out: np.ndarray,
+    low: np.ndarray, half: np.ndarray, coefficients: np.ndarray, link: int, out: np.ndarray,
 ) -> None:  # fmt: skip
     """The same of a series of the outcome's mean in the score and the linear predictor.
 
     z (node, point, S): the mediator's scores on [-1, 1]; coefficients (1 or value, size of z,
-    size, S). Where log, of the logarithm of the mean less the linear predictor; then out lacks
-    the factor exp(base).
+    size, S), of what link says; unless PLAIN, out lacks the factor exp(base).
     """
     points, draws = z.shape[1], z.shape[2]
     along = coefficients.shape[1]
@@ -132,6 +134,8 @@ def series_means(
     for start in range(0, draws, TILE):
         count = min(TILE, draws - start)
         for v in range(shift.shape[0]):
+            if first[v] == first[v + 1]:
+                continue
             series = coefficients[v if coefficients.shape[0] > 1 else 0]
             for g in range(groups):
                 own = shift[v, g if shift.shape[1] > 1 else 0]
@@ -148,8 +152,10 @@ def series_means(
                                 _series(y, inner, 0, count, value, one, two)
                             for i in range(count):
                                 mean = value[i] if along > 1 else inner[0, i]
-                                if log:
+                                if link == LOG:
                                     mean = math.exp(mean + own[start + i])
+                                elif link == RATIO:
+                                    mean *= math.exp(own[start + i])
                                 out[u, b, start + i] += w[a, u, start + i] * mean
 
 
