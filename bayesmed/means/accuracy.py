@@ -1,7 +1,7 @@
 """How accurate a counterfactual mean must be, and sizes that make it so.
 
 Nobody sees an error of a thousandth of the contrasts' posterior standard deviation. A few draws
-are evaluated with twice the nodes everywhere; where they differ by more, the sizes that matter
+are evaluated with half as many nodes again; where they differ by more, the sizes that matter
 grow. What was found serves the next call, along a curve.
 """
 
@@ -114,12 +114,12 @@ def spread(cells: np.ndarray) -> float:
 
 
 def _grown(sizes: Sizes, names: tuple[str, ...]) -> Sizes:
-    """Twice the nodes."""
-    return replace(sizes, **{name: 2 * getattr(sizes, name) for name in names})
+    """Half as many nodes again."""
+    return replace(sizes, **{name: getattr(sizes, name) * 3 // 2 for name in names})
 
 
 def _enlarged(evaluate: Evaluate, some: np.ndarray, sizes: Sizes, unit: float) -> Sizes:
-    """Sizes that twice as many nodes of any kind would move the few draws by little from."""
+    """Sizes that half as many nodes again would move the few draws by little from."""
     names: tuple[str, ...] = _NAMES
     for _ in range(_TURNS):
         now = evaluate(some, sizes)
