@@ -27,7 +27,7 @@ from bayesmed.sensitivity.points import RhoPoint, Run
 _SIZES = (7, 13, 25)
 #: Last coefficients of the means, in posterior standard deviations, and of a log weight: what
 #: follows them is a quarter of it.
-_MEAN, _WEIGHT = 2e-2, 3e-2
+_MEAN, _WEIGHT = 2e-2, 3e-3
 #: Share of draws whose weight may be none.
 _BROKEN = 0.01
 _SAYING = "Carrying the draws along rho"
