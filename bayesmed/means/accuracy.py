@@ -23,8 +23,9 @@ _CHECKED, _FEWEST = 16, 32
 _LARGEST = Sizes(score=64, base=48, other=32, table=160, along=96, draw=24)
 _NAMES = tuple(one.name for one in fields(Sizes))
 _TURNS = 8
+# Errors that lack little, and much.
 _NEAR, _FAR = 0.4 * TOLERANCE, 20.0 * TOLERANCE
-# The error of the few that leaves the others room.
+# The error of the few that is small enough, since others can be worse.
 _ENOUGH = 0.8 * _SHARE * TOLERANCE
 # A contrast that varies by less than this share of the means is as good as fixed.
 _FIXED = 1e-6
@@ -81,9 +82,7 @@ def settled(evaluate: Evaluate, rho: np.ndarray, effort: Effort) -> np.ndarray |
     mean = float(rho.mean())
     sizes, known = effort.start(mean)
     if not known:  # the few are cheap: what they need is found before all follow
-        few = evaluate(some, sizes)
-        if np.isfinite(few).all():
-            sizes = _enlarged(evaluate, some, sizes, spread(few))
+        sizes = _enlarged(evaluate, some, sizes)
     for _ in range(_TURNS):
         cells = evaluate(None, sizes)
         if not np.isfinite(cells).all():
@@ -118,11 +117,17 @@ def _grown(sizes: Sizes, names: tuple[str, ...]) -> Sizes:
     return replace(sizes, **{name: getattr(sizes, name) * 3 // 2 for name in names})
 
 
-def _enlarged(evaluate: Evaluate, some: np.ndarray, sizes: Sizes, unit: float) -> Sizes:
-    """Sizes that half as many nodes again would move the few draws by little from."""
+def _enlarged(
+    evaluate: Evaluate, some: np.ndarray, sizes: Sizes, unit: float | None = None
+) -> Sizes:
+    """Sizes from which half as many nodes again would move the few draws by little.
+
+    In the spread of the few, unless that of all is given as ``unit``.
+    """
     names: tuple[str, ...] = _NAMES
     for _ in range(_TURNS):
         now = evaluate(some, sizes)
+        unit = unit or spread(now)
         if not np.abs(evaluate(some, _grown(sizes, names)) - now).max() / unit > _ENOUGH:
             break
         moved = {
@@ -142,7 +147,7 @@ def _enlarged(evaluate: Evaluate, some: np.ndarray, sizes: Sizes, unit: float) -
 
 
 def _more(sizes: Sizes, moved: dict[str, float]) -> Sizes:
-    """Half as many nodes again, up to the largest; a quarter or as many where that lacks little or much."""
+    """More nodes by how much is lacking: a quarter, a half or as many again, up to the largest."""
     more = {}
     for name, move in moved.items():
         size = getattr(sizes, name)

@@ -2,8 +2,8 @@ r"""Counterfactual means by few nodes, as accurate as is asked.
 
 A cell is a mean over rows of :math:`F(x_i) = \sum_a w_a\, C(e_a, \eta_a)`: nodes a of the
 mediator's score e (``nodes``), the outcome's linear predictor :math:`\eta` at the mediator's value
-there, and C, the outcome's mean given that score (``series``), made once for all cells. F is
-taken at Chebyshev nodes of the one or two numbers in which the rows differ.
+there, and C, the outcome's mean given that score (``series``), made once for all cells; for a
+mediator of few values ends of a value and integrals up to them take their place. F is taken at Chebyshev nodes of the one or two numbers in which the rows differ.
 """
 
 from collections import defaultdict

@@ -3,6 +3,7 @@ r"""The outcome's mean given the mediator's score, as Chebyshev series in its li
 An outcome with few values is the scores :math:`q_j(\eta)` at which it steps; any other the mean
 :math:`C(e, \eta)`, in its logarithm less :math:`\eta` where it has a log link. Draws that differ in
 no more than two numbers beside :math:`\eta` share the work: it is done at nodes of these numbers.
+For a mediator of few values C is integrated over the scores up to an end of a value.
 """
 
 from collections.abc import Callable
@@ -222,6 +223,8 @@ def outcome_series(
     def made(own: Parameters, rho: np.ndarray, span: tuple[Any, Any], reach: Any) -> np.ndarray:
         half = np.maximum(0.5 * (span[1] - span[0]), 1e-9)
         eta = STRETCH * np.sinh(span[0] + half * (1.0 + nodes(size)[:, None]))
+        if family.kind == "count" and family.link == "log":
+            eta = np.minimum(eta, _MOST_COUNT)
         eta = np.broadcast_to(eta, (size, len(rho)))
         given = (family, own, rho, eta, reach, sizes[1])
         values = _steps(*given[:2], eta) if few else (_integrals if whole else _means)(*given)
@@ -293,29 +296,23 @@ def _integrals(
 
     Shape (2, size in the score, size, node).
     """
-    log = family.link == "log"
-    function = _given(family, own, rho, eta, log)
-    ends = np.sort(_between(reach, along))
-    e, w = (np.concatenate(both) for both in zip(
-        composite(np.array([-REACH, ends[0]]), 16 + 2 * along), composite(ends, _GAP), strict=True
-    ))  # fmt: skip
+    log, tail = family.link == "log", 16 + 2 * along
+    function, ends = _given(family, own, rho, eta, log), _between(reach, along)
+    first, others = composite(np.array([-REACH, ends[0]]), tail), composite(ends, _GAP)
+    e, w = (np.concatenate(both) for both in zip(first, others, strict=True))
     w *= np.exp(-0.5 * e * e) / np.sqrt(2.0 * np.pi)
     values = np.stack([function(float(one)) for one in e])
-    parts = np.exp(values) if log else values
-    below = np.cumsum(parts * w.reshape(-1, *(1,) * (parts.ndim - 1)), axis=0)
-    below = below[15 + 2 * along :: _GAP]
-    order = np.argsort(np.argsort(_between(reach, along)))
+    parts = (np.exp(values) if log else values) * w.reshape(-1, *(1,) * (values.ndim - 1))
+    below = np.cumsum(parts, axis=0)[tail - 1 :: _GAP]
     found = np.zeros((2, along, *below.shape[1:]))
-    found[1] = np.tensordot(transform(along), below[order], axes=1)
-    if log:
-        eta = np.minimum(eta, _MOST_COUNT) if family.kind == "count" else eta
+    found[1] = np.tensordot(transform(along), below, axes=1)
     whole = np.broadcast_to(family.mean(eta, own), below.shape[1:])
     found[0, 0] = whole * np.exp(-eta) if log else whole
     return found
 
 
 def _between(reach: tuple[float, float], along: int) -> np.ndarray:
-    """Chebyshev nodes of the scores."""
+    """Chebyshev nodes of the scores, rising."""
     return np.asarray(reach[0] + 0.5 * (reach[1] - reach[0]) * (1.0 + nodes(along)))
 
 
@@ -379,8 +376,6 @@ def _given(
     family: Family, own: Parameters, rho: np.ndarray, eta: np.ndarray, log: bool
 ) -> Callable[[float], np.ndarray]:
     """C at the nodes, or its logarithm less the linear predictor, given a score."""
-    if log and family.kind == "count":
-        eta = np.minimum(eta, _MOST_COUNT)
     closed = family.conditional is not None or family.kind in ("binary", "ordered")
     if not closed and np.any(rho) and family.multiplicative:
         zero = np.zeros((1, len(rho)))
